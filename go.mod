@@ -1,0 +1,8 @@
+module github.com/zeropool-go/zeropool
+
+go 1.25
+
+require (
+	github.com/klauspost/cpuid/v2 v2.4.2
+	golang.org/x/sys v0.49.0
+)
