@@ -6,7 +6,7 @@ const Unknown = -1
 
 // CPU is one logical CPU (a hardware thread) and the groups it belongs to.
 //
-// Core, L1d, L2, L3, Cluster, Die and Package are labels: CPUs that carry the
+// Core, L1d, L2, L3, Cluster, Die, Package, Book and Drawer are labels: CPUs that carry the
 // same label share that level, and the number itself means nothing else. ID and
 // Node are the kernel's own numbers. Every group field may be Unknown.
 type CPU struct {
@@ -18,6 +18,8 @@ type CPU struct {
 	Cluster int // group between core and die, where the kernel reports one
 	Die     int // die, only where dies are distinct from packages
 	Package int // physical package (socket)
+	Book    int // group of packages on s390, else Unknown
+	Drawer  int // group of books on s390, else Unknown
 	Node    int // NUMA node
 
 	Online  bool // the kernel can schedule on it

@@ -1,0 +1,405 @@
+package topology
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// maxDepth bounds how many ancestors of a cgroup are visited.
+const maxDepth = 64
+
+// mount is a mounted cgroup hierarchy.
+type mount struct {
+	root        string // directory of the hierarchy that is mounted, "/" for all of it
+	point       string // where, as an absolute path
+	controllers string // comma-separated super options of a v1 hierarchy
+	v2          bool
+	cpusetFS    bool // the file system type "cpuset": cpuset files without a prefix
+}
+
+func (m mount) has(controller string) bool {
+	for c := range strings.SplitSeq(m.controllers, ",") {
+		if c == controller {
+			return true
+		}
+	}
+	return false
+}
+
+// membership is one line of proc/self/cgroup.
+type membership struct {
+	controllers string
+	path        string
+	v2          bool
+}
+
+// cgroups is what procfs says about the process's cgroups.
+type cgroups struct {
+	*reader
+	mounts      []mount
+	memberships []membership
+	memberFile  string // where the memberships come from, for messages
+}
+
+// readCgroups reads the mount table and the process's memberships. A missing
+// file means that there is nothing to find.
+func readCgroups(r *reader) *cgroups {
+	c := &cgroups{reader: r, memberFile: "proc/self/cgroup"}
+	for _, name := range []string{"proc/self/mountinfo", "proc/self/mounts", "proc/mounts"} {
+		text, err := r.head(name, maxTable)
+		if err != nil {
+			r.bad(name, err)
+			continue
+		}
+		if name == "proc/self/mountinfo" {
+			c.mounts, err = parseMountinfo(text)
+		} else {
+			c.mounts, err = parseMounts(text)
+		}
+		if err != nil {
+			r.warn("W-CGROUP", "%s: %v", name, err)
+		}
+		if len(c.mounts) > 0 || err == nil {
+			break
+		}
+	}
+	text, err := r.text(c.memberFile)
+	if err == nil {
+		if c.memberships, err = parseMemberships(text); err != nil {
+			r.warn("W-CGROUP", "%s: %v", c.memberFile, err)
+		}
+	} else {
+		r.bad(c.memberFile, err)
+	}
+	return c
+}
+
+// parseMountinfo finds the cgroup mounts in proc/self/mountinfo. It returns
+// those of the good lines even when a line is malformed.
+func parseMountinfo(text string) ([]mount, error) {
+	var mounts []mount
+	var bad error
+	for line := range strings.Lines(text) {
+		line = trimKernel(line)
+		before, after, ok := strings.Cut(line, " - ")
+		left, right := strings.Fields(before), strings.Fields(after)
+		if line == "" {
+			continue
+		}
+		if !ok || len(left) < 6 || len(right) < 2 {
+			bad = fmt.Errorf("malformed line %q", clip(line))
+			continue
+		}
+		m := mount{root: unescape(left[3]), point: unescape(left[4])}
+		if len(right) > 2 {
+			m.controllers = right[2]
+		}
+		if m.typed(right[0]) {
+			mounts = append(mounts, m)
+		}
+	}
+	return mounts, bad
+}
+
+// parseMounts finds the cgroup mounts in proc/mounts, which does not tell which
+// directory of the hierarchy is mounted.
+func parseMounts(text string) ([]mount, error) {
+	var mounts []mount
+	var bad error
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(trimKernel(line))
+		if len(fields) == 0 {
+			continue
+		}
+		if len(fields) < 4 {
+			bad = fmt.Errorf("malformed line %q", clip(line))
+			continue
+		}
+		m := mount{root: "/", point: unescape(fields[1]), controllers: fields[3]}
+		if m.typed(fields[2]) {
+			mounts = append(mounts, m)
+		}
+	}
+	return mounts, bad
+}
+
+// typed completes a mount by its file system type; false = not a cgroup mount.
+func (m *mount) typed(fstype string) bool {
+	switch fstype {
+	case "cgroup2":
+		m.v2 = true
+	case "cgroup":
+		m.cpusetFS = m.has("noprefix")
+	case "cpuset":
+		m.cpusetFS = true
+		m.controllers = "cpuset"
+	default:
+		return false
+	}
+	return true
+}
+
+// unescape replaces the octal escapes of mount tables.
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if v, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(v))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// parseMemberships parses proc/self/cgroup. It returns the good lines even when
+// a line is malformed.
+func parseMemberships(text string) ([]membership, error) {
+	var all []membership
+	var bad error
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n\x00")
+		if line == "" {
+			continue
+		}
+		id, rest, ok := strings.Cut(line, ":")
+		controllers, p, ok2 := strings.Cut(rest, ":")
+		if _, err := strconv.ParseUint(id, 10, 32); err != nil || !ok || !ok2 || !strings.HasPrefix(p, "/") {
+			bad = fmt.Errorf("malformed line %q", clip(line))
+			continue
+		}
+		all = append(all, membership{controllers: controllers, path: p, v2: controllers == ""})
+	}
+	return all, bad
+}
+
+// find returns the process's cgroup for a controller and the mount that shows
+// it; v1 wins where both versions have it.
+func (c *cgroups) find(controller string) (m mount, p string, ok bool) {
+	for _, v2 := range []bool{false, true} {
+		for _, member := range c.memberships {
+			if member.v2 != v2 || !v2 && !(mount{controllers: member.controllers}).has(controller) {
+				continue
+			}
+			if m, ok := c.mountFor(controller, member.path, v2); ok {
+				return m, member.path, true
+			}
+		}
+	}
+	return mount{}, "", false
+}
+
+// mountFor picks the mount of a hierarchy that shows the cgroup p most closely,
+// else any of it.
+func (c *cgroups) mountFor(controller, p string, v2 bool) (best mount, ok bool) {
+	fits := false
+	for _, m := range c.mounts {
+		if m.v2 != v2 || !v2 && !m.has(controller) {
+			continue
+		}
+		_, within := under(m.root, p)
+		if !ok || within && (!fits || len(m.root) > len(best.root)) {
+			best, ok, fits = m, true, fits || within
+		}
+	}
+	return best, ok
+}
+
+// under returns the path of p below root.
+func under(root, p string) (string, bool) {
+	if root == p {
+		return "", true
+	}
+	rest, ok := strings.CutPrefix(p, strings.TrimSuffix(root, "/")+"/")
+	if !ok {
+		return "", false
+	}
+	for part := range strings.SplitSeq(rest, "/") {
+		if part == ".." {
+			return "", false
+		}
+	}
+	return path.Clean("/" + rest)[1:], true
+}
+
+// dirs returns the directories of the cgroup p and of its visible ancestors,
+// the leaf first, as paths relative to the root of the tree.
+func (c *cgroups) dirs(m mount, p string) []string {
+	base := strings.TrimPrefix(path.Clean("/"+m.point), "/")
+	if base == "" {
+		base = "."
+	}
+	rel, ok := under(m.root, p)
+	if !ok {
+		c.warn("W-CGROUP", "%s: cgroup %s is not visible below the mount of %s at %s; the mounted directory is used", c.memberFile, clip(p), clip(m.root), m.point)
+	}
+	dirs := []string{}
+	for rel != "" && len(dirs) < maxDepth {
+		dirs = append(dirs, path.Join(base, rel))
+		if rel = path.Dir(rel); rel == "." {
+			rel = ""
+		}
+	}
+	if len(dirs) > 0 && !c.src.isDir(dirs[0]) {
+		c.warn("W-CGROUP", "%s: the directory of the process's cgroup does not exist", dirs[0])
+	}
+	return append(dirs, base)
+}
+
+// quota finds the tightest CPU quota of the process's cgroup and its ancestors.
+func (c *cgroups) quota(t *Topology) {
+	m, p, ok := c.find("cpu")
+	if !ok {
+		return
+	}
+	for i, dir := range c.dirs(m, p) {
+		var cpus float64
+		var name string
+		var err error
+		if m.v2 {
+			name = dir + "/cpu.max"
+			cpus, err = c.quotaV2(name)
+		} else {
+			name = dir + "/cpu.cfs_quota_us"
+			cpus, name, err = c.quotaV1(dir)
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			c.warn("W-CGROUP", "%s: %v; the quota is ignored", name, reason(err))
+		case cpus > 0 && (t.Quota == 0 || cpus < t.Quota):
+			t.Quota, t.QuotaPath, t.QuotaParent = cpus, name, i > 0
+		}
+	}
+	if t.QuotaParent {
+		c.warn("W-QUOTA-PARENT", "%s: an ancestor of the process's cgroup allows only %s CPUs; Go's own GOMAXPROCS default looks at the process's cgroup alone", t.QuotaPath, strconv.FormatFloat(t.Quota, 'g', 6, 64))
+	}
+}
+
+func (c *cgroups) quotaV2(name string) (float64, error) {
+	text, err := c.text(name)
+	if err != nil {
+		return 0, err
+	}
+	return parseCPUMax(text)
+}
+
+// parseCPUMax parses "QUOTA PERIOD" in microseconds, where the quota may be
+// "max" and the period may be missing. 0 = no limit.
+func parseCPUMax(text string) (float64, error) {
+	fields := strings.Fields(trimKernel(text))
+	if len(fields) < 1 || len(fields) > 2 {
+		return 0, fmt.Errorf("%d fields where a quota and a period are expected", len(fields))
+	}
+	period := uint64(100000)
+	if len(fields) == 2 {
+		var err error
+		if period, err = strconv.ParseUint(fields[1], 10, 63); err != nil {
+			return 0, fmt.Errorf("%q is not a period", clip(fields[1]))
+		}
+	}
+	if period == 0 {
+		return 0, errors.New("the period is 0")
+	}
+	if fields[0] == "max" {
+		return 0, nil
+	}
+	quota, err := strconv.ParseUint(fields[0], 10, 63)
+	if err != nil || quota == 0 {
+		return 0, fmt.Errorf("%q is not a quota", clip(fields[0]))
+	}
+	return float64(quota) / float64(period), nil
+}
+
+// quotaV1 reads a v1 quota and its period; name is the file that failed or
+// holds the quota.
+func (c *cgroups) quotaV1(dir string) (cpus float64, name string, err error) {
+	name = dir + "/cpu.cfs_quota_us"
+	text, err := c.text(name)
+	if err != nil {
+		return 0, name, err
+	}
+	quota, err := strconv.ParseInt(trimKernel(text), 10, 64)
+	if err != nil {
+		return 0, name, fmt.Errorf("%q is not a quota", clip(trimKernel(text)))
+	}
+	if quota < 0 {
+		return 0, name, nil
+	}
+	periodName := dir + "/cpu.cfs_period_us"
+	text, err = c.text(periodName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, periodName, errors.New("missing beside a quota")
+	}
+	if err != nil {
+		return 0, periodName, err
+	}
+	period, err := strconv.ParseUint(trimKernel(text), 10, 63)
+	if err != nil || period == 0 {
+		return 0, periodName, fmt.Errorf("%q is not a period", clip(trimKernel(text)))
+	}
+	if quota == 0 {
+		return 0, name, errors.New("the quota is 0")
+	}
+	return min(float64(quota)/float64(period), math.MaxInt32), name, nil
+}
+
+// cpuset finds the CPUs that the process's cpuset grants, from the nearest
+// cgroup that has an answer.
+func (c *cgroups) cpuset() (cpuSet, bool) {
+	m, p, ok := c.find("cpuset")
+	if !ok {
+		// Old kernels and some captures have only proc/self/cpuset.
+		const name = "proc/self/cpuset"
+		text, err := c.text(name)
+		p = trimKernel(text)
+		if err != nil || !strings.HasPrefix(p, "/") {
+			if err == nil {
+				err = errors.New("not a path")
+			}
+			c.bad(name, err)
+			return nil, false
+		}
+		if m, ok = c.mountFor("cpuset", p, false); !ok {
+			if m, ok = c.mountFor("cpuset", p, true); !ok {
+				return nil, false
+			}
+		}
+	}
+	files := cpusetFiles(m)
+	for _, dir := range c.dirs(m, p) {
+		for _, file := range files {
+			if set, ok := c.list(dir + "/" + file); ok && !set.empty() {
+				return set, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// cpusetFiles names the files with the CPUs of a cpuset, the best first. In a
+// v1 hierarchy cpuset.cpus and the effective set are equal except with the
+// mount option cpuset_v2_mode.
+func cpusetFiles(m mount) []string {
+	switch {
+	case m.v2:
+		return []string{"cpuset.cpus.effective"}
+	case m.cpusetFS:
+		return []string{"cpus"}
+	case m.has("cpuset_v2_mode"):
+		return []string{"cpuset.effective_cpus", "cpuset.cpus"}
+	default:
+		return []string{"cpuset.cpus", "cpuset.effective_cpus"}
+	}
+}

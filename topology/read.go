@@ -1,0 +1,200 @@
+package topology
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// Read reads a machine from a tree that holds its sys/ and proc/ directories,
+// for instance a captured one: os.DirFS("capture"). Links between the files are
+// followed if root follows them; none is needed.
+//
+// The CPUs that the process may use are those of proc/self/status and of its
+// cpuset cgroup, where the tree has them, else all that are online.
+//
+// The error says which file made it impossible to go on: when neither a CPU nor
+// a cgroup is found, or no CPU is online. Lesser faults are in
+// Topology.Warnings. Read is safe for concurrent use if root is.
+func Read(root fs.FS) (*Topology, error) {
+	if root == nil {
+		return nil, errors.New("topology: the root is nil")
+	}
+	t, r, err := readTree(fsSource{root})
+	if err != nil {
+		return nil, err
+	}
+	r.readAffinity(t)
+	t.settleAllowed(r)
+	t.Warnings = r.flush()
+	return t, nil
+}
+
+// readTree reads all of a tree but the affinity mask.
+func readTree(src source) (*Topology, *reader, error) {
+	r := newReader(src)
+	t := &Topology{Source: "sysfs"}
+	s := &sysfs{reader: r, t: t}
+	cpuErr := s.readCPUs()
+	if cpuErr == nil {
+		s.readGroups()
+		s.readCaches()
+		s.readNodes()
+		s.readSpeeds()
+		s.readKinds()
+		s.readSets()
+		s.checkOfflineSiblings()
+	}
+	c := readCgroups(r)
+	if cpuErr != nil {
+		if len(t.CPUs) > 0 || len(c.memberships) == 0 && len(c.mounts) == 0 && !c.src.isDir("proc/self") {
+			return nil, r, cpuErr
+		}
+		t.Source = "procfs"
+		r.warn("W-NO-TOPOLOGY", "%s", strings.TrimPrefix(cpuErr.Error(), "topology: "))
+	}
+	c.quota(t)
+	if set, ok := c.cpuset(); ok {
+		t.Cpuset = set.slice()
+	}
+	t.Model = readModel(r)
+	if r.reads >= maxReads {
+		return nil, r, fmt.Errorf("topology: %s: %w", cpuDir, errTooManyReads)
+	}
+	return t, r, nil
+}
+
+// readAffinity takes the affinity mask from proc/self/status.
+func (r *reader) readAffinity(t *Topology) {
+	const name = "proc/self/status"
+	text, err := r.head(name, maxFile)
+	if err != nil {
+		r.bad(name, err)
+		return
+	}
+	for line := range strings.Lines(text) {
+		var set cpuSet
+		if rest, ok := strings.CutPrefix(line, "Cpus_allowed_list:"); ok {
+			set, err = parseCPUList(rest)
+		} else if rest, ok := strings.CutPrefix(line, "Cpus_allowed:"); ok && t.Affinity == nil {
+			set, err = parseCPUMask(rest)
+		} else {
+			continue
+		}
+		if err == nil && set.empty() {
+			err = errEmpty
+		}
+		if err != nil {
+			r.warn("W-BAD-FILE", "%s: Cpus_allowed: %v", name, err)
+			continue
+		}
+		t.Affinity = set.slice()
+	}
+}
+
+// settleAllowed marks the CPUs that the process may use: online, in the
+// affinity mask and in the cpuset.
+func (t *Topology) settleAllowed(r *reader) {
+	affinity, cpuset := setOf(t.Affinity), setOf(t.Cpuset)
+	mark := func(useCpuset bool) (allowed int) {
+		for i := range t.CPUs {
+			c := &t.CPUs[i]
+			c.Allowed = c.Online &&
+				(t.Affinity == nil || affinity.has(c.ID)) &&
+				(!useCpuset || t.Cpuset == nil || cpuset.has(c.ID))
+			if c.Allowed {
+				allowed++
+			}
+		}
+		return allowed
+	}
+	if len(t.CPUs) == 0 {
+		return
+	}
+	if mark(true) == 0 {
+		switch {
+		case mark(false) > 0:
+			r.warn("W-SYSFS-CONFLICT", "the cpuset %s has no CPU that is online and in the affinity mask; the cpuset is ignored", clip(formatList(t.Cpuset)))
+			t.Cpuset = nil
+		default:
+			r.warn("W-SYSFS-CONFLICT", "the affinity mask %s has no online CPU; the mask is ignored", clip(formatList(t.Affinity)))
+			t.Affinity = nil
+			if mark(true) == 0 {
+				t.Cpuset = nil
+				mark(true)
+			}
+		}
+	}
+	t.warnAllowed(r)
+}
+
+// warnAllowed says what keeps the process from CPUs, and which of the CPUs that
+// it may use are isolated.
+func (t *Topology) warnAllowed(r *reader) {
+	affinity, cpuset, isolated := setOf(t.Affinity), setOf(t.Cpuset), setOf(t.Isolated)
+	var narrowed, alone []int
+	for _, c := range t.CPUs {
+		if c.Online && t.Affinity != nil && !affinity.has(c.ID) && (t.Cpuset == nil || cpuset.has(c.ID)) && !isolated.has(c.ID) {
+			narrowed = append(narrowed, c.ID)
+		}
+		if c.Allowed && isolated.has(c.ID) {
+			alone = append(alone, c.ID)
+		}
+	}
+	if len(narrowed) > 0 {
+		r.warn("W-AFFINITY-NARROW", "the affinity mask leaves out CPUs %s", clip(formatList(narrowed)))
+	}
+	if len(alone) > 0 {
+		r.warn("W-ISOLATED", "CPUs %s are isolated from the scheduler: threads that are not pinned to them never run there", clip(formatList(alone)))
+	}
+}
+
+func setOf(ids []int) cpuSet {
+	var set cpuSet
+	for _, id := range ids {
+		if id >= 0 && id < maxCPUs {
+			set.add(id)
+		}
+	}
+	return set
+}
+
+// checkOfflineSiblings says when CPUs are offline, and when that is because SMT
+// is off.
+func (s *sysfs) checkOfflineSiblings() {
+	var off []int
+	for _, c := range s.t.CPUs {
+		if !c.Online {
+			off = append(off, c.ID)
+		}
+	}
+	switch {
+	case len(off) == 0:
+	case s.t.SMT == "off" || s.t.SMT == "forceoff":
+		s.warn("W-OFFLINE-SIBLING", "CPUs %s are offline: SMT is %s", clip(formatList(off)), s.t.SMT)
+	default:
+		s.warn("W-OFFLINE-SIBLING", "CPUs %s are offline", clip(formatList(off)))
+	}
+}
+
+// modelKeys are the lines of proc/cpuinfo that name the processor, best first.
+var modelKeys = []string{"model name", "Model Name", "cpu model", "Processor", "cpu", "uarch", "Hardware"}
+
+// readModel takes the processor's name from the start of proc/cpuinfo.
+func readModel(r *reader) string {
+	text, err := r.head("proc/cpuinfo", 8<<10)
+	if err != nil {
+		return ""
+	}
+	best, name := len(modelKeys), ""
+	for line := range strings.Lines(text) {
+		key, value, ok := strings.Cut(trimKernel(line), ":")
+		value = strings.TrimSpace(value)
+		if k := slices.Index(modelKeys, strings.TrimSpace(key)); ok && value != "" && k >= 0 && k < best {
+			best, name = k, strings.Join(strings.Fields(value), " ")
+		}
+	}
+	return strings.ToValidUTF8(name, "?")
+}
