@@ -234,17 +234,17 @@ func under(root, p string) (string, bool) {
 }
 
 // dirs returns the directories of the cgroup p and of its visible ancestors,
-// the leaf first, as paths relative to the root of the tree.
-func (c *cgroups) dirs(m mount, p string) []string {
+// the leaf first, as paths relative to the root of the tree. The fault says why
+// the leaf cannot be seen; the ancestors may still tell something.
+func (c *cgroups) dirs(m mount, p string) (dirs []string, fault string) {
 	base := strings.TrimPrefix(path.Clean("/"+m.point), "/")
 	if base == "" {
 		base = "."
 	}
 	rel, ok := under(m.root, p)
 	if !ok {
-		c.warn("W-CGROUP", "%s: cgroup %s is not visible below the mount of %s at %s; the mounted directory is used", c.memberFile, clip(p), clip(m.root), m.point)
+		fault = fmt.Sprintf("%s: cgroup %s is not visible below the mount of %s at %s; the mounted directory is used", c.memberFile, clip(p), clip(m.root), m.point)
 	}
-	dirs := []string{}
 	for rel != "" && len(dirs) < maxDepth {
 		dirs = append(dirs, path.Join(base, rel))
 		if rel = path.Dir(rel); rel == "." {
@@ -252,9 +252,9 @@ func (c *cgroups) dirs(m mount, p string) []string {
 		}
 	}
 	if len(dirs) > 0 && !c.src.isDir(dirs[0]) {
-		c.warn("W-CGROUP", "%s: the directory of the process's cgroup does not exist", dirs[0])
+		fault = dirs[0] + ": the directory of the process's cgroup does not exist"
 	}
-	return append(dirs, base)
+	return append(dirs, base), fault
 }
 
 // quota finds the tightest CPU quota of the process's cgroup and its ancestors.
@@ -263,7 +263,11 @@ func (c *cgroups) quota(t *Topology) {
 	if !ok {
 		return
 	}
-	for i, dir := range c.dirs(m, p) {
+	dirs, fault := c.dirs(m, p)
+	if fault != "" {
+		c.warn("W-CGROUP", "%s", fault)
+	}
+	for i, dir := range dirs {
 		var cpus float64
 		var name string
 		var err error
@@ -378,7 +382,8 @@ func (c *cgroups) cpuset() (cpuSet, bool) {
 		}
 	}
 	files := cpusetFiles(m)
-	for _, dir := range c.dirs(m, p) {
+	dirs, _ := c.dirs(m, p)
+	for _, dir := range dirs {
 		for _, file := range files {
 			if set, ok := c.list(dir + "/" + file); ok && !set.empty() {
 				return set, true

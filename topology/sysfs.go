@@ -367,7 +367,8 @@ func (s *sysfs) readCaches() {
 		}
 		done[i] = true
 		for index := range maxCacheIndex {
-			if !s.readCache(c, index, &next) {
+			// The first indexes may be missing though a later one exists.
+			if !s.readCache(c, index, &next) && index >= 3 {
 				break
 			}
 		}
@@ -376,14 +377,12 @@ func (s *sysfs) readCaches() {
 		}
 		// Whoever shares the first level shares every level above it.
 		for j := i + 1; j < len(done); j++ {
-			if o := &s.t.CPUs[j]; o.L1d == c.L1d && sameUpper(o, c) {
+			if o := &s.t.CPUs[j]; o.L1d == c.L1d && o.L2 == c.L2 && o.L3 == c.L3 {
 				done[j] = true
 			}
 		}
 	}
 }
-
-func sameUpper(a, b *CPU) bool { return a.L2 == b.L2 && a.L3 == b.L3 }
 
 // readCache reads one cache directory of c; false means that it does not exist.
 func (s *sysfs) readCache(c *CPU, index int, next *[4]int) bool {
