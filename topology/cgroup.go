@@ -369,9 +369,6 @@ func (c *cgroups) cpuset() (cpuSet, bool) {
 		text, err := c.text(name)
 		p = trimKernel(text)
 		if err != nil || !strings.HasPrefix(p, "/") {
-			if err == nil {
-				err = errors.New("not a path")
-			}
 			c.bad(name, err)
 			return nil, false
 		}

@@ -87,7 +87,7 @@ func newReader(src source) *reader {
 }
 
 // maxPerKind bounds how often one kind of warning is repeated.
-const maxPerKind = 8
+const maxPerKind = 5
 
 // warn records a warning under its stable id. Repetitions beyond maxPerKind are
 // only counted; flush tells how many there were.

@@ -214,7 +214,7 @@ func (s *sysfs) readGroups() {
 				absent++
 				continue
 			}
-			s.place(name, set, c, next, l.field)
+			s.place(name, name+"_list", set, c, next, l.field)
 			next++
 		}
 	}
@@ -233,49 +233,68 @@ func (s *sysfs) siblings(cpu int, files []string) (name string, set cpuSet, err 
 	return name, nil, err
 }
 
-// place gives label to c and to every online CPU in set that has none yet.
-func (s *sysfs) place(name string, set cpuSet, c *CPU, label int, field func(*CPU) *int) {
-	*field(c) = label
+// place gives label to c and to every online CPU in set that has none yet. When
+// set, read from name, overlaps an earlier group, its twin in list format is
+// asked.
+func (s *sysfs) place(name, twin string, set cpuSet, c *CPU, label int, field func(*CPU) *int) {
 	if !set.has(c.ID) {
+		*field(c) = label
 		s.warn("W-SYSFS-CONFLICT", "%s: CPU %d is not in its own group; taken as alone", name, c.ID)
 		return
 	}
-	for cpu := range set.all {
-		o := s.online(cpu)
-		if o == nil || o == c {
-			continue
+	if other := s.placed(set, field); other != Unknown {
+		text, err := s.text(twin)
+		var list cpuSet
+		if err == nil {
+			list, err = parseCPUList(text)
 		}
-		if *field(o) == Unknown {
-			*field(o) = label
+		if err == nil && list.has(c.ID) && s.placed(list, field) == Unknown {
+			s.warn("W-SYSFS-CONFLICT", "%s: CPU %d is already in another group; %s used instead", name, other, twin)
+			set = list
 		} else {
-			s.warn("W-SYSFS-CONFLICT", "%s: CPU %d is already in another group", name, cpu)
+			s.warn("W-SYSFS-CONFLICT", "%s: CPU %d is already in another group", name, other)
+		}
+	}
+	for cpu := range set.all {
+		if o := s.online(cpu); o != nil && *field(o) == Unknown {
+			*field(o) = label
 		}
 	}
 }
 
-// sameGroups reports whether two levels divide the online CPUs alike.
-func (s *sysfs) sameGroups(a, b func(*CPU) *int) bool {
-	ab, ba := map[int]int{}, map[int]int{}
+// placed returns an online CPU in set that already has a group, or Unknown.
+func (s *sysfs) placed(set cpuSet, field func(*CPU) *int) int {
+	for cpu := range set.all {
+		if o := s.online(cpu); o != nil && *field(o) != Unknown {
+			return cpu
+		}
+	}
+	return Unknown
+}
+
+// nested reports whether each group of the inner level is in one group of the
+// outer.
+func (s *sysfs) nested(inner, outer func(*CPU) *int) bool {
+	in := map[int]int{}
 	for i := range s.t.CPUs {
 		c := &s.t.CPUs[i]
 		if !c.Online {
 			continue
 		}
-		x, y := *a(c), *b(c)
-		if v, ok := ab[x]; ok && v != y {
+		if v, ok := in[*inner(c)]; ok && v != *outer(c) {
 			return false
 		}
-		if v, ok := ba[y]; ok && v != x {
-			return false
-		}
-		ab[x], ba[y] = y, x
+		in[*inner(c)] = *outer(c)
 	}
 	return true
 }
 
-// dropIndistinct removes dies that equal packages or cores, and clusters that
-// equal cores, dies or packages: kernels report those levels on machines that do not
-// have them.
+// sameGroups reports whether two levels divide the online CPUs alike.
+func (s *sysfs) sameGroups(a, b func(*CPU) *int) bool { return s.nested(a, b) && s.nested(b, a) }
+
+// dropIndistinct removes dies that equal packages or are no larger than cores,
+// and clusters that equal cores, dies or packages: kernels report those levels
+// on machines that do not have them.
 func (s *sysfs) dropIndistinct() {
 	core := func(c *CPU) *int { return &c.Core }
 	cluster := func(c *CPU) *int { return &c.Cluster }
@@ -284,7 +303,7 @@ func (s *sysfs) dropIndistinct() {
 	if s.sameGroups(cluster, core) || s.sameGroups(cluster, die) || s.sameGroups(cluster, pkg) {
 		s.clear(cluster)
 	}
-	if s.sameGroups(die, pkg) || s.sameGroups(die, core) {
+	if s.sameGroups(die, pkg) || s.nested(die, core) {
 		s.clear(die)
 	}
 }
@@ -435,7 +454,7 @@ func (s *sysfs) readCache(c *CPU, index int, next *[4]int) bool {
 			}
 		}
 	}
-	s.place(name, set, c, label, field)
+	s.place(name, dir+"shared_cpu_list", set, c, label, field)
 	s.t.Caches = append(s.t.Caches, Cache{Level: level, Label: label, Bytes: s.cacheSize(dir + "size")})
 	if level == 1 && s.t.CacheLine == 0 {
 		if text, err := s.text(dir + "coherency_line_size"); err == nil {
