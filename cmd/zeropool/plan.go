@@ -1,0 +1,20 @@
+package main
+
+import "io"
+
+// runPlan is the command "zeropool plan".
+func runPlan(args []string, stdout, stderr io.Writer) int {
+	f := newMachineFlags("plan", "[--root DIR | --cpuid DIR] [--placement P] [--workers N] [--format text|json]", "text", "json")
+	if code, done := f.parse(args, stdout, stderr); done {
+		return code
+	}
+	r, err := f.report()
+	if err == nil {
+		write := r.PlanText
+		if f.format == "json" {
+			write = r.PlanJSON
+		}
+		err = write(stdout)
+	}
+	return finish("plan", err, stderr)
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/zeropool-go/zeropool/internal/report"
+	"github.com/zeropool-go/zeropool/topology"
+)
+
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+// machineFlags are what topo and plan have in common.
+type machineFlags struct {
+	*flag.FlagSet
+	root, cpuid, placement, format string
+	workers                        int
+	formats                        []string
+}
+
+func newMachineFlags(name, synopsis string, formats ...string) *machineFlags {
+	f := &machineFlags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError), formats: formats}
+	f.SetOutput(io.Discard)
+	f.StringVar(&f.root, "root", "", "read the machine captured in `DIR`, which holds sys/ and proc/, instead of this one")
+	f.StringVar(&f.cpuid, "cpuid", "", "read the machine from the CPUID dumps in `DIR`, one file per CPU")
+	f.StringVar(&f.placement, "placement", topology.PerCore.String(), "`P`: percore, perthread, compact, scatter or unpinned")
+	f.IntVar(&f.workers, "workers", 0, "plan for `N` workers; 0 = choose")
+	f.StringVar(&f.format, "format", formats[0], strings.Join(formats, ", "))
+	f.Usage = func() {
+		fmt.Fprintf(f.Output(), "usage: zeropool %s %s\n", name, synopsis)
+		f.PrintDefaults()
+	}
+	return f
+}
+
+// parse reads the arguments; done means that the command ends with that code.
+func (f *machineFlags) parse(args []string, stdout, stderr io.Writer) (code int, done bool) {
+	err := f.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		f.SetOutput(stdout)
+		f.Usage()
+		return exitOK, true
+	case err != nil:
+	case f.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
+	case f.root != "" && f.cpuid != "":
+		err = errors.New("--root and --cpuid exclude each other")
+	case f.workers < 0:
+		err = fmt.Errorf("--workers %d: want 0 or more", f.workers)
+	case !slices.Contains(f.formats, f.format):
+		err = fmt.Errorf("--format %q: want %s", f.format, strings.Join(f.formats, ", "))
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "zeropool %s: %v\n", f.Name(), err)
+		f.SetOutput(stderr)
+		f.Usage()
+		return exitUsage, true
+	}
+	return exitOK, false
+}
+
+
+// report reads the machine that the flags name and plans on it.
+func (f *machineFlags) report() (*report.Report, error) {
+	placement, err := topology.ParsePlacement(f.placement)
+	if err != nil {
+		return nil, err
+	}
+	r := topology.Request{Placement: placement, Workers: f.workers}
+	var t *topology.Topology
+	switch {
+	case f.root != "":
+		if err = isDir(f.root); err == nil {
+			t, err = topology.Read(os.DirFS(f.root))
+		}
+	case f.cpuid != "":
+		if err = isDir(f.cpuid); err == nil {
+			t, err = topology.ReadCPUID(os.DirFS(f.cpuid))
+		}
+	default:
+		t, err = topology.Detect()
+		r.GOMAXPROCS = runtime.GOMAXPROCS(0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return report.New(t, r), nil
+}
+
+func isDir(name string) error {
+	info, err := os.Stat(name)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is not a directory", name)
+	}
+	return err
+}
+
+// runTopo is the command "zeropool topo".
+func runTopo(args []string, stdout, stderr io.Writer) int {
+	f := newMachineFlags("topo", "[--root DIR | --cpuid DIR] [--placement P] [--workers N] [--format text|json|svg|html] [-o FILE]",
+		"text", "json", "svg", "html")
+	var file string
+	f.StringVar(&file, "o", "", "write to `FILE` instead of standard output")
+	if code, done := f.parse(args, stdout, stderr); done {
+		return code
+	}
+	r, err := f.report()
+	if err == nil {
+		write := map[string]func(io.Writer) error{"text": r.Text, "json": r.JSON, "svg": r.SVG, "html": r.HTML}[f.format]
+		err = writeTo(file, stdout, write)
+	}
+	return finish("topo", err, stderr)
+}
+
+// writeTo writes to the named file, or to stdout when there is no name. The
+// file is only touched once the whole output is there.
+func writeTo(file string, stdout io.Writer, write func(io.Writer) error) error {
+	if file == "" {
+		return write(stdout)
+	}
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	return os.WriteFile(file, b.Bytes(), 0o644)
+}
+
+// finish reports an error in one line and returns the exit code.
+func finish(name string, err error, stderr io.Writer) int {
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "zeropool %s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+	return exitError
+}
