@@ -232,3 +232,24 @@ func TestCorpusCgroup(t *testing.T) {
 	}
 	t.Logf("cgroup corpus: %v", y)
 }
+
+func TestCorpusCPUID(t *testing.T) {
+	y := newTally()
+	read := 0
+	cases := corpusCases(t, "cpuid", "cpuid.tar.gz")
+	for _, archive := range cases {
+		t.Run(filepath.Base(filepath.Dir(archive)), func(t *testing.T) {
+			top, err := ReadCPUID(loadTar(t, archive))
+			if err != nil {
+				t.Fatal(err)
+			}
+			read++
+			checkInvariants(t, top)
+			var e expectation
+			if readExpectation(t, archive, &e) {
+				compare(t, top, &e, y)
+			}
+		})
+	}
+	t.Logf("CPUID corpus: %d of %d read; agreeing with the expectations: %v", read, len(cases), y)
+}
