@@ -1,8 +1,8 @@
 module github.com/zeropool-go/zeropool
 
-go 1.25
+go 1.25.0
 
 require (
 	github.com/klauspost/cpuid/v2 v2.4.2
-	golang.org/x/sys v0.49.0
+	golang.org/x/sys v0.47.0
 )

@@ -1,7 +1,6 @@
 package topology
 
 import (
-	"fmt"
 	"math/bits"
 	"slices"
 	"strings"
@@ -10,15 +9,17 @@ import (
 // cpuidRegs is the result of one CPUID instruction.
 type cpuidRegs struct{ eax, ebx, ecx, edx uint32 }
 
-// cpuidQuery executes CPUID on one CPU, or looks its result up in a dump.
-// Leaves that the CPU does not have give zeros.
+// cpuidQuery executes CPUID on one CPU, or looks its result up in a dump. It
+// gives zeros for leaves that the CPU does not have.
 type cpuidQuery func(leaf, sub uint32) cpuidRegs
 
 // domain identifies a group of CPUs by the bits of the APIC id that its members
 // share. CPUs with equal domains share it; ok is false when the level is absent.
+// The number of bits is part of it: hybrid processors mix group sizes.
 type domain struct {
-	id uint64
-	ok bool
+	id    uint64
+	shift uint
+	ok    bool
 }
 
 // cpuidCPU is what CPUID tells about one CPU.
@@ -61,10 +62,6 @@ func decodeCPUID(id int, query cpuidQuery) cpuidCPU {
 	d := decoder{cpuidCPU: &c, query: query}
 	leaf0 := query(0, 0)
 	c.vendor = regText(leaf0.ebx, leaf0.edx, leaf0.ecx)
-	d.maxLeaf = leaf0.eax
-	if ext := query(0x80000000, 0).eax; ext >= 0x80000000 && ext <= 0x8000ffff {
-		d.maxExt = ext
-	}
 	leaf1 := query(1, 0)
 	d.family, d.model = familyModel(leaf1.eax)
 	c.hypervisor = leaf1.ecx&(1<<31) != 0
@@ -83,7 +80,10 @@ func decodeCPUID(id int, query cpuidQuery) cpuidCPU {
 	if d.amd {
 		d.nodeAMD()
 	}
-	if !(d.topoExt && d.caches(0x8000001d)) && (d.amd || !d.caches(4)) && d.amd {
+	switch {
+	case !d.amd:
+		d.caches(4)
+	case !d.topoExt || !d.caches(0x8000001d):
 		d.legacyCachesAMD()
 	}
 	d.coreType()
@@ -92,12 +92,11 @@ func decodeCPUID(id int, query cpuidQuery) cpuidCPU {
 
 type decoder struct {
 	*cpuidCPU
-	query           cpuidQuery
-	maxLeaf, maxExt uint32
-	family, model   uint32
-	amd, topoExt    bool
-	pkgShift        uint
-	perNode         uint32 // CPUs that share one L3 on AMD processors before Zen with several nodes, else 0
+	query         cpuidQuery
+	family, model uint32
+	amd, topoExt  bool
+	pkgShift      uint
+	perNode       uint32 // CPUs that share one L3 on AMD processors before Zen with several nodes, else 0
 }
 
 // familyModel decodes the signature of leaf 1.
@@ -127,9 +126,6 @@ func regText(regs ...uint32) string {
 }
 
 func (d *decoder) brandText() string {
-	if d.maxExt < 0x80000004 {
-		return ""
-	}
 	var regs []uint32
 	for leaf := uint32(0x80000002); leaf <= 0x80000004; leaf++ {
 		r := d.query(leaf, 0)
@@ -138,14 +134,11 @@ func (d *decoder) brandText() string {
 	return regText(regs...)
 }
 
-func (d *decoder) above(shift uint) domain { return domain{uint64(d.apic) >> shift, true} }
+func (d *decoder) above(shift uint) domain { return domain{uint64(d.apic) >> shift, shift, true} }
 
 // extended decodes leaf 0x1F or 0xB: a list of levels, each with the number of
 // APIC id bits below the level above it.
 func (d *decoder) extended(leaf uint32) bool {
-	if d.maxLeaf < leaf {
-		return false
-	}
 	var below uint // bits below the current level
 	found := false
 	for sub := range uint32(maxExtLevels) {
@@ -181,9 +174,6 @@ func (d *decoder) extended(leaf uint32) bool {
 // APIC id bits below itself.
 func (d *decoder) extendedAMD() bool {
 	const leaf = 0x80000026
-	if d.maxExt < leaf {
-		return false
-	}
 	found := false
 	for sub := range uint32(maxExtLevels) {
 		r := d.query(leaf, sub)
@@ -216,10 +206,8 @@ func (d *decoder) legacyIntel(leaf1 cpuidRegs) {
 		d.pkgShift = ceilLog2(leaf1.ebx >> 16 & 0xff)
 	}
 	coreBits := uint(0)
-	if d.maxLeaf >= 4 {
-		if r := d.query(4, 0); r.eax&0x1f != 0 {
-			coreBits = min(ceilLog2(r.eax>>26+1), d.pkgShift)
-		}
+	if r := d.query(4, 0); r.eax&0x1f != 0 {
+		coreBits = min(ceilLog2(r.eax>>26+1), d.pkgShift)
 	}
 	d.core = d.above(d.pkgShift - coreBits)
 	d.pkg = d.above(d.pkgShift)
@@ -227,15 +215,13 @@ func (d *decoder) legacyIntel(leaf1 cpuidRegs) {
 
 // legacyAMD uses leaf 0x80000008, and 0x8000001E for the threads of a core.
 func (d *decoder) legacyAMD() {
-	if d.maxExt >= 0x80000008 {
-		r := d.query(0x80000008, 0)
-		d.pkgShift = uint(r.ecx >> 12 & 0xf)
-		if d.pkgShift == 0 {
-			d.pkgShift = ceilLog2(r.ecx&0xff + 1)
-		}
+	sizes := d.query(0x80000008, 0).ecx
+	d.pkgShift = uint(sizes >> 12 & 0xf)
+	if d.pkgShift == 0 {
+		d.pkgShift = ceilLog2(sizes&0xff + 1)
 	}
 	smt := uint(0)
-	if d.topoExt && d.maxExt >= 0x8000001e {
+	if d.topoExt {
 		r := d.query(0x8000001e, 0)
 		if r.eax != 0 {
 			d.apic = r.eax
@@ -254,23 +240,20 @@ func (d *decoder) legacyAMD() {
 func (d *decoder) nodeAMD() {
 	nodes := uint32(1)
 	switch {
-	case d.topoExt && d.maxExt >= 0x8000001e:
+	case d.topoExt:
 		ecx := d.query(0x8000001e, 0).ecx
 		d.node = int(ecx & 0xff)
 		nodes = ecx>>8&7 + 1
 	case d.family == 0x10 && d.model == 9:
 		nodes = 2 // two dies in a package; only an MSR tells which
 	}
-	if d.family < 0x17 && nodes > 1 && d.maxExt >= 0x80000008 {
+	if d.family < 0x17 && nodes > 1 {
 		d.perNode = (d.query(0x80000008, 0).ecx&0xff + 1) / nodes
 	}
 }
 
 // caches decodes leaf 4 or 0x8000001D.
 func (d *decoder) caches(leaf uint32) bool {
-	if leaf < 0x80000000 && d.maxLeaf < leaf || leaf >= 0x80000000 && d.maxExt < leaf {
-		return false
-	}
 	found := false
 	for sub := range uint32(maxCacheLevel) {
 		r := d.query(leaf, sub)
@@ -303,14 +286,11 @@ func (d *decoder) caches(leaf uint32) bool {
 // need not be a power of two.
 func (d *decoder) localGroup(n uint32) domain {
 	local := d.apic & (1<<d.pkgShift - 1)
-	return domain{d.pkg.id<<32 | uint64(local/max(n, 1)), true}
+	return domain{d.pkg.id<<32 | uint64(local/max(n, 1)), 0, true}
 }
 
 // legacyCachesAMD decodes leaves 0x80000005 and 0x80000006.
 func (d *decoder) legacyCachesAMD() {
-	if d.maxExt < 0x80000006 {
-		return
-	}
 	l1 := d.query(0x80000005, 0).ecx
 	if kib := l1 >> 24; kib != 0 {
 		d.cache[1], d.size[1], d.line = d.core, int64(kib)<<10, int(l1&0xff)
@@ -331,14 +311,9 @@ func (d *decoder) legacyCachesAMD() {
 // coreType reads the kind of core from leaf 0x1A or 0x80000026.
 func (d *decoder) coreType() {
 	if d.amd {
-		if d.maxExt >= 0x80000026 {
-			if r := d.query(0x80000026, 0); r.eax&(1<<30) != 0 {
-				d.class = coreClass{known: true, rank: int(r.ebx >> 28)}
-			}
+		if r := d.query(0x80000026, 0); r.eax&(1<<30) != 0 {
+			d.class = coreClass{known: true, rank: int(r.ebx >> 28)}
 		}
-		return
-	}
-	if d.maxLeaf < 0x1a {
 		return
 	}
 	switch d.query(0x1a, 0).eax >> 24 {
@@ -466,18 +441,4 @@ func (t *Topology) nodesFromCPUs() {
 		t.Nodes = append(t.Nodes, Node{ID: id, CPUs: cpus, MemBytes: Unknown})
 	}
 	slices.SortFunc(t.Nodes, func(a, b Node) int { return a.ID - b.ID })
-}
-
-// counts describes the size of a machine for comparing two sources.
-func (t *Topology) counts() string {
-	cores, packages, l3 := map[int]bool{}, map[int]bool{}, map[int]bool{}
-	n := 0
-	for _, c := range t.CPUs {
-		if !c.Allowed {
-			continue
-		}
-		n++
-		cores[c.Core], packages[c.Package], l3[c.L3] = true, true, true
-	}
-	return fmt.Sprintf("%d CPUs, %d cores, %d L3 domains, %d packages", n, len(cores), len(l3), len(packages))
 }

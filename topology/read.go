@@ -22,7 +22,7 @@ func Read(root fs.FS) (*Topology, error) {
 	if root == nil {
 		return nil, errors.New("topology: the root is nil")
 	}
-	t, r, err := readTree(fsSource{root})
+	t, r, err := readTree(fsSource{root}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -32,11 +32,12 @@ func Read(root fs.FS) (*Topology, error) {
 	return t, nil
 }
 
-// readTree reads all of a tree but the affinity mask.
-func readTree(src source) (*Topology, *reader, error) {
+// readTree reads all of a tree but the affinity mask. The CPUs in running are
+// known to be online, whatever the tree says. The reader is never nil.
+func readTree(src source, running cpuSet) (*Topology, *reader, error) {
 	r := newReader(src)
 	t := &Topology{Source: "sysfs"}
-	s := &sysfs{reader: r, t: t}
+	s := &sysfs{reader: r, t: t, running: running}
 	cpuErr := s.readCPUs()
 	if cpuErr == nil {
 		s.readGroups()

@@ -39,11 +39,23 @@ func (s fsSource) read(name string, buf []byte) (int, error) {
 		return 0, err
 	}
 	defer f.Close()
-	n, err := io.ReadFull(f, buf)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		err = nil
+	n, idle := 0, 0
+	for n < len(buf) {
+		k, err := f.Read(buf[n:])
+		n += k
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return n, err
+		}
+		if idle++; k > 0 {
+			idle = 0
+		} else if idle > 100 {
+			return n, io.ErrNoProgress
+		}
 	}
-	return n, err
+	return n, nil
 }
 
 func (s fsSource) list(name string) ([]string, error) {

@@ -17,8 +17,9 @@ const (
 // sysfs reads one machine's tree into a Topology.
 type sysfs struct {
 	*reader
-	t  *Topology
-	at []int32 // position in t.CPUs by CPU number, -1 = not present
+	t       *Topology
+	at      []int32 // position in t.CPUs by CPU number, -1 = not present
+	running cpuSet  // CPUs known to be online from elsewhere
 }
 
 // pos returns the position of a CPU in t.CPUs, or -1.
@@ -90,6 +91,9 @@ func (s *sysfs) readCPUs() error {
 		if len(phantom) > 0 {
 			s.warn("W-SYSFS-CONFLICT", "%s: CPUs %s are listed but have no directory; ignored", cpuDir, clip(formatList(phantom)))
 		}
+		for cpu := range s.running.all {
+			ids.add(cpu)
+		}
 	}
 	if ids.empty() {
 		var err error
@@ -109,7 +113,7 @@ func (s *sysfs) readCPUs() error {
 		s.at[i] = -1
 	}
 	for cpu := range ids.all {
-		up := online.has(cpu)
+		up := online.has(cpu) || s.running.has(cpu)
 		if !up {
 			state, err := s.text(s.cpuPath(cpu, "online"))
 			s.bad(s.cpuPath(cpu, "online"), err)

@@ -1,0 +1,299 @@
+package topology
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	scanCPUs = 64                    // CPUs asked for a second opinion
+	scanTime = 15 * time.Millisecond // after which no further one is asked
+)
+
+func detect() (*Topology, error) {
+	t, r, err := readMachine(rootSource{}, affinityList())
+	if err != nil {
+		return nil, err
+	}
+	t.consultCPUID(r)
+	t.describe()
+	t.warnHiddenSMT(r)
+	t.Warnings = r.flush()
+	return t, nil
+}
+
+// readMachine reads the tree of the running system for a process with the given
+// affinity mask; nil = not known.
+func readMachine(src source, affinity []int) (*Topology, *reader, error) {
+	t, r, err := readTree(src, setOf(affinity))
+	if err != nil || len(t.CPUs) == 0 {
+		reason := err
+		if len(affinity) == 0 {
+			for cpu := range runtime.NumCPU() {
+				affinity = append(affinity, cpu)
+			}
+		}
+		if t == nil {
+			t = &Topology{}
+		}
+		t.Source = "affinity mask"
+		for i, cpu := range affinity {
+			c := unknownCPU(cpu, true)
+			c.Core = i
+			t.CPUs = append(t.CPUs, c)
+		}
+		if reason != nil {
+			r.warn("W-NO-TOPOLOGY", "%s; every CPU is treated as a core", strings.TrimPrefix(reason.Error(), "topology: "))
+		}
+	}
+	t.Affinity = affinity
+	t.settleAllowed(r)
+	return t, r, nil
+}
+
+// affinityList returns the CPUs in the affinity mask of the process's first
+// thread, or nil when the kernel does not tell.
+func affinityList() []int {
+	set, err := affinityOf(os.Getpid())
+	if err != nil {
+		return nil
+	}
+	return affinitySlice(set)
+}
+
+func affinitySlice(set unix.CPUSetDynamic) []int {
+	var out []int
+	for cpu := range min(len(set)*64, maxCPUs) {
+		if set.IsSet(cpu) {
+			out = append(out, cpu)
+		}
+	}
+	return out
+}
+
+func threadAffinity() (unix.CPUSetDynamic, error) { return affinityOf(0) }
+
+// affinityOf reads an affinity mask of any size: the kernel refuses a buffer
+// smaller than its own mask.
+func affinityOf(tid int) (unix.CPUSetDynamic, error) {
+	for n := 1024; ; n *= 2 {
+		set := unix.NewCPUSet(n)
+		err := unix.SchedGetaffinityDynamic(tid, set)
+		if err == nil {
+			return set, nil
+		}
+		if !errors.Is(err, unix.EINVAL) || n >= maxCPUs {
+			return nil, fmt.Errorf("topology: sched_getaffinity: %w", err)
+		}
+	}
+}
+
+// consultCPUID compares sysfs with CPUID, and takes CPUID's word where sysfs
+// has no caches or no siblings.
+func (t *Topology) consultCPUID(r *reader) {
+	avoid := setOf(append(slices.Clone(t.Isolated), t.NohzFull...))
+	var ask []int
+	allowed := 0
+	for _, c := range t.CPUs {
+		if !c.Allowed {
+			continue
+		}
+		allowed++
+		if len(ask) < scanCPUs && !avoid.has(c.ID) {
+			ask = append(ask, c.ID)
+		}
+	}
+	if len(ask) == 0 {
+		return
+	}
+	masked := t.masked()
+	if masked && allowed > len(ask) {
+		ask = ask[:0]
+		for _, c := range t.CPUs {
+			if c.Allowed {
+				ask = append(ask, c.ID)
+			}
+		}
+	}
+	limit := scanTime
+	if masked {
+		limit = 20 * scanTime
+	}
+	cpus, err := scanCPUID(ask, limit)
+	if err != nil || len(cpus) == 0 {
+		return
+	}
+	quiet := newReader(r.src)
+	other := fromCPUID(cpus, quiet)
+	if masked {
+		if len(cpus) == allowed && !slices.ContainsFunc(quiet.warnings, isNoTopology) {
+			t.adopt(other)
+			t.Source = "cpuid"
+			r.warn("W-NO-TOPOLOGY", "%s: siblings or caches are missing or masked; those of CPUID are used", cpuDir)
+		}
+		return
+	}
+	t.crossCheck(other, r)
+}
+
+func isNoTopology(w string) bool { return warningID(w) == "W-NO-TOPOLOGY" }
+
+// masked reports whether sysfs gave no more than a list of CPUs.
+func (t *Topology) masked() bool { return len(t.Caches) == 0 }
+
+// adopt takes the groups of another reading of the same CPUs.
+func (t *Topology) adopt(o *Topology) {
+	pos := map[int]*CPU{}
+	for i := range o.CPUs {
+		pos[o.CPUs[i].ID] = &o.CPUs[i]
+	}
+	next := 0
+	for _, c := range o.CPUs {
+		next = max(next, c.Core+1)
+	}
+	for i := range t.CPUs {
+		c := &t.CPUs[i]
+		n := pos[c.ID]
+		if n == nil {
+			if c.Online {
+				c.Core = next
+				next++
+			}
+			continue
+		}
+		c.Core, c.L1d, c.L2, c.L3 = n.Core, n.L1d, n.L2, n.L3
+		c.Cluster, c.Die, c.Package, c.Efficiency = n.Cluster, n.Die, n.Package, n.Efficiency
+		if len(t.Nodes) == 0 {
+			c.Node = n.Node
+		}
+	}
+	t.Caches = o.Caches
+	if len(t.Nodes) == 0 {
+		t.Nodes = o.Nodes
+	}
+}
+
+// crossCheck compares how sysfs and CPUID group the CPUs that CPUID was
+// executed on.
+func (t *Topology) crossCheck(o *Topology, r *reader) {
+	var differ []string
+	for _, l := range []struct {
+		name  string
+		field func(*CPU) *int
+	}{
+		{"cores", func(c *CPU) *int { return &c.Core }},
+		{"L3 domains", func(c *CPU) *int { return &c.L3 }},
+		{"packages", func(c *CPU) *int { return &c.Package }},
+	} {
+		ours, theirs, same := t.compareGroups(o, l.field)
+		if !same {
+			differ = append(differ, fmt.Sprintf("%s (%d against %d)", l.name, ours, theirs))
+		}
+	}
+	if len(differ) == 0 {
+		t.Source += "; CPUID agrees"
+		return
+	}
+	what := strings.Join(differ, ", ")
+	t.Source += "; CPUID differs on " + what
+	r.warn("W-SYSFS-CONFLICT", "sysfs and CPUID differ on %s; sysfs is used", what)
+}
+
+// compareGroups counts the groups of one level among o's CPUs in both readings
+// and reports whether they divide them alike.
+func (t *Topology) compareGroups(o *Topology, field func(*CPU) *int) (ours, theirs int, same bool) {
+	there, back := map[int]int{}, map[int]int{}
+	same = true
+	k := 0
+	for i := range t.CPUs {
+		if k == len(o.CPUs) {
+			break
+		}
+		if t.CPUs[i].ID != o.CPUs[k].ID {
+			continue
+		}
+		a, b := *field(&t.CPUs[i]), *field(&o.CPUs[k])
+		k++
+		if v, ok := there[a]; ok && v != b {
+			same = false
+		}
+		if v, ok := back[b]; ok && v != a {
+			same = false
+		}
+		there[a], back[b] = b, a
+	}
+	return len(there), len(back), same
+}
+
+// warnHiddenSMT says that a hypervisor shows no SMT, which need not mean that
+// there is none.
+func (t *Topology) warnHiddenSMT(r *reader) {
+	if !t.VM {
+		return
+	}
+	seen := map[int]bool{}
+	for _, c := range t.CPUs {
+		if c.Online && seen[c.Core] {
+			return
+		}
+		seen[c.Core] = true
+	}
+	if len(seen) > 1 {
+		r.warn("W-SMT-HIDDEN", "this is a virtual machine and no CPU shows an SMT sibling: several of its CPUs may share a physical core")
+	}
+}
+
+// rootSource reads the running system with plain system calls: package os would
+// try to register each of the hundreds of files with the network poller.
+type rootSource struct{}
+
+func (rootSource) read(name string, buf []byte) (n int, err error) {
+	fd, err := retry(func() (int, error) {
+		return unix.Open("/"+name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	for n < len(buf) {
+		k, err := retry(func() (int, error) { return unix.Read(fd, buf[n:]) })
+		if err != nil {
+			return n, err
+		}
+		if k <= 0 {
+			break
+		}
+		n += k
+	}
+	return n, nil
+}
+
+func retry(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+func (rootSource) list(name string) ([]string, error) {
+	d, err := os.Open("/" + name)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.Readdirnames(maxEntries)
+}
+
+func (rootSource) isDir(name string) bool {
+	info, err := os.Stat("/" + name)
+	return err == nil && info.IsDir()
+}
