@@ -21,6 +21,7 @@ type Report struct {
 
 	state   []state       // parallel to Topology.CPUs
 	workers map[int][]int // by OS CPU number
+	why     map[int]string
 	tree    *box
 	count   counts
 }
@@ -40,7 +41,7 @@ const (
 
 // stateNames are the words of the legend; stateRoles fit into the cell of a CPU.
 var (
-	stateNames = [stateCount]string{"worker", "SMT sibling left free", "usable, no worker", "isolated", "not allowed", "offline"}
+	stateNames = [stateCount]string{"worker", "SMT sibling, left free", "usable, no worker", "isolated", "barred from this process", "offline"}
 	stateRoles = [stateCount]string{"", "smt", "free", "isol.", "barred", "off"}
 )
 
@@ -67,11 +68,15 @@ func New(t *topology.Topology, r topology.Request) *Report {
 }
 
 func (r *Report) classify() {
-	r.workers = make(map[int][]int)
+	r.workers, r.why = make(map[int][]int), make(map[int]string)
 	for _, w := range r.Plan.Workers {
 		if w.CPU >= 0 {
 			r.workers[w.CPU] = append(r.workers[w.CPU], w.Worker)
+			r.why[w.CPU] = "worker " + strconv.Itoa(w.Worker) + ", " + w.Why
 		}
+	}
+	for _, e := range r.Plan.Excluded {
+		r.why[e.CPU] = e.Why
 	}
 	isolatedCPU := make(map[int]bool)
 	for _, id := range r.Topology.Isolated {
