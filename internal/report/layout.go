@@ -41,12 +41,11 @@ const (
 )
 
 // grid arranges parts in rows of equal length, no wider than maxWidth when that
-// can be, with few holes and a shape pleasant to look at.
-func grid(parts []part, gap, maxWidth int, fill filling) part {
+// can be, with few holes and near the wanted ratio of width to height.
+func grid(parts []part, gap, maxWidth int, ratio float64, fill filling) part {
 	if len(parts) == 0 {
 		return part{draw: func(*canvas, int, int, int, int) {}}
 	}
-	const pleasant = 2.0 // width to height
 	var best gridSize
 	bestScore := math.Inf(1)
 	for cols := 1; cols <= len(parts); cols++ {
@@ -56,7 +55,7 @@ func grid(parts []part, gap, maxWidth int, fill filling) part {
 		}
 		rows := (len(parts) + cols - 1) / cols
 		hole := float64(rows*cols-len(parts)) / float64(rows*cols)
-		score := math.Abs(math.Log(float64(g.w)/float64(g.h)/pleasant)) + 2.5*hole
+		score := math.Abs(math.Log(float64(g.w)/float64(g.h)/ratio)) + 2.5*hole
 		if score < bestScore {
 			best, bestScore = g, score
 		}

@@ -352,6 +352,18 @@ func ghz(khz int) string {
 	return strconv.FormatFloat(math.Round(float64(khz)/1e4)/100, 'f', 2, 64) + " GHz"
 }
 
+// cpusText names CPUs, with their number where there are many.
+func cpusText(ids []int) string {
+	switch {
+	case len(ids) == 1:
+		return "CPU " + strconv.Itoa(ids[0])
+	case len(ids) <= 4:
+		return "CPUs " + strides(ids)
+	default:
+		return strconv.Itoa(len(ids)) + " CPUs " + strides(ids)
+	}
+}
+
 // strides is ranges with regular steps in the way of taskset, as in 0-28:4.
 func strides(ids []int) string {
 	const least = 4 // numbers that make a regular step worth its own notation

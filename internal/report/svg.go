@@ -209,7 +209,7 @@ func (r *Report) memoryPart() part {
 			c.heading(x+pad, y+pad+10, title, note)
 		}})
 	}
-	return grid(parts, gap, maxWidth, whole)
+	return grid(parts, gap, minWidth, 12, whole)
 }
 
 // openCells counts the CPUs drawn one by one when alike neighbours fold in the
@@ -258,7 +258,7 @@ func (f *figure) children(b *box, depth, width int) part {
 	}
 	var parts []part
 	if len(boxes) > 0 {
-		parts = append(parts, grid(boxes, gap, width, whole))
+		parts = append(parts, grid(boxes, gap, width, 2, whole))
 	}
 	if len(cores) > 0 {
 		parts = append(parts, f.cores(cores, width))
@@ -324,7 +324,7 @@ func workersNote(workers []int) string {
 }
 
 func (f *figure) tooltip(b *box) string {
-	s := boxTitle(b, true) + ": CPUs " + strides(f.r.ids(b))
+	s := boxTitle(b, true) + ": " + cpusText(f.r.ids(b))
 	if ws := f.r.workersOf(b); len(ws) > 0 {
 		s += "; workers " + strides(ws)
 	}
@@ -342,14 +342,14 @@ func (f *figure) more(alike []*box, width int) part {
 		ws = append(ws, f.r.workersOf(b)...)
 		minis[i] = f.mini(b, (width-2*pad)/2)
 	}
-	inner := grid(minis, gap, width-2*pad, wide)
+	inner := grid(minis, gap, width-2*pad, 2.5, wide)
 	var notes []string
 	if a, z := first.names[0].number, last.names[0].number; a != z {
 		notes = append(notes, levelPlurals[first.level()]+" "+strconv.Itoa(a)+" to "+strconv.Itoa(z))
 	}
-	notes = append(notes, "CPUs "+strides(sorted(cpus)))
+	notes = append(notes, cpusText(sorted(cpus)))
 	if len(ws) > 0 {
-		notes = append(notes, plural(len(ws), "worker", "workers")+" "+strides(sorted(ws)))
+		notes = append(notes, workersNote(sorted(ws)))
 	}
 	w := max(inner.w, textWidth(title, fontText), 150) + 2*pad
 	return part{w: w, h: inner.h + headH + len(notes)*14 + 2*pad + 4, draw: func(c *canvas, x, y, w, h int) {
@@ -396,7 +396,7 @@ func (f *figure) dotsOf(b *box, width int) part {
 		}
 	}
 	visit(b)
-	return grid(cores, 3, width, natural)
+	return grid(cores, 3, width, 2, natural)
 }
 
 // cores draws cores with their CPUs, or as dots where there are too many.
@@ -407,7 +407,7 @@ func (f *figure) cores(cores []*box, width int) part {
 			all.cpus = append(all.cpus, k.cpus...)
 		}
 		dots := f.dotsOf(all, width)
-		note := plural(len(cores), "core", "cores") + ", CPUs " + strides(sorted(f.r.ids(all)))
+		note := plural(len(cores), "core", "cores") + ", " + cpusText(sorted(f.r.ids(all)))
 		return part{w: max(dots.w, min(textWidth(note, fontSmall), 200)), h: dots.h + 16, draw: func(c *canvas, x, y, w, h int) {
 			c.text("zts zm", x, y+9, fit(note, fontSmall, w))
 			dots.draw(c, x, y+16, w, dots.h)
@@ -417,7 +417,7 @@ func (f *figure) cores(cores []*box, width int) part {
 	for i, k := range cores {
 		parts[i] = f.core(k)
 	}
-	return grid(parts, 6, width, wide)
+	return grid(parts, 6, width, 2, wide)
 }
 
 // core draws one core: its name and the cells of its threads.

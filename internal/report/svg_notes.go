@@ -19,7 +19,7 @@ func (r *Report) notesPart(width int) part {
 	cards := []func(int) part{card("Machine", r.facts())}
 	var left []string
 	for _, g := range r.reasons() {
-		left = append(left, fmt.Sprintf("%d × %s: CPUs %s", len(g.cpus), g.why, strides(g.cpus)))
+		left = append(left, g.why+": "+cpusText(g.cpus))
 	}
 	if len(left) > 0 {
 		cards = append(cards, card("CPUs without a worker", left))

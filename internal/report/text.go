@@ -235,8 +235,8 @@ func (r *Report) treeLines(lines []string, boxes []*box, depth int, fold, single
 				if single {
 					s += " " + strconv.Itoa(n.number) + "-" + strconv.Itoa(boxes[i+run-1].names[j].number)
 				}
-				if n.bytes > 0 {
-					s += " of " + bytesText(n.bytes)
+				if same := sameBytes(boxes[i:i+run], j); same > 0 {
+					s += " of " + bytesText(same)
 				}
 			}
 		} else {
@@ -268,6 +268,17 @@ func (r *Report) treeLines(lines []string, boxes []*box, depth int, fold, single
 		lines = r.coreLines(lines, cores, indent, single)
 	}
 	return lines
+}
+
+// sameBytes returns the size in the j-th name of alike boxes when it is the same
+// in all of them, otherwise 0.
+func sameBytes(boxes []*box, j int) int64 {
+	for _, b := range boxes {
+		if bytesText(b.names[j].bytes) != bytesText(boxes[0].names[j].bytes) {
+			return 0
+		}
+	}
+	return boxes[0].names[j].bytes
 }
 
 // boxTitle joins the names of a box: package 0 = node 0.
@@ -377,7 +388,7 @@ func (r *Report) textPlan(w textWriter) {
 	if reasons := r.reasons(); len(reasons) > 0 {
 		lines = nil
 		for _, g := range reasons {
-			lines = append(lines, wrap(clip(fmt.Sprintf("%-4d %s: CPUs %s", len(g.cpus), g.why, strides(g.cpus)), 2*lineWidth-4*labelWidth))...)
+			lines = append(lines, wrap(clip(g.why+": "+cpusText(g.cpus), 2*lineWidth-4*labelWidth))...)
 		}
 		w.field("left out", lines...)
 	}

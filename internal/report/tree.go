@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"slices"
 	"strconv"
 
@@ -187,7 +188,7 @@ func (r *Report) alike() {
 		key = key[:0]
 		for _, n := range b.names {
 			key = append(key, byte(n.level))
-			key = strconv.AppendInt(key, n.bytes, 36)
+			key = strconv.AppendInt(key, magnitude(n.bytes), 36)
 		}
 		key = append(key, '|')
 		if len(b.children) == 0 {
@@ -207,6 +208,15 @@ func (r *Report) alike() {
 		b.shape = s
 	}
 	visit(r.tree)
+}
+
+// magnitude rounds a size to some 10 %: nodes that differ by what the firmware
+// kept for itself are alike.
+func magnitude(bytes int64) int64 {
+	if bytes <= 0 {
+		return 0
+	}
+	return int64(math.Round(8 * math.Log2(float64(bytes))))
 }
 
 // ids returns the OS numbers of a box's CPUs.
