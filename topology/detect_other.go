@@ -12,7 +12,7 @@ import (
 // happens to run on. No CPU number is trustworthy for pinning.
 func detect() (*Topology, error) {
 	n := runtime.NumCPU()
-	t := &Topology{Source: "runtime (number of CPUs)"}
+	t := &Topology{Source: "runtime (number of CPUs)", noPin: "no thread can be pinned on " + runtime.GOOS}
 	threads := 1
 	if k := cpuid.CPU.ThreadsPerCore; k > 1 && cpuid.CPU.LogicalCores == n && n%k == 0 {
 		threads = k

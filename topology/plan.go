@@ -21,7 +21,8 @@ func (t *Topology) Plan(p Placement, workers int) Plan {
 // before efficiency cores in each placement; workers beyond the number of cores
 // go to SMT siblings, then to CPUs that carry another pool's worker, then share
 // CPUs. A CPU quota below one CPU makes pinning senseless, so the workers stay
-// unpinned, as they do when the topology knows no usable CPU.
+// unpinned, as they do when the topology knows no usable CPU and on systems
+// that cannot pin threads.
 //
 // Every present CPU appears in the plan once, either with its workers or as an
 // Exclusion. The same topology and request always give the same plan. A nil or
@@ -33,7 +34,7 @@ func (t *Topology) PlanFor(r Request) Plan {
 	}
 	b := newPlanner(t, r)
 	switch {
-	case r.CPUs != nil:
+	case r.CPUs != nil && t.noPin == "":
 		b.explicit()
 	case r.Placement == Unpinned || r.Placement > Unpinned:
 		b.unpinned(b.chosen(len(b.cores)), "workers are not pinned")
@@ -42,6 +43,9 @@ func (t *Topology) PlanFor(r Request) Plan {
 	case t.Quota > 0 && t.Quota < 1:
 		b.warn("W-QUOTA", "quota %s CPUs is less than one core: workers are not pinned", quotaText(t.Quota))
 		b.unpinned(b.chosen(len(b.cores)), "not pinned: the quota is below one CPU")
+	case t.noPin != "":
+		b.warn("W-UNPINNED", "%s", t.noPin)
+		b.unpinned(b.chosen(len(b.cores)), "not pinned: "+t.noPin)
 	default:
 		b.place()
 	}

@@ -359,6 +359,17 @@ func TestPlanCompactBestFit(t *testing.T) {
 	wantWarnings(t, top.Plan(PerCore, 3), "W-CROSS-NODE")
 }
 
+func TestPlanWithoutPinning(t *testing.T) {
+	top := grid(1, 1, 1, 4, 1)
+	top.noPin = "no thread can be pinned on plan9"
+	for _, r := range []Request{{}, {CPUs: []int{1, 2, 3, 0}}} {
+		p := top.PlanFor(r)
+		wantCPUs(t, p, Unknown, Unknown, Unknown, Unknown)
+		wantWarnings(t, p, "W-UNPINNED")
+		checkSum(t, top, p)
+	}
+}
+
 func TestPlanOddTopologies(t *testing.T) {
 	var none *Topology
 	p := none.Plan(PerCore, 0)

@@ -29,6 +29,8 @@ type Topology struct {
 
 	VM         bool   // the processor reports a hypervisor
 	Hypervisor string // name of the hypervisor, or "" when unknown
+
+	noPin string // why threads of this system cannot be pinned, or ""
 }
 
 // Cache is one data or unified cache.
