@@ -68,7 +68,7 @@ func readCgroups(r *reader) *cgroups {
 			break
 		}
 	}
-	text, err := r.text(c.memberFile)
+	text, err := r.head(c.memberFile, maxTable)
 	if err == nil {
 		if c.memberships, err = parseMemberships(text); err != nil {
 			r.warn("W-CGROUP", "%s: %v", c.memberFile, err)

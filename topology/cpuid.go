@@ -34,7 +34,7 @@ type cpuidCPU struct {
 	node                    int
 	class                   coreClass
 	hypervisor              bool
-	vendor, brand           string
+	vendor                  string
 }
 
 // coreClass orders the kinds of cores of a hybrid processor, fastest first.
@@ -68,7 +68,6 @@ func decodeCPUID(id int, query cpuidQuery) cpuidCPU {
 	c.apic = leaf1.ebx >> 24
 	d.amd = c.vendor == "AuthenticAMD" || c.vendor == "HygonGenuine"
 	d.topoExt = d.amd && query(0x80000001, 0).ecx&(1<<22) != 0
-	c.brand = d.brandText()
 
 	if !(d.amd && d.extendedAMD()) && !d.extended(0x1f) && !d.extended(0xb) {
 		if d.amd {
@@ -125,10 +124,11 @@ func regText(regs ...uint32) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-func (d *decoder) brandText() string {
+// brandText returns the processor's name.
+func brandText(query cpuidQuery) string {
 	var regs []uint32
 	for leaf := uint32(0x80000002); leaf <= 0x80000004; leaf++ {
-		r := d.query(leaf, 0)
+		r := query(leaf, 0)
 		regs = append(regs, r.eax, r.ebx, r.ecx, r.edx)
 	}
 	return regText(regs...)
@@ -385,10 +385,7 @@ func fromCPUID(cpus []cpuidCPU, r *reader) *Topology {
 	slices.SortStableFunc(t.Caches, func(a, b Cache) int { return a.Level - b.Level })
 	if len(cpus) > 0 {
 		first := &cpus[0]
-		t.Model, t.VM, t.CacheLine = first.brand, first.hypervisor, first.line
-		if t.Model == "" {
-			t.Model = first.vendor
-		}
+		t.Model, t.VM, t.CacheLine = first.vendor, first.hypervisor, first.line
 	}
 	s.dropIndistinct()
 	s.completeCores()

@@ -28,9 +28,10 @@ func ReadCPUID(dump fs.FS) (*Topology, error) {
 		return nil, fmt.Errorf("topology: CPUID dump: %w", err)
 	}
 	var cpus []cpuidCPU
+	model := ""
 	for id := range files.all {
 		name := "pu" + strconv.Itoa(id)
-		text, err := r.text(name)
+		text, err := r.head(name, maxTable)
 		var query cpuidQuery
 		if err == nil {
 			query, err = parseCPUIDDump(text)
@@ -40,6 +41,9 @@ func ReadCPUID(dump fs.FS) (*Topology, error) {
 			continue
 		}
 		cpus = append(cpus, decodeCPUID(id, query))
+		if model == "" {
+			model = brandText(query)
+		}
 	}
 	if len(cpus) == 0 {
 		if len(r.warnings) > 0 {
@@ -48,6 +52,9 @@ func ReadCPUID(dump fs.FS) (*Topology, error) {
 		return nil, errors.New("topology: CPUID dump: no file pu0, pu1, ...")
 	}
 	t := fromCPUID(cpus, r)
+	if model != "" {
+		t.Model = model
+	}
 	for i := range t.CPUs {
 		t.CPUs[i].Allowed = true
 	}

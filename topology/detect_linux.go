@@ -254,7 +254,7 @@ func (t *Topology) warnHiddenSMT(r *reader) {
 // try to register each of the hundreds of files with the network poller.
 type rootSource struct{}
 
-func (rootSource) read(name string, buf []byte) (n int, err error) {
+func (rootSource) read(name string, buf []byte, line bool) (n int, err error) {
 	fd, err := retry(func() (int, error) {
 		return unix.Open("/"+name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	})
@@ -271,6 +271,9 @@ func (rootSource) read(name string, buf []byte) (n int, err error) {
 			break
 		}
 		n += k
+		if line && buf[n-1] == '\n' {
+			break
+		}
 	}
 	return n, nil
 }

@@ -23,7 +23,8 @@ var (
 // root of the machine's tree and slash-separated.
 type source interface {
 	// read fills buf with the start of the file and returns how much it read.
-	read(name string, buf []byte) (int, error)
+	// With line set it may stop behind the first line.
+	read(name string, buf []byte, line bool) (int, error)
 	// list returns the names in a directory, at most maxEntries of them.
 	list(name string) ([]string, error)
 	// isDir reports whether name is a directory.
@@ -33,7 +34,7 @@ type source interface {
 // fsSource reads a captured tree.
 type fsSource struct{ fsys fs.FS }
 
-func (s fsSource) read(name string, buf []byte) (int, error) {
+func (s fsSource) read(name string, buf []byte, line bool) (int, error) {
 	f, err := s.fsys.Open(name)
 	if err != nil {
 		return 0, err
@@ -48,6 +49,9 @@ func (s fsSource) read(name string, buf []byte) (int, error) {
 		}
 		if err != nil {
 			return n, err
+		}
+		if line && k > 0 && buf[n-1] == '\n' {
+			break
 		}
 		if idle++; k > 0 {
 			idle = 0
@@ -146,9 +150,10 @@ func warningID(w string) string {
 	return w
 }
 
-// text returns the contents of a file of at most maxFile bytes.
+// text returns the contents of a file that holds a single line of at most
+// maxFile bytes, as nearly all of sysfs does.
 func (r *reader) text(name string) (string, error) {
-	n, err := r.fill(name, r.buf)
+	n, err := r.fill(name, r.buf, true)
 	if err != nil {
 		return "", err
 	}
@@ -160,24 +165,21 @@ func (r *reader) text(name string) (string, error) {
 
 // head returns at most the first limit bytes of a file of any size.
 func (r *reader) head(name string, limit int) (string, error) {
-	buf := r.buf[:min(limit, len(r.buf))]
-	if limit > len(r.buf) {
-		buf = make([]byte, limit)
+	n, err := r.fill(name, r.buf[:min(limit, len(r.buf))], false)
+	if err != nil || n < len(r.buf) {
+		return string(r.buf[:n]), err
 	}
-	n, err := r.fill(name, buf)
+	buf := make([]byte, limit)
+	n, err = r.fill(name, buf, false)
 	return string(buf[:n]), err
 }
 
-func (r *reader) fill(name string, buf []byte) (int, error) {
+func (r *reader) fill(name string, buf []byte, line bool) (int, error) {
 	if r.reads >= maxReads {
 		return 0, errTooManyReads
 	}
 	r.reads++
-	n, err := r.src.read(name, buf)
-	if n == 0 && err != nil {
-		return 0, err
-	}
-	return n, err
+	return r.src.read(name, buf, line)
 }
 
 // list reads a file in list format. A missing file is not worth a warning.

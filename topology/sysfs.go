@@ -412,6 +412,9 @@ func (s *sysfs) readCache(c *CPU, index int, next *[4]int) bool {
 	dir := s.cpuPath(c.ID, "cache/index"+strconv.Itoa(index)+"/")
 	text, err := s.text(dir + "level")
 	if errors.Is(err, fs.ErrNotExist) {
+		if index > 3 {
+			return false
+		}
 		if _, err = s.text(dir + "shared_cpu_map"); err != nil {
 			return false
 		}
@@ -426,6 +429,10 @@ func (s *sysfs) readCache(c *CPU, index int, next *[4]int) bool {
 	if level > 3 {
 		return true
 	}
+	field := cacheField(level)
+	if *field(c) != Unknown {
+		return true
+	}
 	kind, err := s.text(dir + "type")
 	s.bad(dir+"type", err)
 	switch kind = trimKernel(kind); kind {
@@ -434,10 +441,6 @@ func (s *sysfs) readCache(c *CPU, index int, next *[4]int) bool {
 	case "Data", "Unified":
 	default:
 		s.warn("W-BAD-FILE", "%stype: %q is not a kind of cache; the cache is ignored", dir, clip(kind))
-		return true
-	}
-	field := cacheField(level)
-	if *field(c) != Unknown {
 		return true
 	}
 	name := dir + "shared_cpu_map"

@@ -139,7 +139,7 @@ func (s *sysfs) checkNodes() {
 // nodeMemory returns the memory of a node in bytes, or Unknown.
 func (s *sysfs) nodeMemory(id int) int64 {
 	name := nodePath(id, "meminfo")
-	text, err := s.text(name)
+	text, err := s.head(name, maxFile)
 	if err != nil {
 		s.bad(name, err)
 		return Unknown
