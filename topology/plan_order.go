@@ -6,10 +6,12 @@ import (
 )
 
 // The levels between machine and core, in the order of nesting; groupRanks
-// swaps the first two where NUMA nodes hold several packages.
+// swaps package and node where NUMA nodes hold several packages.
 const (
-	levelOuter = iota // package
-	levelInner        // node
+	levelDrawer = iota
+	levelBook
+	levelOuter // package
+	levelInner // node
 	levelDie
 	levelL3
 	levelCluster
@@ -45,6 +47,10 @@ func groupRanks(cpus []CPU) [][levelCount]int {
 
 func groupLabel(c *CPU, level int, nodeFirst bool) int {
 	switch level {
+	case levelDrawer:
+		return c.Drawer
+	case levelBook:
+		return c.Book
 	case levelOuter, levelInner:
 		if (level == levelOuter) == nodeFirst {
 			return c.Node
@@ -83,13 +89,13 @@ func nodesHoldPackages(cpus []CPU) bool {
 }
 
 // spread returns n of the cores, each one on the NUMA node with the fewest
-// picked so far; ties go to the emptiest package, then L3 domain, die, cluster
-// and L2, then to the first core. Cores of other pools count as picked.
+// picked so far; ties go to the emptiest package, then drawer, book, L3 domain,
+// die, cluster and L2, then to the first core. Cores of other pools count as picked.
 func (b *planner) spread(cores []int, n int) []int {
 	nodeFirst := nodesHoldPackages(b.t.CPUs)
 	// Levels in order of importance. Picking by node before package gives a
 	// package's nodes their due; the package breaks the ties.
-	importance := [levelCount]int{levelInner, levelOuter, levelL3, levelDie, levelCluster, levelL2}
+	importance := [levelCount]int{levelInner, levelOuter, levelDrawer, levelBook, levelL3, levelDie, levelCluster, levelL2}
 	if nodeFirst {
 		importance[0], importance[1] = levelOuter, levelInner
 	}

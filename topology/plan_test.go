@@ -18,7 +18,7 @@ func grid(packages, nodes, l3s, cores, threads int) *Topology {
 		core := id % total
 		t.CPUs = append(t.CPUs, CPU{
 			ID: id, Core: core, L1d: core, L2: core,
-			L3: core / cores, Cluster: Unknown, Die: Unknown,
+			L3: core / cores, Cluster: Unknown, Die: Unknown, Book: Unknown, Drawer: Unknown,
 			Node: core / (cores * l3s), Package: core / (cores * l3s * nodes),
 			Online: true, Allowed: true,
 			Efficiency: Unknown, Capacity: Unknown, MaxKHz: Unknown,
@@ -383,7 +383,7 @@ func TestPlanOddTopologies(t *testing.T) {
 	blank := &Topology{}
 	for id := range 4 {
 		blank.CPUs = append(blank.CPUs, CPU{ID: id, Core: Unknown, L1d: Unknown, L2: Unknown, L3: Unknown,
-			Cluster: Unknown, Die: Unknown, Package: Unknown, Node: Unknown, Online: true, Allowed: true,
+			Cluster: Unknown, Die: Unknown, Book: Unknown, Drawer: Unknown, Package: Unknown, Node: Unknown, Online: true, Allowed: true,
 			Efficiency: Unknown, Capacity: Unknown, MaxKHz: Unknown})
 	}
 	wantCPUs(t, blank.Plan(PerCore, 0), 0, 1, 2, 3)
@@ -408,7 +408,7 @@ func TestPlanRandom(t *testing.T) {
 			id += 1 + rng.IntN(3)*rng.IntN(500)
 			online := rng.IntN(8) > 0
 			top.CPUs = append(top.CPUs, CPU{ID: id, Core: label(9), L1d: label(9), L2: label(6), L3: label(3),
-				Cluster: label(3), Die: label(2), Package: label(3), Node: label(3),
+				Cluster: label(3), Die: label(2), Book: label(2), Drawer: label(2), Package: label(3), Node: label(3),
 				Online: online, Allowed: online && rng.IntN(6) > 0,
 				Efficiency: label(2), Capacity: label(1024), MaxKHz: label(5000000)})
 		}

@@ -54,6 +54,8 @@ type jsonCPU struct {
 	Cluster    unknown `json:"cluster"`
 	Die        unknown `json:"die"`
 	Package    unknown `json:"package"`
+	Book       unknown `json:"book"`
+	Drawer     unknown `json:"drawer"`
 	Node       unknown `json:"node"`
 	Efficiency unknown `json:"efficiency"`
 	Capacity   unknown `json:"capacity"`
@@ -113,7 +115,7 @@ func (r *Report) JSON(w io.Writer) error {
 	for _, c := range t.CPUs {
 		out.CPUs = append(out.CPUs, jsonCPU{CPU: c.ID, Online: c.Online, Allowed: c.Allowed,
 			Core: unknown(c.Core), L1d: unknown(c.L1d), L2: unknown(c.L2), L3: unknown(c.L3),
-			Cluster: unknown(c.Cluster), Die: unknown(c.Die), Package: unknown(c.Package), Node: unknown(c.Node),
+			Cluster: unknown(c.Cluster), Die: unknown(c.Die), Package: unknown(c.Package), Book: unknown(c.Book), Drawer: unknown(c.Drawer), Node: unknown(c.Node),
 			Efficiency: unknown(c.Efficiency), Capacity: unknown(c.Capacity), MaxKHz: unknown(c.MaxKHz)})
 	}
 	for _, c := range t.Caches {

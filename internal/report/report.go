@@ -48,7 +48,7 @@ var (
 // counts are the totals of the summary; a level that the machine does not have
 // counts 0.
 type counts struct {
-	packages, nodes, dies, l3, clusters, cores, cpus, online int
+	drawers, books, packages, nodes, dies, l3, clusters, cores, cpus, online int
 	perCore, leastPerCore                                    int // online threads on one core, the most and the least
 	byState                                                  [stateCount]int
 	usableCores                                              int
@@ -136,6 +136,7 @@ func (r *Report) tally() {
 			usable[coreKey(cpu)] = true
 		}
 	}
+	c.drawers, c.books = len(seen[levelDrawer]), len(seen[levelBook])
 	c.packages, c.nodes, c.dies = len(seen[levelPackage]), len(r.Topology.Nodes), len(seen[levelDie])
 	c.l3, c.clusters, c.cores = len(seen[levelL3]), len(seen[levelCluster]), len(seen[levelCore])+loose
 	c.usableCores = len(usable)
@@ -167,6 +168,8 @@ func (r *Report) summary() string {
 			parts = append(parts, strconv.Itoa(n)+" "+many+suffix)
 		}
 	}
+	add(c.drawers, "drawer", "drawers", "")
+	add(c.books, "book", "books", "")
 	add(c.packages, "package", "packages", "")
 	add(c.nodes, "NUMA node", "NUMA nodes", "")
 	add(c.dies, "die", "dies", "")
@@ -285,8 +288,8 @@ type reasonCount struct {
 	cpus []int
 }
 
-// reasons groups the exclusions by reason, in order of first appearance; SMT
-// siblings count as one reason whichever CPU they belong to.
+// reasons groups the exclusions by reason, in the order of the states of their
+// CPUs; SMT siblings count as one reason whichever CPU they belong to.
 func (r *Report) reasons() []reasonCount {
 	var out []reasonCount
 	at := make(map[string]int)
@@ -304,6 +307,13 @@ func (r *Report) reasons() []reasonCount {
 		}
 		out[i].cpus = append(out[i].cpus, e.CPU)
 	}
+	stateOf := make(map[int]state)
+	for i := range r.Topology.CPUs {
+		stateOf[r.Topology.CPUs[i].ID] = r.state[i]
+	}
+	slices.SortStableFunc(out, func(x, y reasonCount) int {
+		return cmp.Compare(stateOf[x.cpus[0]], stateOf[y.cpus[0]])
+	})
 	return out
 }
 

@@ -66,6 +66,9 @@ func (c *canvas) close() { c.WriteString("</g>\n") }
 // stateClass are the CSS classes of the states.
 var stateClass = [stateCount]string{"zw", "zs", "zf", "zi", "zn", "zo"}
 
+// boxClass is the CSS class of boxes of a level.
+func boxClass(l level) string { return "zb-" + strings.ToLower(levelNames[l]) }
+
 // SVG writes a picture of the machine and the plan on it. It needs no fonts,
 // scripts or other files, follows the viewer's light or dark colour scheme, and
 // describes itself in words.
@@ -177,7 +180,7 @@ func (r *Report) legend(c *canvas, x, y, w int) {
 func (r *Report) machinePart() part {
 	if len(r.tree.cpus) == 0 {
 		return part{w: minWidth, h: 40, draw: func(c *canvas, x, y, w, h int) {
-			c.rect("zb0", x, y, w, h, 6)
+			c.rect(boxClass(levelPackage), x, y, w, h, 6)
 			c.text("zt zm", x+pad, y+25, "no CPU is known")
 		}}
 	}
@@ -205,7 +208,7 @@ func (r *Report) memoryPart() part {
 			note = bytesText(n.MemBytes) + ", no CPU"
 		}
 		parts = append(parts, part{w: textWidth(title+"  "+note, fontText) + 2*pad, h: 2*pad + 12, draw: func(c *canvas, x, y, w, h int) {
-			c.rect("zb1", x, y, w, h, 7)
+			c.rect(boxClass(levelNode), x, y, w, h, 7)
 			c.heading(x+pad, y+pad+10, title, note)
 		}})
 	}
@@ -282,7 +285,7 @@ func (f *figure) group(b *box, depth, width int) part {
 	w := max(inner.w, titleW) + 2*pad
 	return part{w: w, h: inner.h + headH + 2*pad, draw: func(c *canvas, x, y, w, h int) {
 		c.open(f.tooltip(b))
-		c.rect("zb"+strconv.Itoa(int(b.level())), x, y, w, h, 7)
+		c.rect(boxClass(b.level()), x, y, w, h, 7)
 		c.heading(x+pad, y+pad+10, title, sizes)
 		if room := w - 2*pad - titleW - 8; note != "" && textWidth(note, fontSmall) <= room {
 			c.text("zts zm ze", x+w-pad, y+pad+10, note)
@@ -370,7 +373,7 @@ func (f *figure) mini(b *box, width int) part {
 	label := strconv.Itoa(b.names[0].number)
 	return part{w: max(dots.w, textWidth(label, fontSmall)) + 8, h: dots.h + 20, draw: func(c *canvas, x, y, w, h int) {
 		c.open(f.tooltip(b))
-		c.rect("zb"+strconv.Itoa(int(b.level())), x, y, w, h, 4)
+		c.rect(boxClass(b.level()), x, y, w, h, 4)
 		c.text("zts zm", x+4, y+11, label)
 		dots.draw(c, x+(w-dots.w)/2, y+16, dots.w, dots.h)
 		c.close()

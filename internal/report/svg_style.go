@@ -15,13 +15,13 @@ const pictureStyle = `<style>
 .zp .zr{font-weight:600}
 .zp .zu{font-size:10px}
 .zbg{fill:#ffffff}
-.zb0{fill:#f3f5f8;stroke:#8c96a3}
-.zb1{fill:#e9f0f7;stroke:#8fa6bf}
-.zb2{fill:#f4eef8;stroke:#ab98bd}
-.zb3{fill:#fbf6e6;stroke:#c9b67c}
-.zb4{fill:#eef6ee;stroke:#9bb79b}
-.zb5{fill:#f6f3ee;stroke:#b8ab96}
-.zb6,.zc{fill:#ffffff;stroke:#c4ccd5}
+.zb-drawer,.zb-book,.zb-package{fill:#f3f5f8;stroke:#8c96a3}
+.zb-node{fill:#e9f0f7;stroke:#8fa6bf}
+.zb-die{fill:#f4eef8;stroke:#ab98bd}
+.zb-l3{fill:#fbf6e6;stroke:#c9b67c}
+.zb-cluster{fill:#eef6ee;stroke:#9bb79b}
+.zb-l2{fill:#f6f3ee;stroke:#b8ab96}
+.zb-core,.zc{fill:#ffffff;stroke:#c4ccd5}
 .zk{fill:#fafbfc;stroke:#d5dbe1}
 .zmore{fill:none;stroke:#8c96a3;stroke-dasharray:5 4}
 .zw{fill:#0b5cad;stroke:#084a8c}
@@ -45,13 +45,13 @@ const pictureStyle = `<style>
 .zp text{fill:#e6edf3}
 .zp .zm{fill:#9aa6b2}
 .zbg{fill:#0d1117}
-.zb0{fill:#161b22;stroke:#57616c}
-.zb1{fill:#17202c;stroke:#4a627e}
-.zb2{fill:#201a28;stroke:#6b5a80}
-.zb3{fill:#241f12;stroke:#7d6c34}
-.zb4{fill:#16211a;stroke:#4f6f56}
-.zb5{fill:#211d17;stroke:#6d6250}
-.zb6,.zc{fill:#0d1117;stroke:#3d444d}
+.zb-drawer,.zb-book,.zb-package{fill:#161b22;stroke:#57616c}
+.zb-node{fill:#17202c;stroke:#4a627e}
+.zb-die{fill:#201a28;stroke:#6b5a80}
+.zb-l3{fill:#241f12;stroke:#7d6c34}
+.zb-cluster{fill:#16211a;stroke:#4f6f56}
+.zb-l2{fill:#211d17;stroke:#6d6250}
+.zb-core,.zc{fill:#0d1117;stroke:#3d444d}
 .zk{fill:#12171e;stroke:#30363d}
 .zds{stroke-dasharray:none;stroke:#7aa7d8}
 .zmore{stroke:#6e7983}

@@ -12,7 +12,9 @@ import (
 type level uint8
 
 const (
-	levelPackage level = iota
+	levelDrawer level = iota
+	levelBook
+	levelPackage
 	levelNode
 	levelDie
 	levelL3
@@ -23,13 +25,17 @@ const (
 	levelMachine = levelCount
 )
 
-var levelNames = [...]string{"package", "node", "die", "L3", "cluster", "L2", "core", "machine"}
+var levelNames = [...]string{"drawer", "book", "package", "node", "die", "L3", "cluster", "L2", "core", "machine"}
 
 // levelPlurals are for counts of alike boxes.
-var levelPlurals = [...]string{"packages", "nodes", "dies", "L3 domains", "clusters", "L2 groups", "cores", "machines"}
+var levelPlurals = [...]string{"drawers", "books", "packages", "nodes", "dies", "L3 domains", "clusters", "L2 groups", "cores", "machines"}
 
 func (l level) label(c *topology.CPU) int {
 	switch l {
+	case levelDrawer:
+		return c.Drawer
+	case levelBook:
+		return c.Book
 	case levelPackage:
 		return c.Package
 	case levelNode:
