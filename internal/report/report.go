@@ -49,9 +49,9 @@ var (
 // counts 0.
 type counts struct {
 	drawers, books, packages, nodes, dies, l3, clusters, cores, cpus, online int
-	perCore, leastPerCore                                    int // online threads on one core, the most and the least
-	byState                                                  [stateCount]int
-	usableCores                                              int
+	perCore, leastPerCore                                                    int // online threads on one core, the most and the least
+	byState                                                                  [stateCount]int
+	usableCores                                                              int
 }
 
 // New makes the plan of the request and prepares the report. A nil topology is

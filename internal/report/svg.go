@@ -111,16 +111,17 @@ func (r *Report) description() string {
 // headPart is the title, the machine in a line, and a bar that shows what
 // becomes of the CPUs and is the legend as well.
 func (r *Report) headPart() part {
-	const barH, entryH = 14, 22
+	const barH = 14
 	model, summary := or(r.Topology.Model, "Unknown processor"), r.summary()
 	sub := lines(summary, fontText, maxWidth, 2)
 	plan := "Plan " + r.planText() + "  ·  CPU time: " + r.timeText()
 	planLines := lines(plan, fontText, maxWidth, 2)
+	_, legendH := r.legendEntries(minWidth)
 	w := max(textWidth(model, fontTitle), minWidth)
 	for _, s := range append(sub, planLines...) {
 		w = max(w, textWidth(s, fontText))
 	}
-	h := 26 + lineH*(len(sub)+len(planLines)) + 8 + barH + 10 + entryH
+	h := 26 + lineH*(len(sub)+len(planLines)) + 8 + barH + 10 + legendH
 	return part{w: min(w, maxWidth), h: h, draw: func(c *canvas, x, y, w, _ int) {
 		c.text("zt1", x, y+18, fit(model, fontTitle, w))
 		y += 26
@@ -160,19 +161,47 @@ func (r *Report) bar(c *canvas, x, y, w, h int) {
 	}
 }
 
-func (r *Report) legend(c *canvas, x, y, w int) {
-	left := x
+// legendEntry is a word of the legend, at its place.
+type legendEntry struct {
+	state state // stateCount for a remark
+	text  string
+	x, y  int
+}
+
+const legendRow = 20
+
+// legendEntries places the words in rows of a width; height is that of all rows.
+func (r *Report) legendEntries(width int) (entries []legendEntry, height int) {
+	x, y := 0, 0
+	add := func(s state, text string, w int) {
+		if x > 0 && x+w > width {
+			x, y = 0, y+legendRow
+		}
+		entries = append(entries, legendEntry{s, text, x, y})
+		x += w + 18
+	}
 	for s, n := range r.count.byState {
-		if n == 0 {
+		if n > 0 {
+			text := fmt.Sprintf("%s (%d)", stateNames[s], n)
+			add(state(s), text, 20+textWidth(text, fontText))
+		}
+	}
+	if r.pinned() {
+		const remark = "w0 = worker 0, CPU 0 = OS number"
+		add(stateCount, remark, textWidth(remark, fontSmall))
+	}
+	return entries, y + legendRow
+}
+
+func (r *Report) legend(c *canvas, x, y, width int) {
+	entries, _ := r.legendEntries(width)
+	for _, e := range entries {
+		if e.state == stateCount {
+			c.text("zts zm", x+e.x, y+e.y+11, e.text)
 			continue
 		}
-		c.rect(stateClass[s], left, y, 14, 14, 3)
-		label := fmt.Sprintf("%s (%d)", stateNames[s], n)
-		c.text("zt", left+20, y+11, label)
-		left += 20 + textWidth(label, fontText) + 18
-	}
-	if note := "w0 = worker 0, CPU 0 = OS number"; left+textWidth(note, fontSmall) < x+w {
-		c.text("zts zm", left, y+11, note)
+		c.rect(stateClass[e.state], x+e.x, y+e.y, 14, 14, 3)
+		c.text("zt", x+e.x+20, y+e.y+11, e.text)
 	}
 }
 
