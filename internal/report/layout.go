@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"slices"
 )
@@ -29,6 +30,15 @@ func stack(gap int, parts ...part) part {
 		}
 	}
 	return all
+}
+
+// scaled draws a part k times as large.
+func scaled(p part, k int) part {
+	return part{w: k * p.w, h: k * p.h, draw: func(c *canvas, x, y, _, _ int) {
+		fmt.Fprintf(c, `<g transform="translate(%d %d) scale(%d)">`+"\n", x, y, k)
+		p.draw(c, 0, 0, p.w, p.h)
+		c.close()
+	}}
 }
 
 // filling says which way the parts of a grid grow into the room they get.

@@ -29,11 +29,12 @@ const (
 
 // What a picture may hold before parts that look alike are folded.
 const (
-	openCells  = 128 // CPUs drawn one by one before anything folds
-	mostCells  = 200 // CPUs drawn one by one at all; above it all become dots
-	mostCores  = 80  // cores of one box drawn one by one
-	mostThread = 4   // threads of a core in one row
-	heatText   = 16  // nodes up to which a heat map shows numbers
+	openCells  = 128  // CPUs drawn one by one before anything folds
+	mostCells  = 200  // CPUs drawn one by one at all; above it all become dots
+	mostCores  = 80   // cores of one box drawn one by one
+	bigDots    = 1024 // CPUs of a machine drawn as large dots
+	mostThread = 4    // threads of a core in one row
+	heatText   = 16   // nodes up to which a heat map shows numbers
 )
 
 // canvas collects SVG elements.
@@ -439,6 +440,9 @@ func (f *figure) cores(cores []*box, width int) part {
 			all.cpus = append(all.cpus, k.cpus...)
 		}
 		dots := f.dotsOf(all, width)
+		if big := scaled(dots, 2); big.w <= width && f.r.count.cpus <= bigDots {
+			dots = big
+		}
 		note := plural(len(cores), "core", "cores") + ", " + cpusText(sorted(f.r.ids(all)))
 		return part{w: max(dots.w, min(textWidth(note, fontSmall), 200)), h: dots.h + 16, draw: func(c *canvas, x, y, w, h int) {
 			c.text("zts zm", x, y+9, fit(note, fontSmall, w))
