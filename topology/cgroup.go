@@ -76,6 +76,13 @@ func readCgroups(r *reader) *cgroups {
 	} else {
 		r.bad(c.memberFile, err)
 	}
+	switch {
+	case err != nil:
+	case len(c.memberships) == 0 && len(c.mounts) > 0:
+		r.warn("W-CGROUP", "%s: %v, though cgroups are mounted", c.memberFile, errEmpty)
+	case len(c.memberships) > 0 && len(c.mounts) == 0:
+		r.warn("W-CGROUP", "%s: the process is in cgroups, but no mount of them is found", c.memberFile)
+	}
 	return c
 }
 
@@ -382,8 +389,12 @@ func (c *cgroups) cpuset() (cpuSet, bool) {
 	dirs, _ := c.dirs(m, p)
 	for _, dir := range dirs {
 		for _, file := range files {
-			if set, ok := c.list(dir + "/" + file); ok && !set.empty() {
+			set, ok := c.list(dir + "/" + file)
+			if ok && !set.empty() {
 				return set, true
+			}
+			if ok {
+				c.warn("W-CGROUP", "%s/%s: %v", dir, file, errEmpty)
 			}
 		}
 	}

@@ -75,6 +75,7 @@ func (r *reader) readAffinity(t *Topology) {
 		r.bad(name, err)
 		return
 	}
+	found := false
 	for line := range strings.Lines(text) {
 		var set cpuSet
 		if rest, ok := strings.CutPrefix(line, "Cpus_allowed_list:"); ok {
@@ -84,6 +85,7 @@ func (r *reader) readAffinity(t *Topology) {
 		} else {
 			continue
 		}
+		found = true
 		if err == nil && set.empty() {
 			err = errEmpty
 		}
@@ -92,6 +94,9 @@ func (r *reader) readAffinity(t *Topology) {
 			continue
 		}
 		t.Affinity = set.slice()
+	}
+	if !found {
+		r.warn("W-BAD-FILE", "%s: no Cpus_allowed line", name)
 	}
 }
 
