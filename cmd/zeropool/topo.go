@@ -24,9 +24,10 @@ const (
 // machineFlags are what topo and plan have in common.
 type machineFlags struct {
 	*flag.FlagSet
-	root, cpuid, placement, format string
-	workers                        int
-	formats                        []string
+	root, cpuid, format string
+	placement           topology.Placement
+	workers             int
+	formats             []string
 }
 
 func newMachineFlags(name, synopsis string, formats ...string) *machineFlags {
@@ -34,7 +35,7 @@ func newMachineFlags(name, synopsis string, formats ...string) *machineFlags {
 	f.SetOutput(io.Discard)
 	f.StringVar(&f.root, "root", "", "read the machine captured in `DIR`, which holds sys/ and proc/, instead of this one")
 	f.StringVar(&f.cpuid, "cpuid", "", "read the machine from the CPUID dumps in `DIR`, one file per CPU")
-	f.StringVar(&f.placement, "placement", topology.PerCore.String(), "`P`: percore, perthread, compact, scatter or unpinned")
+	f.TextVar(&f.placement, "placement", topology.PerCore, "`P`: percore, perthread, compact, scatter or unpinned")
 	f.IntVar(&f.workers, "workers", 0, "plan for `N` workers; 0 = choose")
 	f.StringVar(&f.format, "format", formats[0], strings.Join(formats, ", "))
 	f.Usage = func() {
@@ -71,15 +72,11 @@ func (f *machineFlags) parse(args []string, stdout, stderr io.Writer) (code int,
 	return exitOK, false
 }
 
-
 // report reads the machine that the flags name and plans on it.
 func (f *machineFlags) report() (*report.Report, error) {
-	placement, err := topology.ParsePlacement(f.placement)
-	if err != nil {
-		return nil, err
-	}
-	r := topology.Request{Placement: placement, Workers: f.workers}
+	r := topology.Request{Placement: f.placement, Workers: f.workers}
 	var t *topology.Topology
+	var err error
 	switch {
 	case f.root != "":
 		if err = isDir(f.root); err == nil {
