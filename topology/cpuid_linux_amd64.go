@@ -36,7 +36,7 @@ func scanCPUID(cpus []int, limit time.Duration) ([]cpuidCPU, error) {
 }
 
 func scanOnThisThread(cpus []int, limit time.Duration) (out []cpuidCPU, err error) {
-	saved, err := threadAffinity()
+	saved, err := affinityOf(0)
 	if err != nil {
 		return nil, err
 	}

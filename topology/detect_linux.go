@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 const (
 	scanCPUs = 64                    // CPUs asked for a second opinion
 	scanTime = 15 * time.Millisecond // after which no further one is asked
+
+	maxThreads = 256 // threads whose affinity masks are looked at
 )
 
 func detect() (*Topology, error) {
@@ -58,14 +61,34 @@ func readMachine(src source, affinity []int) (*Topology, *reader, error) {
 	return t, r, nil
 }
 
-// affinityList returns the CPUs in the affinity mask of the process's first
-// thread, or nil when the kernel does not tell.
+// affinityList returns the CPUs that the process may run on, or nil when the
+// kernel does not tell. It joins the masks of all threads: any one of them, the
+// first included, may be pinned by somebody.
 func affinityList() []int {
-	set, err := affinityOf(os.Getpid())
+	var union cpuSet
+	names, err := rootSource{}.list("proc/self/task")
 	if err != nil {
+		names = nil
+	}
+	tids := []int{0}
+	for _, name := range names[:min(len(names), maxThreads)] {
+		if tid, err := strconv.Atoi(name); err == nil {
+			tids = append(tids, tid)
+		}
+	}
+	for _, tid := range tids {
+		set, err := affinityOf(tid)
+		if err != nil {
+			continue
+		}
+		for _, cpu := range affinitySlice(set) {
+			union.add(cpu)
+		}
+	}
+	if union.empty() {
 		return nil
 	}
-	return affinitySlice(set)
+	return union.slice()
 }
 
 func affinitySlice(set unix.CPUSetDynamic) []int {
@@ -77,8 +100,6 @@ func affinitySlice(set unix.CPUSetDynamic) []int {
 	}
 	return out
 }
-
-func threadAffinity() (unix.CPUSetDynamic, error) { return affinityOf(0) }
 
 // affinityOf reads an affinity mask of any size: the kernel refuses a buffer
 // smaller than its own mask.

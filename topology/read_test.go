@@ -515,7 +515,7 @@ func TestDamagedFiles(t *testing.T) {
 		{"cut in half", false, func(f *memFS, file, data string) { f.set(file, data[:len(data)/2]) }},
 		{"without its last byte but one", false, func(f *memFS, file, data string) { f.set(file, data[:max(len(data)-2, 0)]) }},
 		{"garbage", true, func(f *memFS, file, _ string) { f.set(file, "\x7fELF\x02 \xff\xfe,--\n") }},
-		{"huge", true, func(f *memFS, file, _ string) { f.set(file, strings.Repeat("9", 3<<20)) }},
+		{"huge", true, func(f *memFS, file, _ string) { f.set(file, strings.Repeat("9", 1<<17)) }},
 		{"a directory", true, func(f *memFS, file, _ string) { f.remove(file); f.dir(file) }},
 	} {
 		t.Run(kind.name, func(t *testing.T) {

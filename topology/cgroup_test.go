@@ -1,0 +1,182 @@
+package topology
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestParseCPUMax(t *testing.T) {
+	for text, want := range map[string]float64{"max 100000\n": 0, "max": 0, "250000 100000\n": 2.5, "500000": 5, "1000 100000": 0.01} {
+		if got, err := parseCPUMax(text); got != want || err != nil {
+			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "\n", "x 100000", "1 x", "1 0", "max 0", "0 100000", "-1 100000", "1 2 3", "1e5 100000"} {
+		if got, err := parseCPUMax(text); err == nil {
+			t.Errorf("%q: %v instead of an error", text, got)
+		}
+	}
+}
+
+func TestUnder(t *testing.T) {
+	for _, c := range []struct {
+		root, path, want string
+		ok               bool
+	}{
+		{"/", "/", "", true},
+		{"/", "/a/b", "a/b", true},
+		{"/docker", "/docker", "", true},
+		{"/docker", "/docker/x", "x", true},
+		{"/docker", "/dockerd/x", "", false},
+		{"/docker", "/", "", false},
+		{"/", "/../other", "", false},
+		{"/../a", "/../a/b", "b", true},
+		{"/", "/a/../../b", "", false},
+	} {
+		if got, ok := under(c.root, c.path); got != c.want || ok != c.ok {
+			t.Errorf("%q under %q: %q, %v", c.path, c.root, got, ok)
+		}
+	}
+}
+
+func TestUnescape(t *testing.T) {
+	for text, want := range map[string]string{`/a\040b\011\134`: "/a b\t\\", `\`: `\`, `\04`: `\04`, `\999`: `\999`, "plain": "plain"} {
+		if got := unescape(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestQuota(t *testing.T) {
+	const v1mounts = "5 4 0:5 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n7 5 0:6 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+	for _, c := range []struct {
+		name    string
+		files   map[string]string
+		quota   float64
+		path    string
+		parent  bool
+		warning string
+	}{
+		{name: "v2 leaf", files: map[string]string{
+			"sys/fs/cgroup/a/b/cpu.max": "150000 100000\n", "sys/fs/cgroup/a/cpu.max": "max 100000\n",
+		}, quota: 1.5, path: "sys/fs/cgroup/a/b/cpu.max"},
+		{name: "v2 tighter parent", files: map[string]string{
+			"sys/fs/cgroup/a/b/cpu.max": "400000 100000\n", "sys/fs/cgroup/a/cpu.max": "150000 100000\n",
+		}, quota: 1.5, path: "sys/fs/cgroup/a/cpu.max", parent: true, warning: "W-QUOTA-PARENT"},
+		{name: "v2 looser parent", files: map[string]string{
+			"sys/fs/cgroup/a/b/cpu.max": "50000 100000\n", "sys/fs/cgroup/a/cpu.max": "150000 100000\n",
+		}, quota: 0.5, path: "sys/fs/cgroup/a/b/cpu.max"},
+		{name: "v2 equal parent", files: map[string]string{
+			"sys/fs/cgroup/a/b/cpu.max": "50000 100000\n", "sys/fs/cgroup/a/cpu.max": "100000 200000\n",
+		}, quota: 0.5, path: "sys/fs/cgroup/a/b/cpu.max"},
+		{name: "v2 bad leaf, good parent", files: map[string]string{
+			"sys/fs/cgroup/a/b/cpu.max": "garbage\n", "sys/fs/cgroup/a/cpu.max": "150000 100000\n",
+		}, quota: 1.5, path: "sys/fs/cgroup/a/cpu.max", parent: true, warning: "W-CGROUP"},
+		{name: "v2 namespace root", files: map[string]string{
+			"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "50000 100000\n",
+		}, quota: 0.5, path: "sys/fs/cgroup/cpu.max"},
+		{name: "v2 outside the namespace", files: map[string]string{
+			"proc/self/cgroup": "0::/../../other\n", "sys/fs/cgroup/cpu.max": "50000 100000\n",
+		}, quota: 0.5, path: "sys/fs/cgroup/cpu.max", warning: "W-CGROUP"},
+		{name: "v2 host path, container's mount", files: map[string]string{
+			"proc/self/cgroup": "0::/docker/abc\n", "sys/fs/cgroup/cpu.max": "50000 100000\n",
+			"proc/self/mountinfo": "30 20 0:26 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+		}, quota: 0.5, path: "sys/fs/cgroup/cpu.max"},
+		{name: "v2 mounted elsewhere, with a space", files: map[string]string{
+			"proc/self/cgroup": "0::/x y\n", "mnt/c g/x y/cpu.max": "50000 100000\n",
+			"proc/self/mountinfo": `30 20 0:26 / /mnt/c\040g rw - cgroup2 cgroup2 rw` + "\n",
+		}, quota: 0.5, path: "mnt/c g/x y/cpu.max"},
+		{name: "v1", files: map[string]string{
+			"proc/self/cgroup": "4:cpu,cpuacct:/d\n0::/ignored\n", "proc/self/mountinfo": v1mounts,
+			"sys/fs/cgroup/cpu,cpuacct/d/cpu.cfs_quota_us": "-1\n", "sys/fs/cgroup/cpu,cpuacct/d/cpu.cfs_period_us": "100000\n",
+			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "300000\n", "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+		}, quota: 3, path: "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", parent: true, warning: "W-QUOTA-PARENT"},
+		{name: "v1 without a period", files: map[string]string{
+			"proc/self/cgroup": "4:cpu,cpuacct:/\n", "proc/self/mountinfo": v1mounts,
+			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "300000\n",
+		}, warning: "W-CGROUP"},
+		{name: "hybrid with the cpu controller in v2", files: map[string]string{
+			"proc/self/cgroup": "4:memory:/x\n0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max": "50000 100000\n",
+		}, quota: 0.5, path: "sys/fs/cgroup/a/b/cpu.max"},
+		{name: "malformed line beside a good one", files: map[string]string{
+			"proc/self/cgroup": "garbage\n0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max": "50000 100000\n",
+		}, quota: 0.5, path: "sys/fs/cgroup/a/b/cpu.max", warning: "W-CGROUP"},
+		{name: "memberships without a mount", files: map[string]string{"proc/self/mountinfo": "20 1 254:0 / / rw - ext4 /dev/vda rw\n"}, warning: "W-CGROUP"},
+		{name: "directory of the cgroup is missing", files: map[string]string{"proc/self/cgroup": "0::/gone\n"}, warning: "W-CGROUP"},
+		{name: "deep", files: map[string]string{
+			"proc/self/cgroup": "0::" + strings.Repeat("/d", 10*maxDepth) + "\n", "sys/fs/cgroup/cpu.max": "50000 100000\n",
+		}, quota: 0.5, path: "sys/fs/cgroup/cpu.max", parent: true, warning: "W-CGROUP"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fsys := smallMachine.write()
+			fsys.cgroup2("/a/b")
+			for name, data := range c.files {
+				fsys.set(name, data)
+			}
+			top := mustRead(t, fsys)
+			if top.Quota != c.quota || top.QuotaPath != c.path || top.QuotaParent != c.parent {
+				t.Errorf("quota %v from %q, parent %v", top.Quota, top.QuotaPath, top.QuotaParent)
+			}
+			if c.warning == "" && len(top.Warnings) > 0 || c.warning != "" && !warned(top, c.warning, "") {
+				t.Errorf("warnings: %q", top.Warnings)
+			}
+		})
+	}
+}
+
+func TestParseMountinfo(t *testing.T) {
+	mounts, err := parseMountinfo("30 20 0:26 /r /p rw shared:9 master:1 - cgroup2 none rw\nbroken\n31 20 0:27 / /q rw - cgroup cgroup rw,cpuset,noprefix\n")
+	want := []mount{
+		{root: "/r", point: "/p", controllers: "rw", v2: true},
+		{root: "/", point: "/q", controllers: "rw,cpuset,noprefix", cpusetFS: true},
+	}
+	if !slices.Equal(mounts, want) || err == nil {
+		t.Errorf("%+v, %v", mounts, err)
+	}
+}
+
+func FuzzMountinfo(f *testing.F) {
+	f.Add("30 20 0:26 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw\n", "0::/a\n", "max 100000\n")
+	f.Add("7 5 0:6 /docker /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n", "2:cpu,cpuacct:/docker/x\n", "250000 100000")
+	f.Add(`31 20 0:27 / /mnt/a\040b rw - cgroup cgroup rw,cpuset,noprefix`, "1:cpuset:/../..\n", "")
+	f.Add("- - - -\n", ":::\n", "1 0\n")
+	f.Fuzz(func(t *testing.T, mountinfo, membership, limit string) {
+		fsys := newMemFS()
+		fsys.set(cpuDir+"/online", "0-3\n")
+		fsys.set("proc/self/mountinfo", mountinfo)
+		fsys.set("proc/self/cgroup", membership)
+		for _, dir := range []string{"sys/fs/cgroup/", "sys/fs/cgroup/a/", "sys/fs/cgroup/cpu/", "sys/fs/cgroup/cpu/x/", "mnt/a b/"} {
+			for _, name := range []string{"cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cpuset.cpus", "cpus", "cpuset.cpus.effective"} {
+				fsys.set(dir+name, limit)
+			}
+		}
+		top, err := Read(fsys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if top.Quota < 0 || top.Quota > 0 != (top.QuotaPath != "") {
+			t.Fatalf("quota %v from %q", top.Quota, top.QuotaPath)
+		}
+		if allowedList(top) == "" {
+			t.Fatal("no CPU is allowed")
+		}
+	})
+}
+
+func FuzzCgroup(f *testing.F) {
+	for _, s := range []string{"0::/\n", "4:cpu,cpuacct:/docker/abc\n3:cpuset:/\n0::/x\n", "12::/\n3::/user.slice", "a:b:c", "0::relative\n", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		members, err := parseMemberships(text)
+		if err == nil && len(members) == 0 && strings.Trim(text, "\n\x00") != "" {
+			t.Fatalf("%q: nothing found, nothing wrong", text)
+		}
+		for _, m := range members {
+			if !strings.HasPrefix(m.path, "/") || m.v2 != (m.controllers == "") {
+				t.Fatalf("%q: %+v", text, m)
+			}
+		}
+	})
+}
