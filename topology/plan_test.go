@@ -61,10 +61,6 @@ func wantCPUs(t *testing.T, p Plan, want ...int) {
 	}
 }
 
-func hasWarning(p Plan, id string) bool {
-	return slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.HasPrefix(w, id+" ") })
-}
-
 // wantWarnings checks the ids, in order.
 func wantWarnings(t *testing.T, p Plan, want ...string) {
 	t.Helper()

@@ -65,7 +65,7 @@ func grid(parts []part, gap, maxWidth int, ratio float64, fill filling) part {
 		}
 		rows := (len(parts) + cols - 1) / cols
 		hole := float64(rows*cols-len(parts)) / float64(rows*cols)
-		score := math.Abs(math.Log(float64(g.w)/float64(g.h)/ratio)) + 2.5*hole
+		score := math.Abs(math.Log(float64(g.w)/float64(g.h)/ratio)) + 5*hole
 		if score < bestScore {
 			best, bestScore = g, score
 		}

@@ -373,7 +373,7 @@ func (f *figure) more(alike []*box, width int) part {
 	for i, b := range alike {
 		cpus = append(cpus, f.r.ids(b)...)
 		ws = append(ws, f.r.workersOf(b)...)
-		minis[i] = f.mini(b, (width-2*pad)/2)
+		minis[i] = f.mini(b, (width-2*pad)/min(len(alike), 2), max(2, 6/float64(len(alike))))
 	}
 	inner := grid(minis, gap, width-2*pad, 2.5, wide)
 	var notes []string
@@ -398,8 +398,8 @@ func (f *figure) more(alike []*box, width int) part {
 }
 
 // mini draws a box as its number and a dot for every CPU.
-func (f *figure) mini(b *box, width int) part {
-	dots := f.dotsOf(b, width-8)
+func (f *figure) mini(b *box, width int, ratio float64) part {
+	dots := f.dotsOf(b, width-8, ratio)
 	label := strconv.Itoa(b.names[0].number)
 	return part{w: max(dots.w, textWidth(label, fontSmall)) + 8, h: dots.h + 20, draw: func(c *canvas, x, y, w, h int) {
 		c.open(f.tooltip(b))
@@ -410,26 +410,34 @@ func (f *figure) mini(b *box, width int) part {
 	}}
 }
 
-// dotsOf draws the CPUs of a box as dots, those of a core next to each other.
-func (f *figure) dotsOf(b *box, width int) part {
-	var cores []part
-	var visit func(b *box)
-	visit = func(b *box) {
-		if len(b.children) == 0 {
-			cpus := b.cpus
-			cores = append(cores, part{w: len(cpus)*(dot+1) - 1, h: dot, draw: func(c *canvas, x, y, _, _ int) {
-				for j, i := range cpus {
-					fmt.Fprintf(c, `<use href="#zd-%s" x="%d" y="%d"/>`, stateClass[f.r.state[i]], x+j*(dot+1), y)
-				}
-				c.WriteByte('\n')
-			}})
-		}
-		for _, k := range b.children {
-			visit(k)
+// dotsOf draws the CPUs of a box as dots: those of a core next to each other,
+// cores of one box together.
+func (f *figure) dotsOf(b *box, width int, ratio float64) part {
+	var cores, boxes []part
+	for _, k := range b.children {
+		if k.isCore() {
+			cores = append(cores, f.coreDots(k))
+		} else {
+			boxes = append(boxes, f.dotsOf(k, width, 2))
 		}
 	}
-	visit(b)
-	return grid(cores, 3, width, 2, natural)
+	var parts []part
+	if len(boxes) > 0 {
+		parts = append(parts, grid(boxes, 7, width, ratio, natural))
+	}
+	if len(cores) > 0 {
+		parts = append(parts, grid(cores, 3, width, ratio, natural))
+	}
+	return stack(7, parts...)
+}
+
+func (f *figure) coreDots(b *box) part {
+	return part{w: len(b.cpus)*(dot+1) - 1, h: dot, draw: func(c *canvas, x, y, _, _ int) {
+		for j, i := range b.cpus {
+			fmt.Fprintf(c, `<use href="#zd-%s" x="%d" y="%d"/>`, stateClass[f.r.state[i]], x+j*(dot+1), y)
+		}
+		c.WriteByte('\n')
+	}}
 }
 
 // cores draws cores with their CPUs, or as dots where there are too many.
@@ -439,7 +447,7 @@ func (f *figure) cores(cores []*box, width int) part {
 		for _, k := range cores {
 			all.cpus = append(all.cpus, k.cpus...)
 		}
-		dots := f.dotsOf(all, width)
+		dots := f.dotsOf(all, width, 2)
 		if big := scaled(dots, 2); big.w <= width && f.r.count.cpus <= bigDots {
 			dots = big
 		}

@@ -78,26 +78,27 @@ func (r *Report) textMachine(w textWriter) {
 	}
 }
 
-// kindLines lists the kinds of cores of a machine that has several.
+// kindLines lists the kinds of cores of a machine that has several, under the
+// letters that mark them in the tree.
 func (r *Report) kindLines() []string {
-	names := []string{"performance", "efficiency"}
 	by := r.groupBy(func(i int) int { return r.Topology.CPUs[i].Efficiency })
 	if len(by) < 2 {
 		return nil
 	}
-	var lines []string
+	var out []string
 	for _, g := range by {
-		kind := "kind " + strconv.Itoa(g.value)
-		if g.value < len(names) {
-			kind = names[g.value]
+		word := "efficiency"
+		if g.value == 0 {
+			word = "performance"
 		}
 		cores := make(map[int]bool)
 		for _, i := range g.index {
 			cores[coreKey(&r.Topology.CPUs[i])] = true
 		}
-		lines = append(lines, fmt.Sprintf("%s %s, CPUs %s", strconv.Itoa(len(cores)), kind, ranges(r.idsAt(g.index))))
+		out = append(out, fmt.Sprintf("%s (%s): %s, %s", kind(&r.Topology.CPUs[g.index[0]]), word,
+			plural(len(cores), "core", "cores"), cpusText(r.idsAt(g.index))))
 	}
-	return lines
+	return out
 }
 
 func (r *Report) speedText() string {
@@ -106,7 +107,7 @@ func (r *Report) speedText() string {
 	for _, g := range slices.Backward(by) {
 		s := "up to " + ghz(g.value)
 		if len(by) > 1 {
-			s += " on CPUs " + ranges(r.idsAt(g.index))
+			s += " on " + cpusText(r.idsAt(g.index))
 		}
 		parts = append(parts, s)
 	}
@@ -120,7 +121,7 @@ func (r *Report) capacityText() string {
 	}
 	var parts []string
 	for _, g := range slices.Backward(by) {
-		parts = append(parts, fmt.Sprintf("%d on CPUs %s", g.value, ranges(r.idsAt(g.index))))
+		parts = append(parts, strconv.Itoa(g.value)+" on "+cpusText(r.idsAt(g.index)))
 	}
 	return strings.Join(parts, "; ")
 }
