@@ -89,11 +89,22 @@ func (f *machineFlags) report() (*report.Report, error) {
 	default:
 		t, err = topology.Detect()
 		r.GOMAXPROCS = runtime.GOMAXPROCS(0)
+		// As in a pool: the environment replaces the default, not a choice.
+		if os.Getenv("ZEROPOOL_PLACEMENT") == "unpinned" && !f.given("placement") {
+			r.Placement = topology.Unpinned
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	return report.New(t, r), nil
+}
+
+// given reports whether a flag was on the command line.
+func (f *machineFlags) given(name string) bool {
+	found := false
+	f.Visit(func(g *flag.Flag) { found = found || g.Name == name })
+	return found
 }
 
 func isDir(name string) error {

@@ -89,6 +89,22 @@ func TestPlanPlacements(t *testing.T) {
 	}
 }
 
+func TestPlacementFromEnvironment(t *testing.T) {
+	t.Setenv("ZEROPOOL_PLACEMENT", "unpinned")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"plan"}, "unpinned: "},
+		{[]string{"plan", "--placement", "compact"}, "compact: "},
+		{[]string{"plan", "--root", testdata + "server"}, "percore: "},
+	} {
+		if code, stdout, _ := call(c.args...); code != 0 || !strings.Contains(stdout, c.want) {
+			t.Errorf("%v: exit code %d, output %q, want %q", c.args, code, stdout, c.want)
+		}
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	empty := t.TempDir()
 	for _, c := range []struct {

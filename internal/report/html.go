@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"fmt"
-	"html"
 	"io"
 	"strconv"
 	"strings"
@@ -17,7 +16,7 @@ const htmlRows = 64
 // nothing from the network.
 func (r *Report) HTML(out io.Writer) error {
 	var b bytes.Buffer
-	title := html.EscapeString("Worker plan on " + or(r.Topology.Model, "this machine"))
+	title := escape("Worker plan on " + or(r.Topology.Model, "this machine"))
 	fmt.Fprintf(&b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"+
 		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"+
 		"<meta name=\"color-scheme\" content=\"light dark\">\n<title>%s</title>\n%s</head>\n<body>\n<main>\n<h1>Worker plan</h1>\n", title, pageStyle)
@@ -37,7 +36,7 @@ func (r *Report) HTML(out io.Writer) error {
 func (r *Report) htmlFacts(b *bytes.Buffer) {
 	b.WriteString("<section><h2>Machine</h2>\n<dl>\n")
 	fact := func(name, value string) {
-		fmt.Fprintf(b, "<dt>%s</dt><dd>%s</dd>\n", html.EscapeString(name), html.EscapeString(value))
+		fmt.Fprintf(b, "<dt>%s</dt><dd>%s</dd>\n", escape(name), escape(value))
 	}
 	fact("Layout", r.summary())
 	fact("Plan", r.planText())
@@ -50,7 +49,7 @@ func (r *Report) htmlFacts(b *bytes.Buffer) {
 		b.WriteString("<h3>Warnings</h3>\n<ul>\n")
 		for _, s := range ws {
 			id, rest, _ := strings.Cut(s, " ")
-			fmt.Fprintf(b, "<li><code>%s</code> %s</li>\n", html.EscapeString(id), html.EscapeString(rest))
+			fmt.Fprintf(b, "<li><code>%s</code> %s</li>\n", escape(id), escape(rest))
 		}
 		b.WriteString("</ul>\n")
 	}
@@ -62,19 +61,19 @@ func table(b *bytes.Buffer, heading string, columns []string, rows [][]string) {
 	if len(rows) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "<section><h2>%s</h2>\n", html.EscapeString(heading))
+	fmt.Fprintf(b, "<section><h2>%s</h2>\n", escape(heading))
 	if len(rows) > htmlRows {
 		fmt.Fprintf(b, "<details><summary>%d rows</summary>\n", len(rows))
 	}
 	b.WriteString("<table>\n<thead><tr>")
 	for _, c := range columns {
-		fmt.Fprintf(b, "<th scope=\"col\">%s</th>", html.EscapeString(c))
+		fmt.Fprintf(b, "<th scope=\"col\">%s</th>", escape(c))
 	}
 	b.WriteString("</tr></thead>\n<tbody>\n")
 	for _, row := range rows {
 		b.WriteString("<tr>")
 		for _, s := range row {
-			b.WriteString("<td>" + html.EscapeString(s) + "</td>")
+			b.WriteString("<td>" + escape(s) + "</td>")
 		}
 		b.WriteString("</tr>\n")
 	}

@@ -2,10 +2,12 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -264,6 +266,40 @@ func TestTextIsShort(t *testing.T) {
 			if len(line) > 2*lineWidth+labelWidth+1 {
 				t.Errorf("%d bytes: %s", len(line), line)
 			}
+		}
+	}
+}
+
+// TestOddMachines draws and writes machines whose levels make no sense.
+func TestOddMachines(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	label := func(n int) int { return rng.IntN(n+1) - 1 }
+	for range 300 {
+		top := &topology.Topology{Model: "<\x01&\"'>", Quota: float64(rng.IntN(3)) / 2, Isolated: []int{rng.IntN(9)}}
+		id := 0
+		for range rng.IntN(200) {
+			id += 1 + rng.IntN(2)*rng.IntN(99)
+			online := rng.IntN(8) > 0
+			top.CPUs = append(top.CPUs, topology.CPU{ID: id, Core: label(60), L1d: label(9), L2: label(20), L3: label(5),
+				Cluster: label(3), Die: label(2), Package: label(3), Book: label(2), Drawer: label(1), Node: label(3),
+				Online: online, Allowed: online && rng.IntN(6) > 0,
+				Efficiency: label(3), Capacity: label(1024), MaxKHz: label(5000000)})
+		}
+		for n := range rng.IntN(40) {
+			top.Nodes = append(top.Nodes, topology.Node{ID: n, MemBytes: int64(label(1 << 40)), Distances: make([]int, rng.IntN(44))})
+		}
+		for level := range rng.IntN(5) {
+			top.Caches = append(top.Caches, topology.Cache{Level: level, Label: label(3), Bytes: int64(label(1 << 30))})
+		}
+		r := New(top, topology.Request{Placement: topology.Placement(rng.IntN(5)), Workers: rng.IntN(300)})
+		checkXML(t, render(t, r.SVG))
+		for _, write := range []func(io.Writer) error{r.Text, r.HTML, r.PlanText, r.PlanJSON} {
+			if bytes.ContainsRune(render(t, write), 1) {
+				t.Fatal("a control character got through")
+			}
+		}
+		if !json.Valid(render(t, r.JSON)) {
+			t.Fatal("the JSON is not valid")
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"html"
 	"io"
 	"strconv"
 	"strings"
@@ -45,21 +44,21 @@ func (c *canvas) rect(class string, x, y, w, h, radius int) {
 }
 
 func (c *canvas) text(class string, x, y int, s string) {
-	fmt.Fprintf(c, `<text class="%s" x="%d" y="%d">%s</text>`+"\n", class, x, y, html.EscapeString(s))
+	fmt.Fprintf(c, `<text class="%s" x="%d" y="%d">%s</text>`+"\n", class, x, y, escape(s))
 }
 
 // heading is a bold title with a small note behind it.
 func (c *canvas) heading(x, y int, title, note string) {
-	fmt.Fprintf(c, `<text class="zth" x="%d" y="%d">%s`, x, y, html.EscapeString(title))
+	fmt.Fprintf(c, `<text class="zth" x="%d" y="%d">%s`, x, y, escape(title))
 	if note != "" {
-		fmt.Fprintf(c, ` <tspan class="zts zm" dx="4">%s</tspan>`, html.EscapeString(note))
+		fmt.Fprintf(c, ` <tspan class="zts zm" dx="4">%s</tspan>`, escape(note))
 	}
 	c.WriteString("</text>\n")
 }
 
 // open begins a group that shows a title when pointed at.
 func (c *canvas) open(title string) {
-	fmt.Fprintf(c, "<g><title>%s</title>\n", html.EscapeString(title))
+	fmt.Fprintf(c, "<g><title>%s</title>\n", escape(title))
 }
 
 func (c *canvas) close() { c.WriteString("</g>\n") }
@@ -90,8 +89,8 @@ func (r *Report) picture() []byte {
 
 	var c canvas
 	fmt.Fprintf(&c, `<svg xmlns="http://www.w3.org/2000/svg" class="zp" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-labelledby="zp-title zp-desc">`+"\n", w, h, w, h)
-	fmt.Fprintf(&c, "<title id=\"zp-title\">%s</title>\n", html.EscapeString("Worker plan on "+or(r.Topology.Model, "this machine")))
-	fmt.Fprintf(&c, "<desc id=\"zp-desc\">%s</desc>\n", html.EscapeString(r.description()))
+	fmt.Fprintf(&c, "<title id=\"zp-title\">%s</title>\n", escape("Worker plan on "+or(r.Topology.Model, "this machine")))
+	fmt.Fprintf(&c, "<desc id=\"zp-desc\">%s</desc>\n", escape(r.description()))
 	c.WriteString(pictureStyle)
 	c.rect("zbg", 0, 0, w, h, 0)
 	all.draw(&c, margin, margin, width, all.h)

@@ -28,7 +28,7 @@ func (w textWriter) field(label string, lines ...string) {
 		if i > 0 {
 			label = ""
 		}
-		fmt.Fprintf(w, "%-*s%s\n", labelWidth, label, line)
+		fmt.Fprintf(w, "%-*s%s\n", labelWidth, label, printable(line))
 	}
 }
 
