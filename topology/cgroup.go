@@ -6,12 +6,16 @@ import (
 	"io/fs"
 	"math"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// maxDepth bounds how many ancestors of a cgroup are visited.
-const maxDepth = 64
+const (
+	maxDepth       = 64   // ancestors of a cgroup that are visited
+	maxMounts      = 1024 // cgroup mounts that are looked at
+	maxMemberships = 256  // lines of proc/self/cgroup that are looked at
+)
 
 // mount is a mounted cgroup hierarchy.
 type mount struct {
@@ -107,6 +111,9 @@ func parseMountinfo(text string) ([]mount, error) {
 			m.controllers = right[2]
 		}
 		if m.typed(right[0]) {
+			if len(mounts) == maxMounts {
+				return mounts, errTooLarge
+			}
 			mounts = append(mounts, m)
 		}
 	}
@@ -129,6 +136,9 @@ func parseMounts(text string) ([]mount, error) {
 		}
 		m := mount{root: "/", point: unescape(fields[1]), controllers: fields[3]}
 		if m.typed(fields[2]) {
+			if len(mounts) == maxMounts {
+				return mounts, errTooLarge
+			}
 			mounts = append(mounts, m)
 		}
 	}
@@ -186,7 +196,14 @@ func parseMemberships(text string) ([]membership, error) {
 			bad = fmt.Errorf("malformed line %q", clip(line))
 			continue
 		}
-		all = append(all, membership{controllers: controllers, path: p, v2: controllers == ""})
+		if len(all) == maxMemberships {
+			return all, errTooLarge
+		}
+		v2 := controllers == ""
+		if v2 && id != "0" {
+			bad = fmt.Errorf("the version 2 hierarchy has number 0, not %s", clip(id))
+		}
+		all = append(all, membership{controllers: controllers, path: p, v2: v2})
 	}
 	return all, bad
 }
@@ -282,7 +299,6 @@ func (c *cgroups) quota(t *Topology) {
 			name = dir + "/cpu.max"
 			cpus, err = c.quotaV2(name)
 		} else {
-			name = dir + "/cpu.cfs_quota_us"
 			cpus, name, err = c.quotaV1(dir)
 		}
 		switch {
@@ -385,17 +401,25 @@ func (c *cgroups) cpuset() (cpuSet, bool) {
 			}
 		}
 	}
-	files := cpusetFiles(m)
 	dirs, _ := c.dirs(m, p)
 	for _, dir := range dirs {
-		for _, file := range files {
-			set, ok := c.list(dir + "/" + file)
-			if ok && !set.empty() {
-				return set, true
+		var found cpuSet
+		from := ""
+		for _, file := range cpusetFiles(m) {
+			name := dir + "/" + file
+			set, ok := c.list(name)
+			switch {
+			case !ok:
+			case set.empty():
+				c.warn("W-CGROUP", "%s: %v", name, errEmpty)
+			case from == "":
+				found, from = set, name
+			case !slices.Equal(found.slice(), set.slice()):
+				c.warn("W-CGROUP", "%s says %s, %s says %s; the former is used", from, clip(formatList(found.slice())), name, clip(formatList(set.slice())))
 			}
-			if ok {
-				c.warn("W-CGROUP", "%s/%s: %v", dir, file, errEmpty)
-			}
+		}
+		if from != "" {
+			return found, true
 		}
 	}
 	return nil, false
@@ -411,7 +435,7 @@ func cpusetFiles(m mount) []string {
 	case m.cpusetFS:
 		return []string{"cpus"}
 	case m.has("cpuset_v2_mode"):
-		return []string{"cpuset.effective_cpus", "cpuset.cpus"}
+		return []string{"cpuset.effective_cpus"}
 	default:
 		return []string{"cpuset.cpus", "cpuset.effective_cpus"}
 	}

@@ -49,7 +49,7 @@ func ReadCPUID(dump fs.FS) (*Topology, error) {
 		if len(r.warnings) > 0 {
 			return nil, fmt.Errorf("topology: CPUID dump: no usable file: %s", r.warnings[0])
 		}
-		return nil, errors.New("topology: CPUID dump: no file pu0, pu1, ...")
+		return nil, errors.New("topology: CPUID dump: none of the files pu0, pu1 and so on is there")
 	}
 	t := fromCPUID(cpus, r)
 	if model != "" {

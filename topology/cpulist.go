@@ -65,15 +65,6 @@ func (s cpuSet) slice() []int {
 	return out
 }
 
-func (s cpuSet) intersects(o cpuSet) bool {
-	for i := range min(len(s), len(o)) {
-		if s[i]&o[i] != 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // formatList writes ascending numbers in the kernel's list format, "0-3,8".
 func formatList(ids []int) string {
 	var b strings.Builder

@@ -26,7 +26,5 @@ func (t *Topology) describe() {
 		t.CacheLine = max(cpuid.CPU.CacheLine, 0)
 	}
 	t.VM = cpuid.CPU.VM()
-	if t.VM || cpuid.CPU.HypervisorVendorString != "" {
-		t.Hypervisor = cpuid.CPU.HypervisorVendorString
-	}
+	t.Hypervisor = cpuid.CPU.HypervisorVendorString
 }

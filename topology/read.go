@@ -150,11 +150,19 @@ func (t *Topology) warnAllowed(r *reader) {
 		}
 	}
 	if len(narrowed) > 0 {
-		r.warn("W-AFFINITY-NARROW", "the affinity mask leaves out CPUs %s", clip(formatList(narrowed)))
+		r.warn("W-AFFINITY-NARROW", "the affinity mask leaves out %s", cpuNames(narrowed))
 	}
 	if len(alone) > 0 {
-		r.warn("W-ISOLATED", "CPUs %s are isolated from the scheduler: threads that are not pinned to them never run there", clip(formatList(alone)))
+		r.warn("W-ISOLATED", "isolated from the scheduler, so that only threads pinned there run: %s", cpuNames(alone))
 	}
+}
+
+// cpuNames names CPUs in a message: "CPU 4", "CPUs 4-7".
+func cpuNames(ids []int) string {
+	if len(ids) == 1 {
+		return "CPU " + formatList(ids)
+	}
+	return "CPUs " + clip(formatList(ids))
 }
 
 func setOf(ids []int) cpuSet {
@@ -179,9 +187,9 @@ func (s *sysfs) checkOfflineSiblings() {
 	switch {
 	case len(off) == 0:
 	case s.t.SMT == "off" || s.t.SMT == "forceoff":
-		s.warn("W-OFFLINE-SIBLING", "CPUs %s are offline: SMT is %s", clip(formatList(off)), s.t.SMT)
+		s.warn("W-OFFLINE-SIBLING", "offline: %s (SMT is %s)", cpuNames(off), s.t.SMT)
 	default:
-		s.warn("W-OFFLINE-SIBLING", "CPUs %s are offline", clip(formatList(off)))
+		s.warn("W-OFFLINE-SIBLING", "offline: %s", cpuNames(off))
 	}
 }
 

@@ -99,7 +99,7 @@ func TestReadShapes(t *testing.T) {
 						t.Errorf("cache %+v, want %d bytes", c, want)
 					}
 				}
-				if len(m.offline) > 0 != warned(top, "W-OFFLINE-SIBLING", formatList(m.offline[:0])) {
+				if len(m.offline) > 0 != warned(top, "W-OFFLINE-SIBLING", "") {
 					t.Errorf("warnings: %q", top.Warnings)
 				}
 			}
@@ -147,6 +147,17 @@ func TestReadAllowed(t *testing.T) {
 			f.set("proc/self/mountinfo", "31 25 0:27 /docker/abc /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n")
 			f.set("sys/fs/cgroup/cpuset/cpuset.cpus", "6-7\n")
 		}, "6-7", ""},
+		{"cpuset v1 that contradicts itself", func(f *memFS) {
+			f.set("proc/self/cgroup", "3:cpuset:/\n")
+			f.set("proc/self/mountinfo", "31 25 0:27 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n")
+			f.set("sys/fs/cgroup/cpuset/cpuset.cpus", "0-6\n")
+			f.set("sys/fs/cgroup/cpuset/cpuset.effective_cpus", "0-3\n")
+		}, "0-6", "W-CGROUP"},
+		{"cpuset v1 in v2 mode", func(f *memFS) {
+			f.set("proc/self/cgroup", "3:cpuset:/\n")
+			f.set("proc/self/mountinfo", "31 25 0:27 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset,cpuset_v2_mode\n")
+			f.set("sys/fs/cgroup/cpuset/cpuset.effective_cpus", "0-3\n")
+		}, "0-3", ""},
 		{"cpuset file system", func(f *memFS) {
 			f.set("proc/self/cpuset", "/set\n")
 			f.set("proc/mounts", "none /dev/cpuset cpuset rw 0 0\n")
@@ -225,7 +236,7 @@ func TestReadOddities(t *testing.T) {
 		fsys := smallMachine.write()
 		fsys.set(cpuDir+"/online", "0-4095\n")
 		top := mustRead(t, fsys)
-		if len(top.CPUs) != 8 || !warned(top, "W-SYSFS-CONFLICT", "no directory") {
+		if len(top.CPUs) != 8 || !warned(top, "W-SYSFS-CONFLICT", "without a directory") {
 			t.Errorf("%d CPUs, %q", len(top.CPUs), top.Warnings)
 		}
 	})

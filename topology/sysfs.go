@@ -89,7 +89,7 @@ func (s *sysfs) readCPUs() error {
 			ids[cpu>>6] &^= 1 << (cpu & 63)
 		}
 		if len(phantom) > 0 {
-			s.warn("W-SYSFS-CONFLICT", "%s: CPUs %s are listed but have no directory; ignored", cpuDir, clip(formatList(phantom)))
+			s.warn("W-SYSFS-CONFLICT", "%s: listed without a directory and ignored: %s", cpuDir, cpuNames(phantom))
 		}
 		for cpu := range s.running.all {
 			ids.add(cpu)
@@ -347,7 +347,7 @@ func (s *sysfs) completeCores() {
 	if next == len(alone) {
 		s.warn("W-NO-TOPOLOGY", "%s: no thread siblings are reported; every CPU is treated as a core", cpuDir)
 	} else {
-		s.warn("W-SYSFS-CONFLICT", "%s: no thread siblings are reported for CPUs %s; each is treated as a core", cpuDir, clip(formatList(ids)))
+		s.warn("W-SYSFS-CONFLICT", "%s: no thread siblings are reported for %s; each is treated as a core", cpuDir, cpuNames(ids))
 	}
 }
 
@@ -381,28 +381,25 @@ const maxCacheIndex = 16
 
 // readCaches reads each cache once, from the first CPU that shares it.
 func (s *sysfs) readCaches() {
-	done := make([]bool, len(s.t.CPUs))
 	var next [4]int
+	first := map[int]*CPU{} // by first-level cache, the CPU whose caches were read
 	for i := range s.t.CPUs {
 		c := &s.t.CPUs[i]
-		if !c.Online || done[i] {
+		if !c.Online {
 			continue
 		}
-		done[i] = true
+		// Whoever shares the first level shares every level above it.
+		if o := first[c.L1d]; c.L1d != Unknown && o != nil && o.L2 == c.L2 && o.L3 == c.L3 {
+			continue
+		}
 		for index := range maxCacheIndex {
 			// The first indexes may be missing though a later one exists.
 			if !s.readCache(c, index, &next) && index >= 3 {
 				break
 			}
 		}
-		if c.L1d == Unknown {
-			continue
-		}
-		// Whoever shares the first level shares every level above it.
-		for j := i + 1; j < len(done); j++ {
-			if o := &s.t.CPUs[j]; o.L1d == c.L1d && o.L2 == c.L2 && o.L3 == c.L3 {
-				done[j] = true
-			}
+		if first[c.L1d] == nil {
+			first[c.L1d] = c
 		}
 	}
 }

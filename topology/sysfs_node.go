@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// maxNodes bounds the NUMA nodes that are read; Linux has at most 1024.
+const maxNodes = 4096
+
 // readNodes reads the NUMA nodes, the CPU-less ones included.
 func (s *sysfs) readNodes() {
 	ids, err := s.numbered(nodeDir, "node")
@@ -18,6 +21,10 @@ func (s *sysfs) readNodes() {
 	}
 	var sets []cpuSet
 	for id := range ids.all {
+		if len(sets) == maxNodes {
+			s.warn("W-BAD-FILE", "%s: more than %d nodes; the rest is ignored", nodeDir, maxNodes)
+			break
+		}
 		set := s.nodeCPUs(id)
 		sets = append(sets, set)
 		s.t.Nodes = append(s.t.Nodes, Node{ID: id, MemBytes: s.nodeMemory(id)})
@@ -123,7 +130,7 @@ func (s *sysfs) checkNodes() {
 		}
 	}
 	if len(homeless) > 0 {
-		s.warn("W-NUMA-AMBIGUOUS", "%s: no node lists CPUs %s", nodeDir, clip(formatList(homeless)))
+		s.warn("W-NUMA-AMBIGUOUS", "%s: no node lists %s", nodeDir, cpuNames(homeless))
 	}
 	var memOnly []int
 	for _, n := range s.t.Nodes {
@@ -132,7 +139,7 @@ func (s *sysfs) checkNodes() {
 		}
 	}
 	if len(memOnly) > 0 && len(memOnly) < len(s.t.Nodes) {
-		s.warn("W-MEMONLY", "nodes %s have memory but no online CPU; no worker is local to them", formatList(memOnly))
+		s.warn("W-MEMONLY", "no online CPU in node %s; no worker is local to it", formatList(memOnly))
 	}
 }
 
@@ -179,6 +186,10 @@ func (s *sysfs) readDistances() {
 	if set, ok := s.list(nodeDir + "/online"); ok && set.count() > len(columns) {
 		columns = set.slice()
 	}
+	place := make([]int, len(s.t.Nodes)) // column of each node
+	for i, n := range s.t.Nodes {
+		place[i] = slices.Index(columns, n.ID)
+	}
 	for i := range s.t.Nodes {
 		n := &s.t.Nodes[i]
 		name := nodePath(n.ID, "distance")
@@ -197,14 +208,12 @@ func (s *sysfs) readDistances() {
 			s.warn("W-BAD-FILE", "%s: %v", name, reason(err))
 			continue
 		}
-		n.Distances = make([]int, 0, len(s.t.Nodes))
-		for _, m := range s.t.Nodes {
-			if k := slices.Index(columns, m.ID); k >= 0 {
-				n.Distances = append(n.Distances, row[k])
-			}
+		if slices.Contains(place, -1) {
+			continue
 		}
-		if len(n.Distances) != len(s.t.Nodes) {
-			n.Distances = nil
+		n.Distances = make([]int, len(place))
+		for k, column := range place {
+			n.Distances[k] = row[column]
 		}
 	}
 }
