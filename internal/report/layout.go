@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // part is a piece of the picture: its natural size in pixels and how to draw it
@@ -159,50 +160,56 @@ func measure(parts []part, cols, gap int) gridSize {
 func textWidth(s string, size float64) int {
 	units := 0.0
 	for _, r := range s {
-		switch {
-		case r == 'i' || r == 'l' || r == 'j' || r == '.' || r == ',' || r == ':' || r == '|' || r == '\'' || r == '·':
-			units += 0.34
-		case r == ' ' || r == 'f' || r == 't' || r == 'r' || r == '(' || r == ')' || r == '-':
-			units += 0.40
-		case r == 'm' || r == 'w' || r == 'M' || r == 'W' || r == '×' || r == '–':
-			units += 0.90
-		case r >= 'A' && r <= 'Z':
-			units += 0.74
-		default:
-			units += 0.64
-		}
+		units += runeWidth(r)
 	}
 	return int(math.Ceil(units * size))
 }
 
+// runeWidth is the width of a character in multiples of the font size.
+func runeWidth(r rune) float64 {
+	switch {
+	case strings.ContainsRune("ilj.,:|'·", r):
+		return 0.34
+	case strings.ContainsRune(" ftr()-", r):
+		return 0.40
+	case strings.ContainsRune("mwMW×–…", r):
+		return 0.90
+	case r >= 'A' && r <= 'Z':
+		return 0.74
+	default:
+		return 0.64
+	}
+}
+
+// fits returns how many bytes of text fit into a width; all = the whole text.
+func fits(s string, size float64, width int) (n int, all bool) {
+	units, room := 0.0, float64(width)/size
+	for i, r := range s {
+		if units += runeWidth(r); units > room {
+			return i, false
+		}
+	}
+	return len(s), true
+}
+
 // fit cuts text to a width and marks the cut.
 func fit(s string, size float64, width int) string {
-	if textWidth(s, size) <= width {
+	if _, all := fits(s, size, width); all {
 		return s
 	}
-	runes := []rune(s)
-	for len(runes) > 0 && textWidth(string(runes)+"…", size) > width {
-		runes = runes[:len(runes)-1]
-	}
-	return string(runes) + "…"
+	n, _ := fits(s, size, width-textWidth("…", size))
+	return s[:n] + "…"
 }
 
 // lines breaks text at spaces and after commas to a width, at most most lines.
 func lines(s string, size float64, width, most int) []string {
 	var out []string
 	for s != "" {
-		if len(out) == most-1 || textWidth(s, size) <= width {
+		n, all := fits(s, size, width)
+		if all || len(out) == most-1 {
 			return append(out, fit(s, size, width))
 		}
-		cut := 0
-		for i := range s {
-			if textWidth(s[:i], size) > width {
-				break
-			}
-			if i > 0 && (s[i-1] == ' ' || s[i-1] == ',') {
-				cut = i
-			}
-		}
+		cut := strings.LastIndexAny(s[:n], " ,") + 1
 		if cut == 0 {
 			return append(out, fit(s, size, width))
 		}

@@ -40,6 +40,7 @@ func (r *Report) Text(out io.Writer) error {
 	r.textTree(w)
 	r.textDistances(w)
 	r.textPlan(w)
+	w.warnings(r.warnings())
 	w.field("sources", wrap(or(r.Topology.Source, "none"))...)
 	return w.Flush()
 }
@@ -48,6 +49,7 @@ func (r *Report) Text(out io.Writer) error {
 func (r *Report) PlanText(out io.Writer) error {
 	w := textWriter{bufio.NewWriter(out)}
 	r.textPlan(w)
+	w.warnings(r.Plan.Warnings)
 	return w.Flush()
 }
 
@@ -393,13 +395,14 @@ func (r *Report) textPlan(w textWriter) {
 		}
 		w.field("left out", lines...)
 	}
-	if ws := r.warnings(); len(ws) > 0 {
-		lines = nil
-		for _, s := range ws {
-			lines = append(lines, wrap(s)...)
-		}
-		w.field("warnings", lines...)
+}
+
+func (w textWriter) warnings(warnings []string) {
+	var lines []string
+	for _, s := range warnings {
+		lines = append(lines, wrap(s)...)
 	}
+	w.field("warnings", lines...)
 }
 
 // nodeText says on which node an assignment is, where there are several.
