@@ -15,34 +15,39 @@ import (
 // scanCPUID executes CPUID on each of the given CPUs and returns what it could
 // read until the time was up. It works on a thread of its own, pinned to one
 // CPU after the other; the caller's thread is not touched.
-func scanCPUID(cpus []int, limit time.Duration) ([]cpuidCPU, error) {
-	type result struct {
-		cpus []cpuidCPU
-		err  error
-	}
-	done := make(chan result)
-	go func() {
-		// The goroutine ends without unlocking, which ends the thread: an
-		// explicit mask, even the one it had, would no longer follow later
-		// changes of the cpuset. The mask is put back first all the same, for
-		// the process's first thread cannot end and shows its mask to others.
-		runtime.LockOSThread()
-		var res result
-		res.cpus, res.err = scanOnThisThread(cpus, limit)
-		done <- res
-	}()
-	res := <-done
-	return res.cpus, res.err
+func scanCPUID(cpus []int, limit time.Duration) (out []cpuidCPU, err error) {
+	onOwnThread(func() { out, err = scanOnThisThread(cpus, limit) })
+	return out, err
 }
 
+// onOwnThread runs f on a thread that ends with it: a mask that was set, even
+// to what it had been, no longer follows later changes of the cpuset. The
+// process's first thread cannot end, so it is only kept busy meanwhile.
+func onOwnThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			onOwnThread(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		f()
+	}()
+	<-done
+}
+
+// scanOnThisThread pins the thread to one CPU after the other and puts its mask
+// back.
 func scanOnThisThread(cpus []int, limit time.Duration) (out []cpuidCPU, err error) {
 	saved, err := affinityOf(0)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		if restoreErr := restoreAffinity(saved); err == nil {
-			err = restoreErr
+		if restoreErr := unix.SchedSetaffinityDynamic(0, saved); err == nil && restoreErr != nil {
+			err = fmt.Errorf("topology: the affinity mask of the scanning thread could not be restored: %w", restoreErr)
 		}
 	}()
 	start := time.Now()
@@ -63,13 +68,6 @@ func scanOnThisThread(cpus []int, limit time.Duration) (out []cpuidCPU, err erro
 		}
 	}
 	return out, nil
-}
-
-func restoreAffinity(saved unix.CPUSetDynamic) error {
-	if err := unix.SchedSetaffinityDynamic(0, saved); err != nil {
-		return fmt.Errorf("topology: the affinity mask of the scanning thread could not be restored: %w", err)
-	}
-	return nil
 }
 
 // currentCPU returns the CPU that the thread runs on, or -1.

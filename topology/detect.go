@@ -25,6 +25,6 @@ func (t *Topology) describe() {
 	if t.CacheLine == 0 {
 		t.CacheLine = max(cpuid.CPU.CacheLine, 0)
 	}
-	t.VM = cpuid.CPU.VM()
+	t.VM = t.VM || cpuid.CPU.VM()
 	t.Hypervisor = cpuid.CPU.HypervisorVendorString
 }

@@ -253,24 +253,6 @@ func (t *Topology) compareGroups(o *Topology, field func(*CPU) *int) (ours, thei
 	return len(there), len(back), same
 }
 
-// warnHiddenSMT says that a hypervisor shows no SMT, which need not mean that
-// there is none.
-func (t *Topology) warnHiddenSMT(r *reader) {
-	if !t.VM {
-		return
-	}
-	seen := map[int]bool{}
-	for _, c := range t.CPUs {
-		if c.Online && seen[c.Core] {
-			return
-		}
-		seen[c.Core] = true
-	}
-	if len(seen) > 1 {
-		r.warn("W-SMT-HIDDEN", "this is a virtual machine and no CPU shows an SMT sibling: several of its CPUs may share a physical core")
-	}
-}
-
 // rootSource reads the running system with plain system calls: package os would
 // try to register each of the hundreds of files with the network poller.
 type rootSource struct{}

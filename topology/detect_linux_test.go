@@ -241,25 +241,3 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("%+v", masked)
 	}
 }
-
-func TestHiddenSMT(t *testing.T) {
-	for _, c := range []struct {
-		m    machine
-		vm   bool
-		want bool
-	}{
-		{smallMachine, true, false},
-		{smallMachine, false, false},
-		{machine{packages: 1, nodesPerPackage: 1, l3PerNode: 1, coresPerL3: 4, threads: 1}, true, true},
-		{machine{packages: 1, nodesPerPackage: 1, l3PerNode: 1, coresPerL3: 4, threads: 1}, false, false},
-		{machine{packages: 1, nodesPerPackage: 1, l3PerNode: 1, coresPerL3: 1, threads: 1}, true, false},
-	} {
-		top := mustRead(t, c.m.write())
-		top.VM = c.vm
-		r := newReader(fsSource{newMemFS()})
-		top.warnHiddenSMT(r)
-		if got := len(r.warnings) > 0; got != c.want {
-			t.Errorf("%+v, VM %v: %q", c.m, c.vm, r.warnings)
-		}
-	}
-}

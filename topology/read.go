@@ -28,6 +28,7 @@ func Read(root fs.FS) (*Topology, error) {
 	}
 	r.readAffinity(t)
 	t.settleAllowed(r)
+	t.warnHiddenSMT(r)
 	t.Warnings = r.flush()
 	return t, nil
 }
@@ -60,7 +61,7 @@ func readTree(src source, running cpuSet) (*Topology, *reader, error) {
 	if set, ok := c.cpuset(); ok {
 		t.Cpuset = set.slice()
 	}
-	t.Model = readModel(r)
+	t.readModel(r)
 	if r.reads >= maxReads {
 		return nil, r, fmt.Errorf("topology: %s: %w", cpuDir, errTooManyReads)
 	}
@@ -196,19 +197,42 @@ func (s *sysfs) checkOfflineSiblings() {
 // modelKeys are the lines of proc/cpuinfo that name the processor, best first.
 var modelKeys = []string{"model name", "Model Name", "cpu model", "Processor", "cpu", "uarch", "Hardware"}
 
-// readModel takes the processor's name from the start of proc/cpuinfo.
-func readModel(r *reader) string {
+// readModel takes the processor's name from the start of proc/cpuinfo, and
+// whether it runs under a hypervisor.
+func (t *Topology) readModel(r *reader) {
 	text, err := r.head("proc/cpuinfo", 8<<10)
 	if err != nil {
-		return ""
+		r.bad("proc/cpuinfo", err)
+		return
 	}
 	best, name := len(modelKeys), ""
 	for line := range strings.Lines(text) {
 		key, value, ok := strings.Cut(trimKernel(line), ":")
-		value = strings.TrimSpace(value)
-		if k := slices.Index(modelKeys, strings.TrimSpace(key)); ok && value != "" && k >= 0 && k < best {
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		if k := slices.Index(modelKeys, key); ok && value != "" && k >= 0 && k < best {
 			best, name = k, strings.Join(strings.Fields(value), " ")
 		}
+		if key == "flags" && slices.Contains(strings.Fields(value), "hypervisor") {
+			t.VM = true
+		}
 	}
-	return strings.ToValidUTF8(name, "?")
+	t.Model = strings.ToValidUTF8(name, "?")
+}
+
+// warnHiddenSMT says that a hypervisor shows no SMT, which need not mean that
+// there is none.
+func (t *Topology) warnHiddenSMT(r *reader) {
+	if !t.VM {
+		return
+	}
+	seen := map[int]bool{}
+	for _, c := range t.CPUs {
+		if c.Online && seen[c.Core] {
+			return
+		}
+		seen[c.Core] = true
+	}
+	if len(seen) > 1 {
+		r.warn("W-SMT-HIDDEN", "this is a virtual machine and no CPU shows an SMT sibling: several of its CPUs may share a physical core")
+	}
 }

@@ -309,7 +309,7 @@ func TestReadOddities(t *testing.T) {
 		fsys := newMemFS()
 		fsys.set("proc/stat", "cpu  1 2 3\ncpu0 1 2 3\ncpu5 1 2 3\nintr 1\n")
 		top := mustRead(t, fsys)
-		if allowedList(top) != "0,5" || !warned(top, "W-NO-TOPOLOGY", "") {
+		if allowedList(top) != "0,5" || top.Source != "proc/stat" || !warned(top, "W-NO-TOPOLOGY", "") {
 			t.Errorf("%s %q", allowedList(top), top.Warnings)
 		}
 	})
@@ -484,6 +484,29 @@ func TestReadKinds(t *testing.T) {
 				t.Errorf("warnings: %q", top.Warnings)
 			}
 		})
+	}
+}
+
+func TestHiddenSMT(t *testing.T) {
+	for _, c := range []struct {
+		m    machine
+		vm   bool
+		want bool
+	}{
+		{smallMachine, true, false},
+		{smallMachine, false, false},
+		{machine{packages: 1, nodesPerPackage: 1, l3PerNode: 1, coresPerL3: 4, threads: 1}, true, true},
+		{machine{packages: 1, nodesPerPackage: 1, l3PerNode: 1, coresPerL3: 4, threads: 1}, false, false},
+		{machine{packages: 1, nodesPerPackage: 1, l3PerNode: 1, coresPerL3: 1, threads: 1}, true, false},
+	} {
+		fsys := c.m.write()
+		if c.vm {
+			fsys.set("proc/cpuinfo", "processor\t: 0\nmodel name\t: x\nflags\t\t: fpu hypervisor lahf_lm\n")
+		}
+		top := mustRead(t, fsys)
+		if top.VM != c.vm || warned(top, "W-SMT-HIDDEN", "") != c.want {
+			t.Errorf("%+v, VM %v: %q", c.m, top.VM, top.Warnings)
+		}
 	}
 }
 

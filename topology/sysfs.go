@@ -104,6 +104,7 @@ func (s *sysfs) readCPUs() error {
 			return fmt.Errorf("topology: %s: %w; %w", cpuDir, reason(dirErr), err)
 		}
 		online, haveOnline = ids, true
+		s.t.Source = "proc/stat"
 	}
 
 	n := ids.count()

@@ -274,7 +274,7 @@ func TestTextIsShort(t *testing.T) {
 func TestOddMachines(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	label := func(n int) int { return rng.IntN(n+1) - 1 }
-	for range 300 {
+	for range 60 {
 		top := &topology.Topology{Model: "<\x01&\"'>", Quota: float64(rng.IntN(3)) / 2, Isolated: []int{rng.IntN(9)}}
 		id := 0
 		for range rng.IntN(200) {

@@ -1,0 +1,437 @@
+package zeropool
+
+import (
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// A batch is one piece of work of many elements. It takes the room of a few
+// queue entries, each an invitation for one worker to join; those who join claim
+// ranges of elements from one cursor.
+//
+// A batch is recycled once its work has ended and nobody holds a reference: one
+// for the unfinished work, one for each invitation, one for each waiter that
+// joined. Its record's key is a generation, so a Future that outlives it is
+// safe.
+type batch struct {
+	rec  record
+	pool *Pool
+	work
+	n       int
+	gen     uint64
+	tasks   []Task // of a mixed batch, the storage that work points to
+	refs    atomic.Int32
+	ring    *ring // where the invitations are
+	first   uint64
+	invited int
+	fault   atomic.Pointer[error] // the first
+	_       [lineSize]byte
+
+	cursor atomic.Int64 // first element that nobody has claimed
+	_      [lineSize - 8]byte
+
+	finished atomic.Int64 // elements that have ended
+	_        [lineSize - 8]byte
+}
+
+// work says what the elements are.
+type work struct {
+	kind   workKind
+	fn     *funcval       // the function, but for mixed
+	base   unsafe.Pointer // the first element's params
+	stride uintptr
+}
+
+type workKind uint8
+
+const (
+	uniform workKind = iota // fn(params[i])
+	mixed                   // tasks[i]
+	ranges                  // fn(lo, hi)
+)
+
+// share is the part of a batch that a task which called runtime.Goexit left
+// undone.
+type share struct {
+	b        *batch
+	next, hi int
+	alone    bool // the rest of the batch, from hi on, is this agent's too
+}
+
+func workOf[T any](params []T, fn func(*T)) work {
+	return work{fn: funcOf(fn), base: unsafe.Pointer(unsafe.SliceData(params)), stride: unsafe.Sizeof(*new(T))}
+}
+
+// SubmitBatch queues one task fn(&params[i]) for each element and returns one
+// Future for all. The elements are worked on in any order, several at a time;
+// params must not be used by others until the Future is done. A panic ends its
+// element, not the others. An empty batch is done at once. SubmitBatch
+// allocates nothing in the long run.
+//
+// It panics if p or fn is nil.
+func SubmitBatch[T any](p *Pool, params []T, fn func(*T)) Future {
+	check(p, fn == nil, "SubmitBatch")
+	if len(params) == 0 {
+		return Future{}
+	}
+	return p.submitBatch(workOf(params, fn), len(params), nil)
+}
+
+// SubmitMixed queues tasks of different kinds, made by Bind, and returns one
+// Future for all. The slice may be reused as soon as SubmitMixed returns. An
+// empty slice is done at once.
+//
+// It panics if p is nil or one of the tasks is the zero Task.
+func (p *Pool) SubmitMixed(tasks []Task) Future {
+	check(p, false, "SubmitMixed")
+	for i := range tasks {
+		if tasks[i].fn == nil {
+			panic("zeropool: SubmitMixed: a Task that Bind did not make")
+		}
+	}
+	if len(tasks) == 0 {
+		return Future{}
+	}
+	return p.submitBatch(work{kind: mixed}, len(tasks), tasks)
+}
+
+func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
+	if p.gate.Load()&gateClosed != 0 {
+		return closedFuture
+	}
+	a := p.borrow()
+	b := a.newBatch(w, n)
+	p.giveBack(a)
+	if tasks != nil {
+		b.tasks = append(b.tasks[:0], tasks...)
+		b.base = unsafe.Pointer(unsafe.SliceData(b.tasks))
+	}
+	f := Future{r: &b.rec, key: b.gen, n: n}
+	p.batched.Add(uint64(n))
+	want := min(len(p.workers), n)
+	b.refs.Store(int32(want) + 1)
+	if got := p.invite(b, want, true); got == 0 {
+		// Nobody can have seen the batch.
+		p.refused.Add(uint64(n))
+		b.refs.Store(1)
+		b.release(nil)
+		full, _ := fullFuture(p)
+		return full
+	}
+	return f
+}
+
+// invite queues entries that ask workers to join b, each carrying a reference,
+// and returns how many; the references of the others are dropped. Only the
+// first entry is worth waiting for.
+func (p *Pool) invite(b *batch, want int, wait bool) int {
+	w := p.home()
+	if p.gate.Load()&gateIdle != 0 {
+		w = p.nearestIdle(w)
+	}
+	q := &w.ring
+	pos, got := claim(q, uint64(min(want, maxClaim)))
+	if got == 0 && wait {
+		if q, pos = p.claimElsewhere(w, wait); q != nil {
+			got = 1
+		}
+	}
+	if int(got) < want {
+		b.refs.Add(int32(int(got) - want))
+	}
+	if got == 0 {
+		return 0
+	}
+	for i := range got {
+		s := q.slot(pos + i)
+		s.task.fn = nil
+		s.task.params = unsafe.Pointer(b)
+	}
+	p.joins.Add(got)
+	publish(q, pos, got)
+	sent := int(got)
+	if p.gate.Load() != 0 {
+		for i := range got {
+			if !p.published(q, pos+i) {
+				p.joins.Add(^uint64(0))
+				b.refs.Add(-1)
+				sent--
+			}
+		}
+	}
+	b.ring, b.first, b.invited = q, pos, int(got)
+	return sent
+}
+
+// newBatch returns a batch with the caller's agent's or the pool's storage.
+func (a *agent) newBatch(w work, n int) *batch {
+	b := a.batch
+	a.batch = nil
+	if b == nil {
+		b = a.pool.spareBatch()
+	}
+	b.work = w
+	b.n = n
+	b.gen++
+	b.cursor.Store(0)
+	b.finished.Store(0)
+	b.rec.state.Store(b.gen << phaseBits)
+	return b
+}
+
+func (p *Pool) spareBatch() *batch {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.batches); n > 0 {
+		b := p.batches[n-1]
+		p.batches = p.batches[:n-1]
+		return b
+	}
+	b := &batch{pool: p}
+	b.rec.info.Store(&outcome{pool: p, batch: b})
+	return b
+}
+
+// hold takes a reference to the batch if it is still the one that key names and
+// has not ended.
+func (b *batch) hold(key uint64) bool {
+	for {
+		n := b.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if b.refs.CompareAndSwap(n, n+1) {
+			break
+		}
+	}
+	if b.rec.state.Load() == key<<phaseBits {
+		return true
+	}
+	b.release(nil)
+	return false
+}
+
+// release drops a reference. The last one recycles the batch, unless its record
+// has an error to keep.
+func (b *batch) release(a *agent) {
+	if b.refs.Add(-1) != 0 {
+		return
+	}
+	b.work = work{}
+	clear(b.tasks)
+	b.ring = nil
+	if b.rec.state.Load()&phaseMask == phaseFailed {
+		return
+	}
+	if a != nil && a.batch == nil {
+		a.batch = b
+		return
+	}
+	b.pool.mu.Lock()
+	defer b.pool.mu.Unlock()
+	b.pool.batches = append(b.pool.batches, b)
+}
+
+func (b *batch) code() uintptr {
+	if b.fn == nil {
+		return 0
+	}
+	return b.fn.code
+}
+
+// proven reports whether the batch may run on a goroutine that must go on
+// afterwards.
+func (b *batch) proven() bool {
+	if b.kind != mixed {
+		return isProven(b.code())
+	}
+	for i := range b.tasks {
+		t := task{fn: b.tasks[i].fn, params: b.tasks[i].params}
+		if !t.proven() {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *batch) progress(key uint64, total int) int {
+	done := int(b.finished.Load())
+	if b.rec.state.Load() != key<<phaseBits {
+		return total
+	}
+	return min(done, total)
+}
+
+// cancel withdraws the elements that nobody has claimed.
+func (b *batch) cancel(key uint64, err error) int {
+	if !b.hold(key) {
+		return 0
+	}
+	a := b.pool.borrow()
+	n := a.withdraw(b, err)
+	b.release(a)
+	b.pool.giveBack(a)
+	return n
+}
+
+// withdraw ends the elements that nobody has claimed with err.
+func (a *agent) withdraw(b *batch, err error) int {
+	lo := int(b.cursor.Swap(int64(b.n)))
+	if lo >= b.n {
+		return 0
+	}
+	n := b.n - lo
+	b.fail(err)
+	a.begun.add(uint64(n))
+	a.canceled.add(uint64(n))
+	b.finish(n)
+	return n
+}
+
+// fail notes the batch's first error.
+func (b *batch) fail(err error) { b.fault.CompareAndSwap(nil, &err) }
+
+// finish counts n elements as ended, and ends the batch with the last. The
+// caller holds a reference.
+func (b *batch) finish(n int) {
+	if b.finished.Add(int64(n)) != int64(b.n) {
+		return
+	}
+	state := b.gen<<phaseBits | phaseDone
+	if err := b.fault.Load(); err != nil {
+		b.rec.info.Store(&outcome{pool: b.pool, err: *err})
+		state = b.gen<<phaseBits | phaseFailed
+	}
+	b.rec.state.Swap(state) // C1
+	b.pool.wakeWaiters(&b.rec)
+	b.release(nil)
+}
+
+// chunkTime is about how long the elements of one claim should take: long
+// enough to make the claim cheap, short enough to end together.
+const chunkTime = 8 * time.Microsecond
+
+// join works on b until nobody can claim any more of it, and drops the
+// reference that the caller holds.
+func (a *agent) join(b *batch) {
+	p := a.pool
+	chunk, ran := 1, 0
+	for {
+		if p.cut.Load() {
+			a.withdraw(b, ErrClosed)
+		}
+		lo, hi := b.claimRange(chunk, p.width)
+		if lo == hi {
+			break
+		}
+		start := ticks()
+		a.runShare(b, lo, hi, false)
+		ran += hi - lo
+		switch took := ticks() - start; {
+		case took < p.chunkTicks/2:
+			chunk *= 2
+		case took > 2*p.chunkTicks:
+			chunk = max(chunk/2, 1)
+		}
+	}
+	if ran > 0 && b.kind != mixed && !isProven(b.code()) {
+		observe(b.code(), ran)
+	}
+	b.release(a)
+}
+
+// claimRange claims up to chunk elements, fewer towards the end so that width
+// workers end together.
+func (b *batch) claimRange(chunk, width int) (lo, hi int) {
+	for {
+		c := b.cursor.Load()
+		left := b.n - int(c)
+		if left <= 0 {
+			return 0, 0
+		}
+		k := min(chunk, max(left/(2*width), 1))
+		if b.cursor.CompareAndSwap(c, c+int64(k)) {
+			return int(c), int(c) + k
+		}
+	}
+}
+
+// runShare runs the elements from lo to hi and counts them. alone is kept for
+// whoever goes on if an element calls runtime.Goexit.
+func (a *agent) runShare(b *batch, lo, hi int, alone bool) {
+	a.begun.add(uint64(hi - lo))
+	for lo < hi {
+		lo = a.runRange(b, lo, hi, alone)
+	}
+}
+
+// runRange runs elements from lo on until one panics, and returns where to go
+// on.
+func (a *agent) runRange(b *batch, lo, hi int, alone bool) (next int) {
+	i := lo
+	defer func() {
+		if i == hi {
+			return
+		}
+		failed := 1
+		next = i + 1
+		if b.kind == ranges {
+			failed, next = hi-lo, hi
+		}
+		v := recover()
+		if v == nil {
+			exited(b.elementCode(i))
+			a.rest = share{b, next, hi, alone}
+		}
+		b.fail(a.pool.taskError(v))
+		a.completed.add(uint64(next - lo - failed))
+		a.panicked.add(uint64(failed))
+		b.finish(next - lo)
+	}()
+	switch b.kind {
+	case uniform:
+		fn := b.fn
+		call := *(*func(unsafe.Pointer))(unsafe.Pointer(&fn))
+		for ; i < hi; i++ {
+			call(unsafe.Add(b.base, uintptr(i)*b.stride))
+		}
+	case mixed:
+		for ; i < hi; i++ {
+			t := task{fn: b.tasks[i].fn, params: b.tasks[i].params}
+			t.run()
+		}
+	case ranges:
+		fn := b.fn
+		(*(*func(int, int))(unsafe.Pointer(&fn)))(lo, hi)
+		i = hi
+	}
+	a.completed.add(uint64(hi - lo))
+	b.finish(hi - lo)
+	return hi
+}
+
+func (b *batch) elementCode(i int) uintptr {
+	if b.kind != mixed {
+		return b.code()
+	}
+	t := task{fn: b.tasks[i].fn, params: b.tasks[i].params}
+	return t.code()
+}
+
+// finishShare goes on where a task that called runtime.Goexit stopped.
+func (a *agent) finishShare() {
+	s := a.rest
+	if s.b == nil {
+		return
+	}
+	a.rest = share{}
+	for s.next < s.hi {
+		s.next = a.runRange(s.b, s.next, s.hi, s.alone)
+	}
+	if s.alone {
+		a.drive(s.b, s.hi)
+	} else {
+		a.join(s.b)
+	}
+}

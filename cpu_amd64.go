@@ -1,0 +1,24 @@
+//go:build !purego && !race && !msan && !asan
+
+package zeropool
+
+import (
+	"slices"
+	"time"
+)
+
+// measureTicks compares the time-stamp counter with the clock, three times for
+// 30 microseconds, and takes the median: the machine may take the CPU away
+// within one.
+func measureTicks() int64 {
+	var rates [3]int64
+	for i := range rates {
+		t0, c0 := time.Now(), ticks()
+		for time.Since(t0) < 30*time.Microsecond {
+		}
+		c1, d := ticks(), time.Since(t0)
+		rates[i] = int64(float64(c1-c0) / d.Seconds())
+	}
+	slices.Sort(rates[:])
+	return max(rates[1], 1)
+}

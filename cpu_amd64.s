@@ -1,0 +1,21 @@
+//go:build !purego && !race && !msan && !asan
+
+#include "textflag.h"
+
+// func relax(n uint64)
+TEXT ·relax(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), AX
+
+again:
+	PAUSE
+	DECQ AX
+	JNE  again
+	RET
+
+// func ticks() int64
+TEXT ·ticks(SB), NOSPLIT, $0-8
+	RDTSC
+	SHLQ $32, DX
+	ORQ  DX, AX
+	MOVQ AX, ret+0(FP)
+	RET

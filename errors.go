@@ -1,0 +1,64 @@
+package zeropool
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+)
+
+var (
+	// ErrClosed is what Wait returns for a task that was refused because its
+	// pool was closed, or that had not begun when Shutdown's context ended.
+	ErrClosed = errors.New("zeropool: pool is closed")
+	// ErrCanceled is what Wait returns for a task that Future.Cancel withdrew.
+	ErrCanceled = errors.New("zeropool: task was canceled")
+	// ErrFull is what Wait returns for a task that a pool with the policy
+	// Reject had no room for.
+	ErrFull = errors.New("zeropool: every queue is full")
+	// ErrGoexit is what Wait returns for a task that called runtime.Goexit.
+	ErrGoexit = errors.New("zeropool: task called runtime.Goexit")
+)
+
+// PanicError reports a task that panicked. Wait returns the same *PanicError
+// every time.
+type PanicError struct {
+	Value any    // what the task passed to panic
+	Stack []byte // the stack of the goroutine that ran the task, as debug.Stack writes it, with the task's frames
+}
+
+// Error says what the task panicked with, without the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("zeropool: task panicked: %v", e.Value) }
+
+// Unwrap returns Value if it is an error, and nil otherwise.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// taskError makes the error of a task that did not return, to be called by the
+// deferred function that recovered v; v is nil when the task called
+// runtime.Goexit. The panic handler runs here, at once, on this goroutine.
+func (p *Pool) taskError(v any) error {
+	if v == nil {
+		return ErrGoexit
+	}
+	e := &PanicError{Value: v, Stack: debug.Stack()}
+	p.report(e)
+	return e
+}
+
+// report calls the panic handler. A handler that panics itself must not take
+// the worker with it; its panic goes to the log.
+func (p *Pool) report(e *PanicError) {
+	defer func() {
+		if v := recover(); v != nil {
+			logPanic(p.name, &PanicError{Value: v, Stack: debug.Stack()}, "zeropool: panic handler panicked")
+		}
+	}()
+	p.onPanic(e)
+}
+
+func logPanic(pool string, e *PanicError, msg string) {
+	slog.Error(msg, "pool", pool, "panic", fmt.Sprint(e.Value), "stack", string(e.Stack))
+}

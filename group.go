@@ -1,0 +1,182 @@
+package zeropool
+
+import (
+	"context"
+	"sync/atomic"
+	"unsafe"
+)
+
+// A Group is a set of tasks that grows while they run, with one wait for all.
+// It may be used again after Wait. Tasks may be added from any goroutine, from
+// the group's own tasks too. A Group must be made by NewGroup.
+type Group struct {
+	rec record // first: queued tasks point to it
+	_   [lineSize]byte
+
+	added atomic.Int64 // tasks ever added
+	_     [lineSize - 8]byte
+
+	finished atomic.Int64 // tasks ever ended
+	_        [lineSize - 8]byte
+
+	pool   *Pool
+	waited atomic.Bool           // a Wait has returned since the last task was added
+	fault  atomic.Pointer[error] // the first since then
+}
+
+// NewGroup returns an empty group whose tasks run on p.
+func (p *Pool) NewGroup() *Group {
+	check(p, false, "NewGroup")
+	g := &Group{pool: p}
+	g.rec.state.Store(groupState)
+	g.rec.info.Store(&p.plain)
+	return g
+}
+
+// SubmitTo adds the task fn(params) to g. It allocates nothing. After Close, or
+// when a pool with the policy Reject has no room, the task is not run and Wait
+// returns ErrClosed or ErrFull.
+//
+// It panics if g or fn is nil.
+func SubmitTo[T any](g *Group, params *T, fn func(*T)) {
+	checkGroup(g, fn == nil, "SubmitTo")
+	g.submit(funcOf(fn), unsafe.Pointer(params))
+}
+
+// Go adds fn to g. It panics if g or fn is nil.
+func (g *Group) Go(fn func()) {
+	checkGroup(g, fn == nil, "Group.Go")
+	g.submit(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))))
+}
+
+func checkGroup(g *Group, nilFunc bool, call string) {
+	if g == nil {
+		panic("zeropool: " + call + ": nil Group")
+	}
+	check(g.pool, nilFunc, call)
+}
+
+func (g *Group) submit(fn *funcval, params unsafe.Pointer) {
+	if g.waited.Load() && g.waited.CompareAndSwap(true, false) {
+		g.fault.Store(nil)
+	}
+	g.added.Add(1)
+	p := g.pool
+	w := p.home()
+	if gate := p.gate.Load(); gate != 0 {
+		if gate&gateClosed != 0 {
+			g.finish(ErrClosed)
+			return
+		}
+		w = p.nearestIdle(w)
+	}
+	q := &w.ring
+	pos, got := claim(q, 1)
+	if got == 0 {
+		if q, pos = p.claimElsewhere(w, true); q == nil {
+			_, err := fullFuture(p)
+			g.finish(err)
+			return
+		}
+	}
+	s := q.slot(pos)
+	e := &q.grouped[pos&q.mask]
+	e.record = s.task.done
+	e.group.Store(g)
+	s.task.fn = fn
+	s.task.params = params
+	s.task.done = &g.rec
+	publish(q, pos, 1)
+	if p.gate.Load() != 0 && !p.published(q, pos) { // P1, as in Pool.submit
+		g.finish(ErrClosed)
+	}
+}
+
+// Wait blocks until every task added so far, and every task that those added,
+// has ended, and returns the first error among the tasks since the group was
+// last found complete: nil, a *PanicError, ErrGoexit, ErrClosed or ErrFull.
+// Calling it again without adding tasks returns the same. Wait runs tasks of
+// the group that nobody has begun.
+func (g *Group) Wait() error {
+	checkGroup(g, false, "Group.Wait")
+	for !g.ended() {
+		var t task
+		a := g.pool.borrow()
+		if !a.takeOwn(g, &t) {
+			g.pool.giveBack(a)
+			break
+		}
+		if !t.proven() {
+			g.pool.standInForGroup(a, &t, g)
+			break
+		}
+		g.pool.runTaken(a, &t, false)
+	}
+	for !g.ended() {
+		g.pool.park(waitable{g: g}, nil)
+	}
+	return g.result()
+}
+
+// WaitContext is Wait, except that it returns ctx.Err() as soon as ctx ends: the
+// tasks go on. None of them is run on the calling goroutine.
+func (g *Group) WaitContext(ctx context.Context) error {
+	checkGroup(g, false, "Group.WaitContext")
+	if !g.ended() && ctx.Err() == nil {
+		var t task
+		a := g.pool.borrow()
+		if a.takeOwn(g, &t) {
+			g.pool.standInForGroup(a, &t, g)
+		} else {
+			g.pool.giveBack(a)
+		}
+	}
+	for !g.ended() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		g.pool.park(waitable{g: g}, ctx.Done())
+	}
+	return g.result()
+}
+
+// takeOwn takes a queued task of g, wherever it stands.
+func (a *agent) takeOwn(g *Group, t *task) bool {
+	for _, w := range a.pool.workers {
+		q := &w.ring
+		for pos, end := q.head.Load(), q.tail.Load(); int64(end-pos) > 0; pos++ {
+			if q.grouped[pos&q.mask].group.Load() == g && q.takeAt(pos, t) {
+				a.settleSlot(q, pos, t)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (g *Group) result() error {
+	err := g.fault.Load()
+	g.waited.Store(true)
+	if err == nil {
+		return nil
+	}
+	return *err
+}
+
+// ended loads finished first: a task adds before it finishes, so equal counts
+// mean that there was a moment with none left.
+func (g *Group) ended() bool {
+	done := g.finished.Load()
+	return done == g.added.Load()
+}
+
+// finish counts a task as ended.
+func (g *Group) finish(err error) {
+	if err != nil {
+		g.fault.CompareAndSwap(nil, &err)
+	}
+	g.finished.Add(1) // C1, pairs with W1
+	if g.pool.gate.Load() >= gateWaiter && g.ended() {
+		wakeBucket(&g.rec)
+	}
+}

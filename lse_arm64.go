@@ -1,0 +1,9 @@
+//go:build !purego && !race && !msan && !asan
+
+package zeropool
+
+import "golang.org/x/sys/cpu"
+
+// hasLSE tells the assembly to use one CASAL where older CPUs need an
+// exclusive pair.
+var hasLSE = cpu.ARM64.HasATOMICS

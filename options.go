@@ -1,0 +1,199 @@
+package zeropool
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+	"time"
+
+	"github.com/zeropool-go/zeropool/topology"
+)
+
+// An Option configures a pool made by New. Options are applied in order; of two
+// that set the same thing the later one counts. A nil Option is ignored.
+type Option func(*config) error
+
+// WhenFull says what a submission does when every queue of the pool is full.
+type WhenFull uint8
+
+const (
+	// Help makes the submitter run queued tasks until there is room. It is the
+	// default: nothing is lost, and the submitter is slowed to the pace of the
+	// pool.
+	Help WhenFull = iota
+	// Block makes the submitter wait until there is room. A task that submits
+	// to its own pool helps instead: were every worker to wait for room, none
+	// would make any.
+	Block
+	// Reject makes the submission fail: its Future ends with ErrFull.
+	Reject
+)
+
+// String returns the policy's name.
+func (w WhenFull) String() string {
+	switch w {
+	case Help:
+		return "Help"
+	case Block:
+		return "Block"
+	case Reject:
+		return "Reject"
+	}
+	return fmt.Sprintf("WhenFull(%d)", uint8(w))
+}
+
+type config struct {
+	workers   int
+	placement topology.Placement
+	placed    bool // placement was given explicitly
+	cpus      []int
+	capacity  int
+	whenFull  WhenFull
+	onPanic   func(*PanicError)
+	name      string
+	spin      time.Duration
+	machine   *topology.Topology
+}
+
+const (
+	defaultSpin = 5 * time.Microsecond
+	maxSpin     = time.Millisecond
+)
+
+func newConfig(opts []Option) (*config, error) {
+	c := &config{capacity: defaultCapacity, name: "zeropool", spin: defaultSpin}
+	for _, o := range opts {
+		if o == nil {
+			continue
+		}
+		if err := o(c); err != nil {
+			return nil, fmt.Errorf("zeropool: %w", err)
+		}
+	}
+	if c.onPanic == nil {
+		name := c.name
+		c.onPanic = func(e *PanicError) { logPanic(name, e, "zeropool: task panicked") }
+	}
+	return c, nil
+}
+
+// WithWorkers sets the number of workers, from 1 to 4096; 0 lets the placement
+// choose, which is the default.
+func WithWorkers(n int) Option {
+	return func(c *config) error {
+		if n < 0 || n > maxWorkers {
+			return fmt.Errorf("WithWorkers(%d): the number of workers must be between 0 (choose) and %d", n, maxWorkers)
+		}
+		c.workers = n
+		return nil
+	}
+}
+
+// WithPlacement sets which CPUs the workers are pinned to. The default is
+// topology.PerCore, or topology.Unpinned when the environment variable
+// ZEROPOOL_PLACEMENT is "unpinned"; the option overrides the environment.
+func WithPlacement(placement topology.Placement) Option {
+	return func(c *config) error {
+		if placement > topology.Unpinned {
+			return fmt.Errorf("WithPlacement(%d): the placement must be PerCore, PerThread, Compact, Scatter or Unpinned", placement)
+		}
+		c.placement, c.placed = placement, true
+		return nil
+	}
+}
+
+// WithCPUs pins the workers to these CPUs, by the operating system's numbers,
+// one worker each unless WithWorkers says otherwise. A CPU that this process
+// may not use, or that is named twice, is an error.
+func WithCPUs(cpus ...int) Option {
+	return func(c *config) error {
+		if len(cpus) == 0 {
+			return fmt.Errorf("WithCPUs(): at least one CPU must be named")
+		}
+		for i, cpu := range cpus {
+			if cpu < 0 {
+				return fmt.Errorf("WithCPUs(%d): a CPU number must not be negative", cpu)
+			}
+			if slices.Contains(cpus[:i], cpu) {
+				return fmt.Errorf("WithCPUs(%d): the CPU is named twice", cpu)
+			}
+		}
+		c.cpus = slices.Clone(cpus)
+		return nil
+	}
+}
+
+// WithTopology makes the pool place its workers on this machine description
+// instead of detecting one; it must describe the machine the process runs on.
+func WithTopology(t *topology.Topology) Option {
+	return func(c *config) error {
+		if t == nil {
+			return fmt.Errorf("WithTopology(nil): a topology is needed")
+		}
+		c.machine = t
+		return nil
+	}
+}
+
+// WithQueueCapacity sets how many tasks each worker's queue holds, from 2 to
+// 16,777,216, rounded up to a power of two. The default is 1024. A batch takes
+// the room of a few tasks whatever its length.
+func WithQueueCapacity(n int) Option {
+	return func(c *config) error {
+		if n < minCapacity || n > maxCapacity {
+			return fmt.Errorf("WithQueueCapacity(%d): the capacity must be between %d and %d (it is rounded up to a power of two)", n, minCapacity, maxCapacity)
+		}
+		c.capacity = 1 << bits.Len(uint(n-1))
+		return nil
+	}
+}
+
+// WithWhenFull sets what a submission does when every queue is full.
+func WithWhenFull(w WhenFull) Option {
+	return func(c *config) error {
+		if w > Reject {
+			return fmt.Errorf("WithWhenFull(%d): the policy must be Help, Block or Reject", uint8(w))
+		}
+		c.whenFull = w
+		return nil
+	}
+}
+
+// WithPanicHandler sets the function that is called for each task that panics,
+// once, at once, on the goroutine that recovered it, before the task's Future
+// is done. The default writes a log/slog record at level Error. Wait returns
+// the *PanicError as well.
+func WithPanicHandler(handler func(*PanicError)) Option {
+	return func(c *config) error {
+		if handler == nil {
+			return fmt.Errorf("WithPanicHandler(nil): a handler is needed; a panic is never dropped silently")
+		}
+		c.onPanic = handler
+		return nil
+	}
+}
+
+// WithName names the pool in the names of its pinned threads ("zp/NAME/3", of
+// which Linux shows 15 bytes) and in its log records. The default is
+// "zeropool".
+func WithName(name string) Option {
+	return func(c *config) error {
+		if name == "" {
+			return fmt.Errorf(`WithName(""): the name must not be empty`)
+		}
+		c.name = name
+		return nil
+	}
+}
+
+// WithSpin sets about how long a worker that runs out of work watches for more
+// before it parks, from 0 (park at once) to 1 ms. The default is 5 µs.
+func WithSpin(d time.Duration) Option {
+	return func(c *config) error {
+		if d < 0 || d > maxSpin {
+			return fmt.Errorf("WithSpin(%v): the duration must be between 0 and %v", d, maxSpin)
+		}
+		c.spin = d
+		return nil
+	}
+}

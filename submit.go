@@ -1,0 +1,250 @@
+package zeropool
+
+import (
+	"runtime"
+	"unsafe"
+)
+
+// Submit queues one task, fn(params), and returns its Future. The queue keeps
+// params alive: dropping every other reference to it is fine. params may be
+// nil. Submit allocates nothing.
+//
+// It panics if p or fn is nil. After Close the Future is done with ErrClosed.
+// When every queue is full it does what WithWhenFull says.
+func Submit[T any](p *Pool, params *T, fn func(*T)) Future {
+	check(p, fn == nil, "Submit")
+	f, _ := p.submit(funcOf(fn), unsafe.Pointer(params), true)
+	return f
+}
+
+// TrySubmit is Submit, except that it returns false, and has queued nothing,
+// when every queue is full. After Close it returns a Future that is done with
+// ErrClosed, and true.
+func TrySubmit[T any](p *Pool, params *T, fn func(*T)) (Future, bool) {
+	check(p, fn == nil, "TrySubmit")
+	return p.submit(funcOf(fn), unsafe.Pointer(params), false)
+}
+
+// Go queues fn and returns its Future. It allocates nothing itself, but a
+// closure that captures variables costs its allocation where it is made; Submit
+// with a params struct does not.
+//
+// It panics if p or fn is nil.
+func (p *Pool) Go(fn func()) Future {
+	check(p, fn == nil, "Go")
+	f, _ := p.submit(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), true)
+	return f
+}
+
+// Task is one task of a SubmitMixed call, made by Bind. The zero Task is not
+// valid.
+type Task struct {
+	fn     *funcval
+	params unsafe.Pointer
+}
+
+// Bind joins a function and its argument to a Task. It panics if fn is nil;
+// params may be nil.
+func Bind[T any](params *T, fn func(*T)) Task {
+	if fn == nil {
+		panic("zeropool: Bind: nil function")
+	}
+	return Task{funcOf(fn), unsafe.Pointer(params)}
+}
+
+func check(p *Pool, nilFunc bool, call string) {
+	if p == nil {
+		panic("zeropool: " + call + ": nil Pool")
+	}
+	if nilFunc {
+		panic("zeropool: " + call + ": nil function")
+	}
+}
+
+// funcOf returns the function value behind fn.
+func funcOf[T any](fn func(*T)) *funcval { return *(**funcval)(unsafe.Pointer(&fn)) }
+
+// callFunc runs a func() that a task carries as its params.
+var callFunc = funcOf(func(fn *funcval) { (*(*func())(unsafe.Pointer(&fn)))() })
+
+// home returns the worker whose ring the calling goroutine tries first: always
+// the same one for one goroutine, as long as its stack stays put, so that a
+// single submitter finds its cursor in its own cache and two seldom meet.
+func (p *Pool) home() *worker {
+	return p.workers[uint64(stackHash())*uint64(len(p.workers))>>32]
+}
+
+func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bool) {
+	w := p.home()
+	if gate := p.gate.Load(); gate != 0 {
+		if gate&gateClosed != 0 {
+			return closedFuture, true
+		}
+		w = p.nearestIdle(w)
+	}
+	q := &w.ring
+	pos, got := claim(q, 1)
+	if got == 0 {
+		if q, pos = p.claimElsewhere(w, wait); q == nil {
+			f, err := fullFuture(p)
+			if !wait && err == ErrFull {
+				return Future{}, false
+			}
+			return f, true
+		}
+	}
+	s := q.slot(pos)
+	r := s.task.done
+	s.task.fn = fn
+	s.task.params = params
+	publish(q, pos, 1)
+	// P1: claim was a locked instruction, so a worker that announced itself
+	// idle before it is seen here, and one that did after it sees the claim.
+	if p.gate.Load() != 0 && !p.published(q, pos) {
+		return closedFuture, true
+	}
+	return Future{r: r, key: taskKey(q.id, pos)}, true
+}
+
+// published finds somebody to run the entry at pos: an idle worker, or a
+// stand-in for a goroutine that is blocked in a Wait. It returns false if the pool
+// has been closed meanwhile and it took the entry back.
+func (p *Pool) published(q *ring, pos uint64) bool {
+	gate := p.gate.Load()
+	if gate&gateIdle != 0 {
+		p.wakeOne(p.workers[q.id])
+	} else if gate >= gateWaiter {
+		p.helpWaiters()
+	}
+	// Close may have missed the claim, the workers may have ended: whoever
+	// takes the entry now decides.
+	var t task
+	if gate&gateClosed == 0 || !q.takeAt(pos, &t) {
+		return true
+	}
+	p.refused.Add(1)
+	a := p.borrow()
+	a.settleSlot(q, pos, &t)
+	a.begun.add(^uint64(0))
+	if r := t.done; r.state.Load() != groupState {
+		a.spare = r
+	}
+	p.giveBack(a)
+	return false
+}
+
+// nearestIdle returns the idle worker nearest to w, or w.
+func (p *Pool) nearestIdle(w *worker) *worker {
+	if p.isIdle(w) {
+		return w
+	}
+	for _, v := range w.near {
+		if p.isIdle(v) {
+			return v
+		}
+	}
+	return w
+}
+
+// claimElsewhere claims a slot when the ring of w is full: in another ring, or,
+// if wait, when the pool's policy has made room. It returns nil when there is
+// none to be had.
+func (p *Pool) claimElsewhere(w *worker, wait bool) (*ring, uint64) {
+	for {
+		if q, pos := p.claimAny(w); q != nil {
+			return q, pos
+		}
+		if !wait || p.whenFull == Reject || p.gate.Load()&gateClosed != 0 {
+			return nil, 0
+		}
+		if p.whenFull == Block && !p.inOwnTask() {
+			if q, pos := p.claimBlocking(w); q != nil {
+				return q, pos
+			}
+			continue
+		}
+		p.helpOnce(w)
+	}
+}
+
+func (p *Pool) claimAny(w *worker) (*ring, uint64) {
+	if pos, got := claim(&w.ring, 1); got != 0 {
+		return &w.ring, pos
+	}
+	for _, v := range w.near {
+		if pos, got := claim(&v.ring, 1); got != 0 {
+			return &v.ring, pos
+		}
+	}
+	return nil, 0
+}
+
+// claimBlocking waits for room. It announces itself, then tries again: either
+// that sees the room or the consumer that made it sees the announcement (B1).
+func (p *Pool) claimBlocking(w *worker) (*ring, uint64) {
+	p.blocked.Add(1)
+	defer p.blocked.Add(^uint32(0))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		if q, pos := p.claimAny(w); q != nil {
+			return q, pos
+		}
+		if p.gate.Load()&gateClosed != 0 {
+			return nil, 0
+		}
+		p.changed.Wait()
+	}
+}
+
+// madeRoom wakes the submitters that wait for room. The locked instruction
+// stands between the release of the slot and the look at blocked (B1).
+func (p *Pool) madeRoom() {
+	if p.blocked.Add(0) != 0 {
+		p.mu.Lock()
+		p.changed.Broadcast()
+		p.mu.Unlock()
+	}
+}
+
+// helpOnce runs one queued task on behalf of a submitter that found no room.
+func (p *Pool) helpOnce(w *worker) {
+	var t task
+	a := p.borrow()
+	if !a.takeAny(w, &t) {
+		p.giveBack(a)
+		runtime.Gosched() // every slot belongs to somebody who is about to publish or release it
+		return
+	}
+	if t.proven() {
+		defer p.giveBack(a)
+		a.runTaken(&t)
+		return
+	}
+	p.standInAndWait(a, &t)
+}
+
+// takeAny takes a queued task, looking at the ring of w first.
+func (a *agent) takeAny(w *worker, t *task) bool {
+	if a.takeFrom(&w.ring, t) {
+		return true
+	}
+	for _, v := range w.near {
+		if a.takeFrom(&v.ring, t) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *agent) takeFrom(q *ring, t *task) bool {
+	pos, got, st := q.dequeue(q.head.Load(), t, 1)
+	ok := got != 0
+	if st == pending {
+		pos, ok = q.dequeuePast(pos, t)
+	}
+	if ok {
+		a.settleSlot(q, pos, t)
+	}
+	return ok
+}

@@ -1,0 +1,387 @@
+package zeropool
+
+import (
+	"cmp"
+	"fmt"
+	"math/bits"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/zeropool-go/zeropool/topology"
+)
+
+// A worker owns a ring and runs what it finds there, then what it can steal,
+// nearest ring first, then sleeps.
+//
+// It is one object larger than 32 KiB, which the allocator aligns to a page:
+// smaller objects with pointers start 8 bytes off.
+type worker struct {
+	ring
+	agent
+
+	parker parker
+	_      [lineSize]byte
+
+	next      uint64 // every position of the own ring before it has been taken
+	near      []*worker
+	index     int
+	cpu       int
+	pinError  error
+	thread    thread
+	begin     chan struct{} // closed when every worker of the pool is there
+	goroutine atomic.Uint64 // number of the goroutine that runs the worker
+	parked    counter
+	woken     counter
+
+	slots  [defaultCapacity]slot
+	claims [defaultCapacity / blockSize]atomic.Uint64
+}
+
+// startWorker makes the worker on the thread that it will keep, after pinning
+// it, so that its memory comes from its own NUMA node.
+func startWorker(p *Pool, index, capacity, cpu int, ready chan<- *worker) {
+	begin := func() {
+		w := &worker{index: index, cpu: cpu, begin: make(chan struct{})}
+		w.agent.pool = p
+		w.agent.spare = p.newRecord()
+		w.pin()
+		w.parker.init(w.cpu != topology.Unknown && canPin)
+		w.initRing(p, capacity)
+		ready <- w
+		<-w.begin
+		w.serve()
+	}
+	if cpu == topology.Unknown {
+		begin()
+		return
+	}
+	onOwnThread(begin)
+}
+
+// initRing prepares the worker's ring, each slot with a record.
+func (w *worker) initRing(p *Pool, capacity int) {
+	slots, claims := w.slots[:], w.claims[:]
+	if capacity > len(slots) {
+		slots = make([]slot, capacity)
+		claims = make([]atomic.Uint64, capacity/blockSize)
+	}
+	w.ring.init(uint32(w.index), slots, claims, capacity, 0)
+	records := make([]record, capacity)
+	for i := range records {
+		r := &records[i]
+		r.info.Store(&p.plain)
+		r.state.Store(taskKey(uint32(w.index), uint64(i)) << phaseBits)
+		slots[i].task.done = r
+	}
+}
+
+// onOwnThread runs f on a goroutine locked to a thread which ends with f. It
+// keeps off the process's first thread, which cannot end and whose mask and
+// name stand for the process's.
+func onOwnThread(f func()) {
+	runtime.LockOSThread()
+	if !onMainThread() {
+		f()
+		return
+	}
+	locked := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		close(locked)
+		f()
+	}()
+	<-locked
+	runtime.UnlockOSThread()
+}
+
+// pin binds the thread to the worker's CPU. A worker that cannot be bound works
+// unbound.
+func (w *worker) pin() {
+	if w.cpu == topology.Unknown {
+		return
+	}
+	if err := w.thread.pin(w.cpu); err != nil {
+		w.pinError = err
+		w.cpu = topology.Unknown
+		return
+	}
+	setName(fmt.Sprintf("zp/%s/%d", shorten(w.agent.pool.name, w.index), w.index))
+}
+
+// shorten cuts a pool's name so that the worker's number fits into the 15 bytes
+// of a thread's name.
+func shorten(name string, index int) string {
+	room := 15 - len(fmt.Sprintf("zp//%d", index))
+	return name[:min(len(name), max(room, 1))]
+}
+
+// setNear sorts the other workers by their distance.
+func (w *worker) setNear(machine *topology.Topology) {
+	all := w.agent.pool.workers
+	w.near = make([]*worker, 0, len(all)-1)
+	for i := range all[1:] {
+		w.near = append(w.near, all[(w.index+1+i)%len(all)])
+	}
+	if machine == nil {
+		return
+	}
+	distance := func(v *worker) int {
+		if w.cpu == topology.Unknown || v.cpu == topology.Unknown {
+			return 0
+		}
+		return machine.Distance(w.cpu, v.cpu)
+	}
+	slices.SortStableFunc(w.near, func(a, b *worker) int { return cmp.Compare(distance(a), distance(b)) })
+}
+
+// serve runs the worker until the pool closes. A task that calls runtime.Goexit
+// ends the goroutine, and its thread; the worker goes on with new ones.
+func (w *worker) serve() {
+	closed := false
+	defer func() {
+		w.thread.unpin()
+		if closed {
+			w.agent.pool.workerEnded()
+			return
+		}
+		resume := func() {
+			w.pin()
+			w.serve()
+		}
+		if w.cpu == topology.Unknown {
+			go resume()
+		} else {
+			go onOwnThread(resume)
+		}
+	}()
+	w.goroutine.Store(goroutineID())
+	for !closed {
+		closed = w.loop()
+	}
+}
+
+func (p *Pool) workerEnded() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live--; p.live == 0 {
+		giveUp(p.pins)
+	}
+	p.changed.Broadcast()
+}
+
+// loop runs tasks until the pool closes, when it returns true, or one panics.
+// One deferred call serves all the tasks between two panics.
+func (w *worker) loop() (closed bool) {
+	var t task
+	inTask := false
+	defer func() {
+		if inTask {
+			w.unwound(&t, recover())
+		}
+	}()
+	w.finishShare()
+	for w.find(&t) {
+		if t.fn == nil {
+			w.joinEntry(&t)
+			continue
+		}
+		inTask = true
+		t.run()
+		inTask = false
+		w.succeed(&t)
+	}
+	return true
+}
+
+// find takes the next task, waiting for one if need be; false means that the
+// pool is closed and everything it accepted has been taken.
+func (w *worker) find(t *task) bool {
+	for rounds := 0; ; rounds++ {
+		found, soon := w.tryFind(t)
+		switch {
+		case found:
+			return true
+		case soon:
+			pause(rounds)
+		default:
+			if !w.idle() {
+				return false
+			}
+			rounds = 0
+		}
+	}
+}
+
+// pause passes the time until a submitter has published what it claimed: it may
+// have lost its CPU in between.
+func pause(rounds int) {
+	if rounds < 16 {
+		relax(32)
+		spinTurn()
+		return
+	}
+	runtime.Gosched()
+}
+
+// tryFind takes a task from the own ring or steals one. soon means that none
+// was there, but that a submitter is about to publish one.
+func (w *worker) tryFind(t *task) (found, soon bool) {
+	q := &w.ring
+	pos, got, st := q.dequeue(w.next, t, 1)
+	if got != 0 {
+		w.next = pos + 1
+		w.took(q, pos, t)
+		return true, false
+	}
+	w.next = pos
+	soon = st == pending
+	if soon {
+		if pos, ok := q.dequeuePast(pos, t); ok {
+			w.took(q, pos, t)
+			return true, false
+		}
+	}
+	for _, v := range w.near {
+		q := &v.ring
+		h := q.head.Load()
+		if h == q.tail.Load() {
+			continue
+		}
+		pos, got, st := q.dequeue(h, t, 1)
+		ok := got != 0
+		if st == pending {
+			soon = true
+			pos, ok = q.dequeuePast(pos, t)
+		}
+		if ok {
+			w.stolen.add(1)
+			w.took(q, pos, t)
+			return true, false
+		}
+	}
+	return false, soon
+}
+
+// took settles the slot of a task just taken, and passes the wake on when there
+// is more to do and somebody idle to do it.
+func (w *worker) took(q *ring, pos uint64, t *task) {
+	w.settleSlot(q, pos, t)
+	if p := w.agent.pool; p.gate.Load()&gateIdle != 0 && q.look(pos+1) == full {
+		p.wakeOne(w)
+	}
+}
+
+// spinRound is about how long one turn of the spin before parking takes.
+const spinRound = 500 * time.Nanosecond
+
+// idle announces that the worker has nothing to do and waits until woken. It
+// returns false when the pool is closed and nothing is left to do. See
+// docs/protocol.md for the proof that no wake-up is lost.
+func (w *worker) idle() bool {
+	p := w.agent.pool
+	w.parker.announce()
+	p.idle[w.index/64].Or(1 << (w.index % 64))
+	// P2, pairs with P1: the announcement is a locked instruction, and so is a
+	// submitter's claim. Either the claim comes first and hasWork sees it, or
+	// the announcement does and the submitter sees that in its load of gate.
+	gate := p.gate.Add(1)
+	closed := gate&gateClosed != 0
+	if closed || p.hasWork() {
+		if p.unidle(w) {
+			w.parker.retract()
+			return !closed || p.hasWork()
+		}
+		// Somebody has begun to wake this worker: absorb it.
+		w.parker.sleep()
+		p.waking.Add(^uint32(0))
+		return true
+	}
+	for range p.spins {
+		if !w.parker.asleep() {
+			break
+		}
+		relax(32)
+		spinTurn()
+	}
+	if w.parker.asleep() {
+		w.parked.add(1)
+	}
+	w.parker.sleep()
+	w.woken.add(1)
+	// P3: the wake is no longer in flight before the search begins. A submitter
+	// that relied on it has claimed its position before, so the search sees it.
+	p.waking.Add(^uint32(0))
+	return true
+}
+
+// hasWork reports whether any ring holds a task that nobody has taken.
+func (p *Pool) hasWork() bool {
+	for _, w := range p.workers {
+		if w.ring.hasWork() {
+			return true
+		}
+	}
+	return false
+}
+
+// unidle takes w out of the idle workers; who gets true decides what it does
+// next.
+func (p *Pool) unidle(w *worker) bool {
+	bit := uint64(1) << (w.index % 64)
+	if p.idle[w.index/64].And(^bit)&bit == 0 {
+		return false
+	}
+	p.gate.Add(^uint64(0))
+	return true
+}
+
+// wake wakes w if it is idle.
+func (p *Pool) wake(w *worker) bool {
+	if !p.unidle(w) {
+		return false
+	}
+	p.waking.Add(1)
+	w.parker.wake()
+	return true
+}
+
+// wakeOne wakes the idle worker nearest to w, unless a wake is in flight: the
+// worker that it concerns will look for work and wake the next.
+func (p *Pool) wakeOne(w *worker) {
+	if p.waking.Load() != 0 || !p.waking.CompareAndSwap(0, 1) {
+		return
+	}
+	if v := p.claimIdle(w); v != nil {
+		v.parker.wake()
+		return
+	}
+	p.waking.Add(^uint32(0))
+}
+
+// claimIdle takes the idle worker nearest to w out of the idle ones.
+func (p *Pool) claimIdle(w *worker) *worker {
+	if p.isIdle(w) && p.unidle(w) {
+		return w
+	}
+	for _, v := range w.near {
+		if p.isIdle(v) && p.unidle(v) {
+			return v
+		}
+	}
+	return nil
+}
+
+func (p *Pool) isIdle(w *worker) bool {
+	return p.idle[w.index/64].Load()&(1<<(w.index%64)) != 0
+}
+
+// idleCount returns the number of idle workers.
+func (p *Pool) idleCount() int {
+	n := 0
+	for i := range p.idle {
+		n += bits.OnesCount64(p.idle[i].Load())
+	}
+	return n
+}
