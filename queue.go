@@ -163,6 +163,17 @@ const (
 // taken; pass q.head.Load() when nothing better is known.
 func (q *ring) dequeue(from uint64, out *task, n uint64) (pos, got uint64, st dequeueStatus) {
 	for {
+		// Skip what the claim word shows as taken. Should from be more than a
+		// lap old, the bits may mean another lap, but take cannot be deceived.
+		un := q.unclaimed(q.claim(from).Load(), from)
+		if un == 0 {
+			from = q.nextBlock(from)
+			if int64(q.tail.Load()-from) <= 0 {
+				return from, 0, empty
+			}
+			continue
+		}
+		from += uint64(bits.TrailingZeros64(un)) - from&q.mask&blockMask
 		if got = take(q, from, n, out); got != 0 {
 			if end := from + got; end == q.nextBlock(from) {
 				q.advance(end)

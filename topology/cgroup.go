@@ -393,6 +393,9 @@ func (c *cgroups) cpuset() (cpuSet, bool) {
 		p = trimKernel(text)
 		if err != nil || !strings.HasPrefix(p, "/") {
 			c.bad(name, err)
+			if err == nil && len(c.mounts) > 0 {
+				c.warn("W-CGROUP", "%s: %q is not a path", name, clip(p))
+			}
 			return nil, false
 		}
 		if m, ok = c.mountFor("cpuset", p, false); !ok {

@@ -232,6 +232,44 @@ func TestReadOddities(t *testing.T) {
 			t.Errorf("%v %q", top.CPUs, top.Warnings)
 		}
 	})
+	t.Run("online list cut inside a number", func(t *testing.T) {
+		fsys := machine{packages: 1, nodesPerPackage: 1, l3PerNode: 1, coresPerL3: 16, threads: 1, offline: []int{1}}.write()
+		fsys.set(cpuDir+"/online", "0,2-9,1") // 0,2-9,10-15
+		top := mustRead(t, fsys)
+		if top.CPUs[1].Online || !top.CPUs[15].Online || !warned(top, "W-SYSFS-CONFLICT", "cpu1/online") {
+			t.Errorf("%v %q", top.CPUs, top.Warnings)
+		}
+	})
+	t.Run("no list of present CPUs", func(t *testing.T) {
+		fsys := smallMachine.write()
+		fsys.remove(cpuDir + "/present")
+		fsys.set(cpuDir+"/cpu9/online", "0\n")
+		if top := mustRead(t, fsys); len(top.CPUs) != 8 {
+			t.Errorf("%d CPUs", len(top.CPUs))
+		}
+	})
+	t.Run("files that only some have", func(t *testing.T) {
+		fsys := smallMachine.write()
+		missing := []string{nodeDir + "/node1/meminfo", nodeDir + "/node0/distance", cpuDir + "/cpu1/cache/index2/size", cpuDir + "/cpu2/cache/index3/level"}
+		for _, file := range missing {
+			fsys.remove(file)
+		}
+		top := mustRead(t, fsys)
+		for _, file := range missing {
+			if !warned(top, "W-BAD-FILE", file) {
+				t.Errorf("%s is not named in %q", file, top.Warnings)
+			}
+		}
+	})
+	t.Run("package siblings of some", func(t *testing.T) {
+		fsys := smallMachine.write()
+		for _, cpu := range []string{"2", "3", "6", "7"} {
+			fsys.remove(cpuDir + "/cpu" + cpu + "/topology/package_cpus")
+		}
+		if top := mustRead(t, fsys); !warned(top, "W-SYSFS-CONFLICT", "CPUs 2-3,6-7") {
+			t.Errorf("%q", top.Warnings)
+		}
+	})
 	t.Run("listed without a directory", func(t *testing.T) {
 		fsys := smallMachine.write()
 		fsys.set(cpuDir+"/online", "0-4095\n")

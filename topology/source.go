@@ -210,7 +210,9 @@ func (r *reader) mask(cpu int, base, twin string) (cpuSet, error) {
 	text, twinErr := r.text(twin)
 	if twinErr == nil {
 		var list cpuSet
-		if list, twinErr = parseCPUList(text); twinErr == nil && list.has(cpu) {
+		if text == "" {
+			twinErr = errEmpty
+		} else if list, twinErr = parseCPUList(text); twinErr == nil && (list.has(cpu) || err != nil) {
 			return list, nil
 		}
 	}

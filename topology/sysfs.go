@@ -20,6 +20,8 @@ type sysfs struct {
 	t       *Topology
 	at      []int32 // position in t.CPUs by CPU number, -1 = not present
 	running cpuSet  // CPUs known to be online from elsewhere
+
+	sizeless [4]string // by level, the size file of a cache that has none
 }
 
 // pos returns the position of a CPU in t.CPUs, or -1.
@@ -61,6 +63,10 @@ func (s *sysfs) readCPUs() error {
 		s.warn("W-BAD-FILE", "%s/online: %v", cpuDir, errEmpty)
 		haveOnline = false
 	}
+	// The kernel ends every list with a newline. One that does not may have
+	// been cut inside a number, so it is checked CPU by CPU.
+	text, err := s.text(cpuDir + "/online")
+	cut := err == nil && !strings.Contains(text, "\n")
 	present, havePresent := s.list(cpuDir + "/present")
 	if havePresent && present.empty() {
 		s.warn("W-BAD-FILE", "%s/present: %v", cpuDir, errEmpty)
@@ -71,9 +77,11 @@ func (s *sysfs) readCPUs() error {
 	for cpu := range online.all {
 		ids.add(cpu)
 	}
-	others := dirs
-	if havePresent {
-		others = present
+	// Without a list of the present CPUs the directories tell of offline ones
+	// too, but POWER has directories of CPUs that are not there.
+	others := present
+	if !havePresent && !haveOnline {
+		others = dirs
 	}
 	for cpu := range others.all {
 		ids.add(cpu)
@@ -115,7 +123,12 @@ func (s *sysfs) readCPUs() error {
 	}
 	for cpu := range ids.all {
 		up := online.has(cpu) || s.running.has(cpu)
-		if !up {
+		if up && cut && !s.running.has(cpu) {
+			if state, err := s.text(s.cpuPath(cpu, "online")); err == nil && trimKernel(state) == "0" {
+				s.warn("W-SYSFS-CONFLICT", "%s says CPU %d is offline, %s/online, which has no end of line, lists it; taken as offline", s.cpuPath(cpu, "online"), cpu, cpuDir)
+				up = false
+			}
+		} else if !up {
 			state, err := s.text(s.cpuPath(cpu, "online"))
 			s.bad(s.cpuPath(cpu, "online"), err)
 			switch state = trimKernel(state); {
@@ -225,6 +238,7 @@ func (s *sysfs) readGroups() {
 	}
 	s.dropIndistinct()
 	s.completeCores()
+	s.checkPackages()
 	s.checkPackageIDs()
 }
 
@@ -352,6 +366,22 @@ func (s *sysfs) completeCores() {
 	}
 }
 
+// checkPackages warns when only some CPUs have package siblings.
+func (s *sysfs) checkPackages() {
+	var without []int
+	some := false
+	for i := range s.t.CPUs {
+		c := &s.t.CPUs[i]
+		if c.Online && c.Package == Unknown {
+			without = append(without, c.ID)
+		}
+		some = some || c.Package != Unknown
+	}
+	if some && len(without) > 0 {
+		s.warn("W-SYSFS-CONFLICT", "%s: no package siblings are reported for %s", cpuDir, cpuNames(without))
+	}
+}
+
 // checkPackageIDs warns when the kernel's package ids contradict the masks. One
 // CPU for each package is looked at.
 func (s *sysfs) checkPackageIDs() {
@@ -403,6 +433,11 @@ func (s *sysfs) readCaches() {
 			first[c.L1d] = c
 		}
 	}
+	for level, name := range s.sizeless {
+		if name != "" && slices.ContainsFunc(s.t.Caches, func(c Cache) bool { return c.Level == level && c.Bytes != Unknown }) {
+			s.warn("W-BAD-FILE", "%s: missing, though other caches of level %d have it", name, level)
+		}
+	}
 }
 
 // readCache reads one cache directory of c; false means that it does not exist.
@@ -414,7 +449,9 @@ func (s *sysfs) readCache(c *CPU, index int, next *[4]int) bool {
 			return false
 		}
 		if _, err = s.text(dir + "shared_cpu_map"); err != nil {
-			return false
+			if _, err = s.text(dir + "shared_cpu_list"); err != nil {
+				return false
+			}
 		}
 		s.warn("W-BAD-FILE", "%slevel: missing; the cache is ignored", dir)
 		return true
@@ -460,7 +497,7 @@ func (s *sysfs) readCache(c *CPU, index int, next *[4]int) bool {
 		}
 	}
 	s.place(name, dir+"shared_cpu_list", set, c, label, field)
-	s.t.Caches = append(s.t.Caches, Cache{Level: level, Label: label, Bytes: s.cacheSize(dir + "size")})
+	s.t.Caches = append(s.t.Caches, Cache{Level: level, Label: label, Bytes: s.cacheSize(level, dir+"size")})
 	if level == 1 && s.t.CacheLine == 0 {
 		if text, err := s.text(dir + "coherency_line_size"); err == nil {
 			if n, err := strconv.Atoi(trimKernel(text)); err == nil && n > 0 && n <= 4096 {
@@ -482,10 +519,11 @@ func cacheField(level int) func(*CPU) *int {
 	}
 }
 
-func (s *sysfs) cacheSize(name string) int64 {
+func (s *sysfs) cacheSize(level int, name string) int64 {
 	text, err := s.text(name)
 	if err != nil {
 		s.bad(name, err)
+		s.sizeless[level] = name
 		return Unknown
 	}
 	n, err := parseCacheSize(text)

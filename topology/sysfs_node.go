@@ -20,6 +20,7 @@ func (s *sysfs) readNodes() {
 		return
 	}
 	var sets []cpuSet
+	missing := ""
 	for id := range ids.all {
 		if len(sets) == maxNodes {
 			s.warn("W-BAD-FILE", "%s: more than %d nodes; the rest is ignored", nodeDir, maxNodes)
@@ -27,8 +28,15 @@ func (s *sysfs) readNodes() {
 		}
 		set := s.nodeCPUs(id)
 		sets = append(sets, set)
-		s.t.Nodes = append(s.t.Nodes, Node{ID: id, MemBytes: s.nodeMemory(id)})
+		mem, err := s.nodeMemory(id)
+		if errors.Is(err, fs.ErrNotExist) {
+			missing = nodePath(id, "meminfo")
+		} else if err != nil {
+			s.warn("W-BAD-FILE", "%s: %v", nodePath(id, "meminfo"), reason(err))
+		}
+		s.t.Nodes = append(s.t.Nodes, Node{ID: id, MemBytes: mem})
 	}
+	s.checkMissing(missing, func(n Node) bool { return n.MemBytes != Unknown })
 	if overlapping(sets) {
 		s.resolveOverlap(sets)
 	}
@@ -143,20 +151,17 @@ func (s *sysfs) checkNodes() {
 	}
 }
 
-// nodeMemory returns the memory of a node in bytes, or Unknown.
-func (s *sysfs) nodeMemory(id int) int64 {
-	name := nodePath(id, "meminfo")
-	text, err := s.head(name, maxFile)
+// nodeMemory returns the memory of a node in bytes, or Unknown and the reason.
+func (s *sysfs) nodeMemory(id int) (int64, error) {
+	text, err := s.head(nodePath(id, "meminfo"), maxFile)
 	if err != nil {
-		s.bad(name, err)
-		return Unknown
+		return Unknown, err
 	}
 	n, err := parseMemTotal(text)
 	if err != nil {
-		s.warn("W-BAD-FILE", "%s: %v", name, err)
-		return Unknown
+		return Unknown, err
 	}
-	return n
+	return n, nil
 }
 
 // parseMemTotal finds "Node 0 MemTotal: 123 kB".
@@ -186,6 +191,7 @@ func (s *sysfs) readDistances() {
 	if set, ok := s.list(nodeDir + "/online"); ok && set.count() > len(columns) {
 		columns = set.slice()
 	}
+	missing := ""
 	place := make([]int, len(s.t.Nodes)) // column of each node
 	for i, n := range s.t.Nodes {
 		place[i] = slices.Index(columns, n.ID)
@@ -195,6 +201,7 @@ func (s *sysfs) readDistances() {
 		name := nodePath(n.ID, "distance")
 		text, err := s.text(name)
 		if errors.Is(err, fs.ErrNotExist) {
+			missing = name
 			continue
 		}
 		var row []int
@@ -215,6 +222,14 @@ func (s *sysfs) readDistances() {
 		for k, column := range place {
 			n.Distances[k] = row[column]
 		}
+	}
+	s.checkMissing(missing, func(n Node) bool { return n.Distances != nil })
+}
+
+// checkMissing warns about a file that one node lacks and another has.
+func (s *sysfs) checkMissing(name string, has func(Node) bool) {
+	if name != "" && slices.ContainsFunc(s.t.Nodes, has) {
+		s.warn("W-BAD-FILE", "%s: missing, though other nodes have it", name)
 	}
 }
 
