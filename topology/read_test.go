@@ -240,6 +240,15 @@ func TestReadOddities(t *testing.T) {
 			t.Errorf("%v %q", top.CPUs, top.Warnings)
 		}
 	})
+	t.Run("present list cut inside a number", func(t *testing.T) {
+		fsys := smallMachine.write()
+		fsys.set(cpuDir+"/cpu1/online", "1\n")
+		fsys.set(cpuDir+"/cpu9/online", "0\n")
+		fsys.set(cpuDir+"/present", "0-7,9") // 0-7,96-103
+		if top := mustRead(t, fsys); len(top.CPUs) != 8 || !warned(top, "W-BAD-FILE", "present") {
+			t.Errorf("%d CPUs, %q", len(top.CPUs), top.Warnings)
+		}
+	})
 	t.Run("no list of present CPUs", func(t *testing.T) {
 		fsys := smallMachine.write()
 		fsys.remove(cpuDir + "/present")

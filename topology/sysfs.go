@@ -63,14 +63,18 @@ func (s *sysfs) readCPUs() error {
 		s.warn("W-BAD-FILE", "%s/online: %v", cpuDir, errEmpty)
 		haveOnline = false
 	}
-	// The kernel ends every list with a newline. One that does not may have
-	// been cut inside a number, so it is checked CPU by CPU.
-	text, err := s.text(cpuDir + "/online")
-	cut := err == nil && !strings.Contains(text, "\n")
 	present, havePresent := s.list(cpuDir + "/present")
 	if havePresent && present.empty() {
 		s.warn("W-BAD-FILE", "%s/present: %v", cpuDir, errEmpty)
 		havePresent = false
+	}
+	// The kernel ends every list with a newline. One that does not may have
+	// been cut inside a number: the list of online CPUs is then checked CPU by
+	// CPU, that of the present ones, which has nothing to check it, not used.
+	cut := s.unended(cpuDir + "/online")
+	if havePresent && haveOnline && s.unended(cpuDir+"/present") {
+		s.warn("W-BAD-FILE", "%s/present: does not end with a newline; ignored", cpuDir)
+		present = nil
 	}
 
 	var ids cpuSet
@@ -127,6 +131,9 @@ func (s *sysfs) readCPUs() error {
 			if state, err := s.text(s.cpuPath(cpu, "online")); err == nil && trimKernel(state) == "0" {
 				s.warn("W-SYSFS-CONFLICT", "%s says CPU %d is offline, %s/online, which has no end of line, lists it; taken as offline", s.cpuPath(cpu, "online"), cpu, cpuDir)
 				up = false
+				if havePresent && !present.has(cpu) {
+					continue
+				}
 			}
 		} else if !up {
 			state, err := s.text(s.cpuPath(cpu, "online"))
@@ -146,6 +153,12 @@ func (s *sysfs) readCPUs() error {
 		return fmt.Errorf("topology: %s: no CPU is online", cpuDir)
 	}
 	return nil
+}
+
+// unended reports whether a file is there but has no end of line.
+func (s *sysfs) unended(name string) bool {
+	text, err := s.text(name)
+	return err == nil && text != "" && !strings.Contains(text, "\n")
 }
 
 // cpusFromStat takes the CPU numbers from proc/stat, which lists the online
