@@ -15,6 +15,7 @@ const (
 	maxDepth       = 64   // ancestors of a cgroup that are visited
 	maxMounts      = 1024 // cgroup mounts that are looked at
 	maxMemberships = 256  // lines of proc/self/cgroup that are looked at
+	maxPath        = 4096 // bytes in the path of a cgroup
 )
 
 // mount is a mounted cgroup hierarchy.
@@ -192,7 +193,7 @@ func parseMemberships(text string) ([]membership, error) {
 		}
 		id, rest, ok := strings.Cut(line, ":")
 		controllers, p, ok2 := strings.Cut(rest, ":")
-		if _, err := strconv.ParseUint(id, 10, 32); err != nil || !ok || !ok2 || !strings.HasPrefix(p, "/") {
+		if _, err := strconv.ParseUint(id, 10, 32); err != nil || !ok || !ok2 || !strings.HasPrefix(p, "/") || len(p) > maxPath {
 			bad = fmt.Errorf("malformed line %q", clip(line))
 			continue
 		}
@@ -391,7 +392,7 @@ func (c *cgroups) cpuset() (cpuSet, bool) {
 		const name = "proc/self/cpuset"
 		text, err := c.text(name)
 		p = trimKernel(text)
-		if err != nil || !strings.HasPrefix(p, "/") {
+		if err != nil || !strings.HasPrefix(p, "/") || len(p) > maxPath {
 			c.bad(name, err)
 			if err == nil && len(c.mounts) > 0 {
 				c.warn("W-CGROUP", "%s: %q is not a path", name, clip(p))
