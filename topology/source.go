@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 )
 
 const (
@@ -183,16 +184,22 @@ func (r *reader) fill(name string, buf []byte, line bool) (int, error) {
 }
 
 // list reads a file in list format. A missing file is not worth a warning.
-func (r *reader) list(name string) (cpuSet, bool) {
+func (r *reader) list(name string) (set cpuSet, ok bool) {
+	set, _, ok = r.endedList(name)
+	return set, ok
+}
+
+// endedList is list, and reports whether the file ends with a newline, as all
+// lists of the kernel do: one that does not may be cut inside a number.
+func (r *reader) endedList(name string) (set cpuSet, ended, ok bool) {
 	text, err := r.text(name)
 	if err == nil {
-		var set cpuSet
 		if set, err = parseCPUList(text); err == nil {
-			return set, true
+			return set, strings.Contains(text, "\n"), true
 		}
 	}
 	r.bad(name, err)
-	return nil, false
+	return nil, false, false
 }
 
 // mask reads the group of CPUs that cpu belongs to from a mask file or, when

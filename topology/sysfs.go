@@ -58,21 +58,20 @@ func unknownCPU(id int, online bool) CPU {
 // its directory exists, if any CPU directory does.
 func (s *sysfs) readCPUs() error {
 	dirs, dirErr := s.numbered(cpuDir, "cpu")
-	online, haveOnline := s.list(cpuDir + "/online")
+	online, onlineEnded, haveOnline := s.endedList(cpuDir + "/online")
 	if haveOnline && online.empty() {
 		s.warn("W-BAD-FILE", "%s/online: %v", cpuDir, errEmpty)
 		haveOnline = false
 	}
-	present, havePresent := s.list(cpuDir + "/present")
+	present, presentEnded, havePresent := s.endedList(cpuDir + "/present")
 	if havePresent && present.empty() {
 		s.warn("W-BAD-FILE", "%s/present: %v", cpuDir, errEmpty)
 		havePresent = false
 	}
-	// The kernel ends every list with a newline. One that does not may have
-	// been cut inside a number: the list of online CPUs is then checked CPU by
-	// CPU, that of the present ones, which has nothing to check it, not used.
-	cut := s.unended(cpuDir + "/online")
-	if havePresent && haveOnline && s.unended(cpuDir+"/present") {
+	// A list of online CPUs that seems cut short is checked CPU by CPU; that of
+	// the present ones, which has nothing to check it, is not used.
+	cut := haveOnline && !onlineEnded
+	if havePresent && haveOnline && !presentEnded {
 		s.warn("W-BAD-FILE", "%s/present: does not end with a newline; ignored", cpuDir)
 		present = nil
 	}
@@ -153,12 +152,6 @@ func (s *sysfs) readCPUs() error {
 		return fmt.Errorf("topology: %s: no CPU is online", cpuDir)
 	}
 	return nil
-}
-
-// unended reports whether a file is there but has no end of line.
-func (s *sysfs) unended(name string) bool {
-	text, err := s.text(name)
-	return err == nil && text != "" && !strings.Contains(text, "\n")
 }
 
 // cpusFromStat takes the CPU numbers from proc/stat, which lists the online
