@@ -1,0 +1,5 @@
+//go:build !race
+
+package zeropool
+
+const raceEnabled = false

@@ -1,0 +1,429 @@
+package zeropool
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Results need no atomics: Wait makes them visible.
+type square struct{ in, out int }
+
+func (s *square) run() { s.out += s.in * s.in }
+
+func TestSubmitRunsOnce(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		xs := make([]square, 5000)
+		fs := make([]Future, len(xs))
+		for i := range xs {
+			xs[i].in = i
+			fs[i] = Submit(p, &xs[i], (*square).run)
+		}
+		for i := range xs {
+			if err := fs[i].Wait(); err != nil || xs[i].out != i*i {
+				t.Fatalf("task %d: %v, result %d", i, err, xs[i].out)
+			}
+		}
+		if s := atRest(t, p).Total; s.Submitted != uint64(len(xs)) || s.Completed != s.Submitted {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestGoRunsOnce(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		var fs []Future
+		xs := make([]int, 2000)
+		for i := range xs {
+			fs = append(fs, p.Go(func() { xs[i]++ }))
+		}
+		for i, f := range fs {
+			if err := f.Wait(); err != nil || xs[i] != 1 {
+				t.Fatalf("closure %d: %v, ran %d times", i, err, xs[i])
+			}
+		}
+	})
+}
+
+func TestTrySubmitRunsOnce(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		cs := make([]count, 2000)
+		refused := 0
+		for i := range cs {
+			f, ok := TrySubmit(p, &cs[i], (*count).run)
+			for !ok {
+				refused++
+				if f.r != nil || cs[i].runs.Load() != 0 {
+					t.Fatal("a refused task has a Future or was run")
+				}
+				runtime.Gosched()
+				f, ok = TrySubmit(p, &cs[i], (*count).run)
+			}
+		}
+		p.Close()
+		for i := range cs {
+			cs[i].once(t, fmt.Sprint("task ", i))
+		}
+		if s := p.Stats().Total; s.Submitted != uint64(len(cs)) {
+			t.Errorf("%d tasks, %d refusals: %+v", len(cs), refused, s)
+		}
+	})
+}
+
+var zeroSizedRuns atomic.Int64
+
+func TestZeroSizedParams(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		zeroSizedRuns.Store(0)
+		run := func(*struct{}) { zeroSizedRuns.Add(1) }
+		const n = 1000
+		var x struct{}
+		for _, f := range []Future{
+			Submit(p, &x, run), Submit(p, nil, run), SubmitBatch(p, make([]struct{}, n), run),
+			p.SubmitMixed([]Task{Bind(&x, run), Bind(nil, run)}),
+		} {
+			if err := f.Wait(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := ForEach(p, make([]struct{}, n), run); err != nil {
+			t.Fatal(err)
+		}
+		g := p.NewGroup()
+		SubmitTo(g, &x, run)
+		SubmitTo(g, nil, run)
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if got := zeroSizedRuns.Load(); got != 2*n+6 {
+			t.Errorf("%d runs, want %d", got, 2*n+6)
+		}
+	})
+}
+
+func TestNilParams(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		var nils atomic.Int32
+		fn := func(x *square) {
+			if x == nil {
+				nils.Add(1)
+			}
+		}
+		errs := []error{Submit(p, nil, fn).Wait(), p.SubmitMixed([]Task{Bind(nil, fn)}).Wait()}
+		f, _ := TrySubmit(p, nil, fn)
+		errs = append(errs, f.Wait())
+		g := p.NewGroup()
+		SubmitTo(g, nil, fn)
+		if err := errors.Join(append(errs, g.Wait())...); err != nil || nils.Load() != 4 {
+			t.Errorf("%v; %d of 4 tasks saw nil", err, nils.Load())
+		}
+	})
+}
+
+func TestHugeParams(t *testing.T) {
+	type huge struct {
+		a   [1 << 16]byte
+		ref *int
+		b   [1 << 16]byte
+	}
+	eachPool(t, func(t *testing.T, p *Pool) {
+		xs := make([]huge, 20)
+		fill := func(h *huge) { h.a[0]++; h.b[len(h.b)-1]++; h.ref = new(int) }
+		if err := SubmitBatch(p, xs, fill).Wait(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range xs {
+			if err := Submit(p, &xs[i], fill).Wait(); err != nil {
+				t.Fatal(err)
+			}
+			if xs[i].a[0] != 2 || xs[i].b[len(xs[i].b)-1] != 2 || xs[i].ref == nil {
+				t.Fatalf("element %d", i)
+			}
+		}
+	})
+}
+
+// nest submits a task from inside a task and waits for it, to a depth.
+type nest struct {
+	p     *Pool
+	depth int
+	sum   int
+}
+
+func (n *nest) run() {
+	if n.depth == 0 {
+		n.sum = 1
+		return
+	}
+	child := nest{p: n.p, depth: n.depth - 1}
+	if err := Submit(n.p, &child, (*nest).run).Wait(); err != nil {
+		panic(err)
+	}
+	n.sum = child.sum + 1
+}
+
+func TestNestedWait(t *testing.T) {
+	depth := 10_000
+	if raceEnabled {
+		depth = 1000 // the detector has room for 8128 goroutines
+	}
+	eachPool(t, func(t *testing.T, p *Pool) {
+		for _, d := range []int{1, 2, 10, depth, depth} {
+			root := nest{p: p, depth: d}
+			if err := Submit(p, &root, (*nest).run).Wait(); err != nil || root.sum != d+1 {
+				t.Fatalf("depth %d: %v, sum %d", d, err, root.sum)
+			}
+		}
+	})
+}
+
+// A tree of tasks whose inner nodes wait for their children, twice as many at
+// each level, mixes waiting for the oldest and for the youngest task.
+type tree struct {
+	p      *Pool
+	depth  int
+	leaves int
+}
+
+func (n *tree) run() {
+	if n.depth == 0 {
+		n.leaves = 1
+		return
+	}
+	kids := [2]tree{{p: n.p, depth: n.depth - 1}, {p: n.p, depth: n.depth - 1}}
+	a := Submit(n.p, &kids[0], (*tree).run)
+	b := Submit(n.p, &kids[1], (*tree).run)
+	if n.depth%2 == 0 {
+		a, b = b, a
+	}
+	if errors.Join(a.Wait(), b.Wait()) == nil {
+		n.leaves = kids[0].leaves + kids[1].leaves
+	}
+}
+
+func TestNestedTree(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		root := tree{p: p, depth: 11}
+		if err := Submit(p, &root, (*tree).run).Wait(); err != nil || root.leaves != 1<<11 {
+			t.Errorf("%v, %d leaves", err, root.leaves)
+		}
+	})
+}
+
+// A worker that sleeps is woken for a task queued at another, busy worker.
+func TestIdleWorkersTakeFromBusyOnes(t *testing.T) {
+	p := newTestPool(t, unpinned(2)...)
+	for range 300 * stressFactor() {
+		started, free := make(chan struct{}), make(chan struct{})
+		blocker := p.Go(func() { close(started); <-free })
+		<-started
+		// Whichever ring these are in, only one worker is there for them.
+		done := make(chan struct{}, 20)
+		for range cap(done) {
+			p.Go(func() { done <- struct{}{} })
+		}
+		for range cap(done) {
+			<-done
+		}
+		close(free)
+		blocker.Wait()
+	}
+}
+
+func TestReject(t *testing.T) {
+	for _, workers := range []int{1, 3} {
+		p := newTestPool(t, unpinned(workers, WithQueueCapacity(2), WithWhenFull(Reject))...)
+		release := hold(t, p)
+		defer release()
+		queued := fill(p)
+		if len(queued) != 2*workers {
+			t.Errorf("%d workers with queues of 2 took %d tasks", workers, len(queued))
+		}
+		var c count
+		full := []Future{
+			Submit(p, &c, (*count).run),
+			p.Go(c.run),
+			SubmitBatch(p, make([]int, 10), func(*int) { c.run() }),
+			p.SubmitMixed([]Task{Bind(&c, (*count).run)}),
+		}
+		for i, f := range full {
+			if !f.Done() || f.Wait() != ErrFull || f.Cancel() != 0 {
+				t.Errorf("form %d on full queues: done %v, %v", i, f.Done(), f.Wait())
+			}
+		}
+		g := p.NewGroup()
+		SubmitTo(g, &c, (*count).run)
+		if err := g.Wait(); err != ErrFull {
+			t.Errorf("group on full queues: %v", err)
+		}
+		if _, ok := TrySubmit(p, &c, (*count).run); ok {
+			t.Error("TrySubmit on full queues")
+		}
+		if s := p.Stats().Total; s.Queued != uint64(2*workers) || s.Running != uint64(workers) {
+			t.Errorf("%d workers held, queues full: %+v", workers, s)
+		}
+		// The caller of a loop is there to do it.
+		if err := ForEach(p, make([]int, 10), func(*int) {}); err != nil {
+			t.Errorf("ForEach on full queues: %v", err)
+		}
+		release()
+		for _, f := range queued {
+			if err := f.Wait(); err != nil {
+				t.Error(err)
+			}
+		}
+		if c.runs.Load() != 0 {
+			t.Error("a rejected task was run")
+		}
+		if err := Submit(p, &c, (*count).run).Wait(); err != nil {
+			t.Errorf("after room was made: %v", err)
+		}
+	}
+}
+
+// With Help, the submitter makes room itself: no worker is there to.
+func TestHelpMakesRoom(t *testing.T) {
+	p := newTestPool(t, unpinned(2, WithQueueCapacity(2))...)
+	release := hold(t, p)
+	defer release()
+	cs := make([]count, 1000)
+	for i := range cs {
+		switch i % 4 {
+		case 0:
+			Submit(p, &cs[i], (*count).run)
+		case 1:
+			p.Go(cs[i].run)
+		case 2:
+			p.SubmitMixed([]Task{Bind(&cs[i], (*count).run)})
+		case 3:
+			SubmitTo(p.NewGroup(), &cs[i], (*count).run)
+		}
+	}
+	if s := p.Stats().Total; s.Queued > 4 || s.Helped < 990 {
+		t.Errorf("%+v", s)
+	}
+	release()
+	p.Close()
+	for i := range cs {
+		cs[i].once(t, fmt.Sprint("task ", i))
+	}
+}
+
+// With Block, the submitter waits until a worker makes room.
+func TestBlockWaitsForRoom(t *testing.T) {
+	for _, form := range []func(p *Pool, c *count){
+		func(p *Pool, c *count) { Submit(p, c, (*count).run) },
+		func(p *Pool, c *count) { p.Go(c.run) },
+		func(p *Pool, c *count) { p.SubmitMixed([]Task{Bind(c, (*count).run)}) },
+		func(p *Pool, c *count) { SubmitTo(p.NewGroup(), c, (*count).run) },
+	} {
+		p := newTestPool(t, unpinned(2, WithQueueCapacity(2), WithWhenFull(Block))...)
+		release := hold(t, p)
+		fill(p)
+		var cs [8]count
+		var wg sync.WaitGroup
+		returned := atomic.Int32{}
+		for i := range cs {
+			wg.Go(func() { form(p, &cs[i]); returned.Add(1) })
+		}
+		eventually(t, func() bool { return p.blocked.Load() == uint32(len(cs)) }, func() string { return "submitters do not block" })
+		if returned.Load() != 0 || p.Stats().Total.Helped != 0 {
+			t.Errorf("%d submitters returned from full queues, %+v", returned.Load(), p.Stats().Total)
+		}
+		release()
+		wg.Wait()
+		p.Close()
+		for i := range cs {
+			cs[i].once(t, "a blocked task")
+		}
+	}
+}
+
+// Tasks that submit to full queues of their own pool do not wait for room: all
+// workers could.
+func TestFullQueuesFromTasks(t *testing.T) {
+	for _, policy := range []WhenFull{Help, Block} {
+		for _, workers := range []int{1, 2, 4} {
+			t.Run(fmt.Sprintf("%v/workers=%d", policy, workers), func(t *testing.T) {
+				p := newTestPool(t, unpinned(workers, WithQueueCapacity(2), WithWhenFull(policy))...)
+				const fan = 50
+				var leaves atomic.Int32
+				m := newMeeting(workers)
+				fs := make([]Future, workers)
+				for i := range fs {
+					fs[i] = p.Go(func() {
+						m.meet() // every worker is inside a task now
+						var kids [fan]Future
+						for k := range kids {
+							kids[k] = p.Go(func() { leaves.Add(1) })
+						}
+						for k := range kids {
+							kids[k].Wait()
+						}
+						SubmitBatch(p, make([]int, fan), func(*int) { leaves.Add(1) }).Wait()
+						g := p.NewGroup()
+						for range fan {
+							g.Go(func() { leaves.Add(1) })
+						}
+						g.Wait()
+					})
+				}
+				<-m.all
+				for _, f := range fs {
+					if err := f.Wait(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if n := leaves.Load(); n != int32(3*fan*workers) {
+					t.Errorf("%d of %d leaves ran", n, 3*fan*workers)
+				}
+			})
+		}
+	}
+}
+
+func TestManySubmittersSmallQueues(t *testing.T) {
+	for _, policy := range []WhenFull{Help, Block, Reject} {
+		for _, capacity := range []int{2, 4} {
+			t.Run(fmt.Sprintf("%v/capacity=%d", policy, capacity), func(t *testing.T) {
+				eachProcs(t, func(t *testing.T) {
+					p := newTestPool(t, unpinned(2, WithQueueCapacity(capacity), WithWhenFull(policy))...)
+					const submitters = 8
+					each := 1000 * stressFactor()
+					var wg sync.WaitGroup
+					for range submitters {
+						wg.Go(func() {
+							cs := make([]count, each)
+							fs := make([]Future, each)
+							g := p.NewGroup()
+							for i := range cs {
+								switch {
+								case i%5 == 1:
+									fs[i] = p.SubmitMixed([]Task{Bind(&cs[i], (*count).run)})
+								case i%5 == 2 && policy != Reject:
+									SubmitTo(g, &cs[i], (*count).run)
+								default:
+									fs[i] = Submit(p, &cs[i], (*count).run)
+								}
+							}
+							if err := g.Wait(); err != nil {
+								t.Error(err)
+							}
+							for i := range cs {
+								err, n := fs[i].Wait(), cs[i].runs.Load()
+								if !(err == nil && n == 1) && !(policy == Reject && err == ErrFull && n == 0) {
+									t.Errorf("task %d: %v, ran %d times", i, err, n)
+									return
+								}
+							}
+						})
+					}
+					wg.Wait()
+				})
+			})
+		}
+	}
+}
