@@ -1,0 +1,136 @@
+// Package bench is the benchmark set: what a pool is used for, done by a
+// zeropool and by the plain Go it competes with, measured side by side. The
+// Go benchmarks of the root package and the command "zeropool bench" run the
+// same code.
+package bench
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/zeropool-go/zeropool"
+)
+
+// Kind says what is measured about a workload.
+type Kind uint8
+
+const (
+	PerTask Kind = iota // wall time divided by tasks
+	Latency             // one duration per sample, of which percentiles are taken
+	CPUTime             // CPU time used while there is nothing to do
+)
+
+// Unit is what values of the kind are counted in.
+func (k Kind) Unit() string {
+	switch k {
+	case PerTask:
+		return "ns/task"
+	case Latency:
+		return "ns"
+	}
+	return "% of a CPU"
+}
+
+// A Workload is one piece of work, done in several ways.
+type Workload struct {
+	Name    string // short, without spaces
+	Title   string // one line for people
+	Kind    Kind
+	Tasks   int  // in one Op
+	Heavy   bool // tasks long enough for parallel efficiency to mean something
+	Samples int  // of a Latency, in each round
+
+	// Variants returns the ways to do it, ours first. Variants of one call
+	// share their data, so only one of them may be at work at a time.
+	Variants func(e *Env) []Variant
+}
+
+// A Variant is one way to do a workload.
+type Variant struct {
+	Name  string
+	Start func() (Instance, error)
+}
+
+// An Instance is a variant that has been started.
+type Instance struct {
+	Op     func()               // does the workload once and waits for its end
+	Sample func() time.Duration // Latency only: does it once, preceded by what the workload asks for
+	Verify func() error         // does it once and checks the result
+	Stop   func()
+}
+
+// The names of variants.
+const (
+	Ours       = "zeropool"
+	Serial     = "serial"     // a loop that calls through a function value
+	Channel    = "channel"    // 24-byte tasks on one buffered channel, one goroutine for each worker
+	Goroutines = "goroutines" // one goroutine for each task
+	Chunks     = "chunks"     // one goroutine for each CPU, an equal part each
+	Nothing    = "nothing"    // no workers at all
+)
+
+// Env is what workloads need to know about the machine and the pools to use.
+type Env struct {
+	Options []zeropool.Option // for the pools
+	Workers int               // of such a pool; as many goroutines serve the channel
+	CPUs    int               // that Go code of this process can use at a time
+}
+
+// NewEnv prepares an environment by starting a pool with the options once.
+func NewEnv(options ...zeropool.Option) (*Env, error) {
+	p, err := zeropool.New(options...)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	calibrate()
+	return &Env{
+		Options: options,
+		Workers: p.Workers(),
+		CPUs:    min(runtime.GOMAXPROCS(0), runtime.NumCPU()),
+	}, nil
+}
+
+// pool starts a pool and makes the instance that works on it.
+func (e *Env) pool(instance func(p *zeropool.Pool) Instance) func() (Instance, error) {
+	return func() (Instance, error) {
+		p, err := zeropool.New(e.Options...)
+		if err != nil {
+			return Instance{}, err
+		}
+		i := instance(p)
+		i.Stop = func() { p.Close() }
+		return i, nil
+	}
+}
+
+// Workloads returns the set.
+func Workloads() []Workload {
+	return []Workload{
+		single(1000),
+		submitters(8, 10_000),
+		group(1000),
+		batch(1000),
+		batch(100_000),
+		forEach(1000),
+		forEach(100_000),
+		loop(100_000),
+		heavy("heavy", "equal tasks of 16 µs in one batch", evenly),
+		heavy("skewed", "tasks of 28 µs, then as many of 4 µs, in one batch", firstHalf),
+		hot(),
+		afterIdle(),
+		goOn(),
+		idleCPU(),
+	}
+}
+
+// Find returns the workload with that name.
+func Find(name string) (Workload, error) {
+	for _, w := range Workloads() {
+		if w.Name == name {
+			return w, nil
+		}
+	}
+	return Workload{}, fmt.Errorf("no workload is named %q", name)
+}
