@@ -15,7 +15,7 @@ import (
 )
 
 // hangLimit is how long a test may take before it counts as hung.
-const hangLimit = 60 * time.Second
+const hangLimit = 25 * time.Second
 
 // watch ends the test binary, with the stacks of all goroutines, if the test
 // does not end by itself.

@@ -1,0 +1,239 @@
+package zeropool
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+var batchLengths = []int{0, 1, 2, 3, 7, 8, 9, 63, 64, 65, 1000, 4097, 100_000}
+
+func TestMixedRunsEachOnce(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		for _, n := range batchLengths[:len(batchLengths)-1] {
+			cs := make([]count, n)
+			sq := make([]square, n)
+			var tasks []Task
+			for i := range cs {
+				sq[i].in = i
+				tasks = append(tasks, Bind(&cs[i], (*count).run), Bind(&sq[i], (*square).run))
+			}
+			f := p.SubmitMixed(tasks)
+			clear(tasks) // the slice is the caller's again
+			if err := f.Wait(); err != nil {
+				t.Fatal(err)
+			}
+			for i := range cs {
+				cs[i].once(t, fmt.Sprintf("task %d of %d", i, n))
+				if sq[i].out != i*i {
+					t.Fatalf("task %d of %d: %d", i, n, sq[i].out)
+				}
+			}
+		}
+	})
+}
+
+// Elements that submit batches themselves, and wait for them.
+func TestBatchInBatch(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		const width, depth = 4, 4
+		var leaves atomic.Int32
+		var descend func(level int) error
+		descend = func(level int) error {
+			if level == 0 {
+				leaves.Add(1)
+				return nil
+			}
+			errs := make([]error, width)
+			f := SubmitBatch(p, errs, func(err *error) { *err = descend(level - 1) })
+			return errors.Join(append(errs, f.Wait())...)
+		}
+		if err := descend(depth); err != nil {
+			t.Fatal(err)
+		}
+		if n := leaves.Load(); n != 256 {
+			t.Errorf("%d leaves", n)
+		}
+	})
+}
+
+// Progress may lag behind by what a worker has claimed at once, but never goes
+// back and never runs ahead.
+func TestBatchProgress(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	step := make(chan struct{})
+	f := SubmitBatch(p, make([]int, 10), func(*int) { <-step })
+	last := 0
+	for ended := range 10 {
+		done, total := f.Progress()
+		if done < last || done > ended || total != 10 || f.Done() {
+			t.Fatalf("progress %d of %d, was %d; at most %d tasks have ended; done: %v", done, total, last, ended, f.Done())
+		}
+		last = done
+		step <- struct{}{}
+	}
+	if err := f.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if done, total := f.Progress(); done != 10 || total != 10 {
+		t.Errorf("progress %d of %d at the end", done, total)
+	}
+}
+
+func TestBatchCancelPart(t *testing.T) {
+	p := newTestPool(t, unpinned(2)...)
+	var begun atomic.Int32
+	started := make(chan struct{}, 1000)
+	free := make(chan struct{})
+	xs := make([]count, 1000)
+	f := SubmitBatch(p, xs, func(c *count) { begun.Add(1); c.run(); started <- struct{}{}; <-free })
+	<-started
+	n := f.Cancel()
+	if n < 900 || n > 999 {
+		t.Errorf("Cancel of a batch of 1000 with 2 elements begun = %d", n)
+	}
+	if f.Cancel() != 0 {
+		t.Error("second Cancel found more")
+	}
+	if f.Done() {
+		t.Error("a batch ended before the elements that had begun")
+	}
+	close(free)
+	if err := f.Wait(); err != ErrCanceled {
+		t.Errorf("batch with canceled elements: %v", err)
+	}
+	ran := 0
+	for i := range xs {
+		ran += int(xs[i].runs.Load())
+	}
+	if ran+n != len(xs) || int32(ran) != begun.Load() {
+		t.Errorf("%d ran, %d canceled of %d", ran, n, len(xs))
+	}
+	if s := atRest(t, p).Total; s.Canceled != uint64(n) || s.Completed != uint64(ran) {
+		t.Errorf("%d ran, %d canceled: %+v", ran, n, s)
+	}
+}
+
+func TestBatchCancelAll(t *testing.T) {
+	p := newTestPool(t, unpinned(2)...)
+	release := hold(t, p)
+	defer release()
+	xs := make([]square, 100)
+	f := SubmitBatch(p, xs, (*square).run)
+	g := p.SubmitMixed([]Task{Bind(&xs[0], (*square).run), Bind(&xs[1], (*square).run)})
+	if n := f.Cancel() + g.Cancel(); n != 102 {
+		t.Errorf("Cancel = %d of 102", n)
+	}
+	if err := f.Wait(); err != ErrCanceled || !f.Done() {
+		t.Error(err)
+	}
+	if err := g.Wait(); err != ErrCanceled {
+		t.Error(err)
+	}
+	release()
+	p.Close()
+	for i := range xs {
+		if xs[i] != (square{}) {
+			t.Fatal("the params of a canceled task were touched")
+		}
+	}
+}
+
+func TestBatchCancelRaces(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		for round := range 300 {
+			xs := make([]count, 200+round)
+			f := SubmitBatch(p, xs, (*count).run)
+			for range round % 7 {
+				runtime.Gosched()
+			}
+			n := f.Cancel()
+			err := f.Wait()
+			ran := 0
+			for i := range xs {
+				switch xs[i].runs.Load() {
+				case 0:
+				case 1:
+					ran++
+				default:
+					t.Fatalf("element %d ran more than once", i)
+				}
+			}
+			if ran+n != len(xs) || (err == ErrCanceled) != (n > 0) || n == 0 && err != nil {
+				t.Fatalf("%d ran, %d canceled of %d: %v", ran, n, len(xs), err)
+			}
+		}
+	})
+}
+
+// Many goroutines submit batches at once: the records are recycled under them.
+func TestBatchRecycling(t *testing.T) {
+	eachProcs(t, func(t *testing.T) {
+		eachPool(t, func(t *testing.T, p *Pool) {
+			var wg sync.WaitGroup
+			for range 6 {
+				wg.Go(func() {
+					var old []Future
+					for round := range 200 * stressFactor() {
+						xs := make([]square, 1+round%17)
+						for i := range xs {
+							xs[i].in = i
+						}
+						f := SubmitBatch(p, xs, (*square).run)
+						if round%3 == 0 {
+							for _, o := range old {
+								if !o.Done() || o.Wait() != nil || o.Cancel() != 0 {
+									t.Error("an ended batch came back to life")
+								}
+							}
+						}
+						if err := f.Wait(); err != nil {
+							t.Error(err)
+							return
+						}
+						for i := range xs {
+							if xs[i].out != i*i {
+								t.Errorf("element %d: %d", i, xs[i].out)
+								return
+							}
+						}
+						if len(old) < 50 {
+							old = append(old, f)
+						}
+					}
+				})
+			}
+			wg.Wait()
+		})
+	})
+}
+
+// Uneven work is shared, not dealt out: a worker stuck in one element keeps
+// nothing else.
+func TestBatchUnevenWork(t *testing.T) {
+	p := newTestPool(t, unpinned(2)...)
+	for range 50 {
+		var others atomic.Int32
+		const n = 1000
+		rest := make(chan struct{})
+		xs := make([]int, n)
+		for i := range xs {
+			xs[i] = i
+		}
+		f := SubmitBatch(p, xs, func(x *int) {
+			if *x == 0 {
+				<-rest
+				return
+			}
+			if others.Add(1) == n-1 {
+				close(rest)
+			}
+		})
+		if err := f.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
