@@ -102,6 +102,7 @@ func goOn() Workload {
 		Samples: 60,
 		Variants: func(e *Env) []Variant {
 			s := make([]stamp, 1)
+			var done sync.WaitGroup
 			// submit returns how to wait for the end.
 			timed := func(submit func() (wait func())) Instance {
 				sample := func() time.Duration {
@@ -135,14 +136,13 @@ func goOn() Workload {
 					})
 				})},
 				{Channel, onChannel(e, func(p *chanPool[stamp]) Instance {
-					var done sync.WaitGroup
+					wait := done.Wait
 					return timed(func() func() {
 						p.each(s, note, &done)
-						return done.Wait
+						return wait
 					})
 				})},
 				{Goroutines, plain(timed(func() func() {
-					var done sync.WaitGroup
 					goEach(s, note, &done)
 					return done.Wait
 				}))},
