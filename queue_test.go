@@ -109,10 +109,15 @@ func newTestRing(capacity int, start uint64) *testRing {
 
 func (q *testRing) capacity() uint64 { return q.mask + 1 }
 
+// params is what a task carries as its number.
+func (q *testRing) params(number uint64) unsafe.Pointer {
+	return unsafe.Pointer(&q.cells[number%testCells])
+}
+
 func (q *testRing) fill(pos, number uint64) {
 	s := q.slot(pos)
 	s.task.fn = testFunc
-	s.task.params = unsafe.Pointer(&q.cells[number%testCells])
+	s.task.params = q.params(number)
 }
 
 // number checks that t came out as it went in and returns its number modulo
