@@ -2,6 +2,8 @@ package zeropool
 
 import (
 	"fmt"
+	"sync/atomic"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -10,16 +12,18 @@ import (
 // thread is what a pinned worker changed on its thread.
 type thread struct {
 	before unix.CPUSetDynamic // the affinity mask to restore
+	id     atomic.Int32       // the kernel's number of the thread while it is pinned
 }
 
 // canPin says whether this system can bind a thread to a CPU.
 const canPin = true
 
-// getAffinity returns the calling thread's mask, whatever the number of CPUs.
-func getAffinity() (unix.CPUSetDynamic, error) {
+// getAffinity returns a thread's mask, 0 being the calling one, whatever the
+// number of CPUs.
+func getAffinity(thread int) (unix.CPUSetDynamic, error) {
 	for n := 1024; ; n *= 2 {
 		set := unix.NewCPUSet(n)
-		err := unix.SchedGetaffinityDynamic(0, set)
+		err := unix.SchedGetaffinityDynamic(thread, set)
 		if err != unix.EINVAL || n >= 1<<20 {
 			return set, err
 		}
@@ -28,7 +32,7 @@ func getAffinity() (unix.CPUSetDynamic, error) {
 
 // pin binds the calling thread, to which the goroutine is locked, to cpu.
 func (t *thread) pin(cpu int) error {
-	before, err := getAffinity()
+	before, err := getAffinity(0)
 	if err != nil {
 		return fmt.Errorf("sched_getaffinity: %w", err)
 	}
@@ -38,25 +42,44 @@ func (t *thread) pin(cpu int) error {
 		return fmt.Errorf("sched_setaffinity to CPU %d: %w", cpu, err)
 	}
 	t.before = before
-	if !pinned(cpu) {
+	// Some sandboxes say yes and do nothing.
+	t.id.Store(int32(unix.Gettid()))
+	if t.lost(cpu) {
 		t.unpin()
 		return fmt.Errorf("sched_setaffinity to CPU %d had no effect", cpu)
 	}
 	return nil
 }
 
-// pinned reports whether the calling thread may run on cpu and nowhere else.
-func pinned(cpu int) bool {
-	set, err := getAffinity()
-	return err == nil && set.Count() == 1 && set.IsSet(cpu)
+// lost reports whether the thread is no longer bound to cpu: the kernel moves it
+// when the CPU goes offline or leaves the cpuset. It may be called from any
+// thread.
+func (t *thread) lost(cpu int) bool {
+	id := t.id.Load()
+	if id == 0 {
+		return false
+	}
+	set, err := getAffinity(int(id))
+	return err != nil || set.Count() != 1 || !set.IsSet(cpu)
 }
 
 // unpin restores the mask that pin found.
 func (t *thread) unpin() {
+	t.id.Store(0)
 	if t.before != nil {
 		_ = unix.SchedSetaffinityDynamic(0, t.before)
 		t.before = nil
 	}
+}
+
+// currentCPU returns the CPU that the calling thread runs on, which may change
+// at any moment, or -1.
+func currentCPU() int {
+	var cpu uint32
+	if _, _, errno := syscall.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&cpu)), 0, 0); errno != 0 {
+		return -1
+	}
+	return int(cpu)
 }
 
 // setName names the calling thread as top -H and perf show it: 15 bytes count.

@@ -98,8 +98,12 @@ func (a *agent) fail(t *task, err error) {
 func (a *agent) unwound(t *task, v any) {
 	if v == nil {
 		exited(t.code())
+		a.fail(t, ErrGoexit)
+		return
 	}
-	a.fail(t, a.pool.taskError(v))
+	e := newPanicError(v)
+	defer a.fail(t, e) // even if the handler calls runtime.Goexit
+	a.pool.report(e)
 }
 
 // runTaken runs a task that has been taken and whose slot has been settled. It

@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -111,57 +112,115 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 	p.batched.Add(uint64(n))
 	want := min(len(p.workers), n)
 	b.refs.Store(int32(want) + 1)
-	if got := p.invite(b, want, true); got == 0 {
-		// Nobody can have seen the batch.
-		p.refused.Add(uint64(n))
-		b.refs.Store(1)
-		b.release(nil)
-		full, _ := fullFuture(p)
-		return full
+	if sent, err := p.invite(b, want, true); sent == 0 {
+		// Nobody was asked, so the batch is still ours to end.
+		a := p.borrow()
+		a.withdraw(b, err)
+		p.giveBack(a)
 	}
 	return f
 }
 
-// invite queues entries that ask workers to join b, each carrying a reference,
-// and returns how many; the references of the others are dropped. Only the
-// first entry is worth waiting for.
-func (p *Pool) invite(b *batch, want int, wait bool) int {
-	w := p.home()
+// invite asks want workers to join b, each invitation carrying a reference, and
+// returns how many it has sent. They go into the queues, or onto a list of the
+// pool's when those are full; but if wait, the first one takes its place like
+// any task, as the pool's policy says. Unless all were sent, the error says why.
+func (p *Pool) invite(b *batch, want int, wait bool) (sent int, err error) {
+	w := p.home(stackHash())
 	if p.gate.Load()&gateIdle != 0 {
 		w = p.nearestIdle(w)
 	}
-	q := &w.ring
-	pos, got := claim(q, uint64(min(want, maxClaim)))
-	if got == 0 && wait {
-		if q, pos = p.claimElsewhere(w, wait); q != nil {
+	for want > 0 {
+		q := &w.ring
+		pos, got := claim(q, uint64(min(want, maxClaim)))
+		if got == 0 {
+			if q, pos = p.claimElsewhere(w, wait); q == nil && wait {
+				_, err = fullFuture(p)
+				break
+			} else if q == nil {
+				back := p.inviteByList(b, want)
+				sent, want = sent+want-back, back
+				err = ErrClosed
+				break
+			}
 			got = 1
 		}
-	}
-	if int(got) < want {
-		b.refs.Add(int32(int(got) - want))
-	}
-	if got == 0 {
-		return 0
-	}
-	for i := range got {
-		s := q.slot(pos + i)
-		s.task.fn = nil
-		s.task.params = unsafe.Pointer(b)
-	}
-	p.joins.Add(got)
-	publish(q, pos, got)
-	sent := int(got)
-	if p.gate.Load() != 0 {
 		for i := range got {
-			if !p.published(q, pos+i) {
-				p.joins.Add(^uint64(0))
-				b.refs.Add(-1)
-				sent--
+			s := q.slot(pos + i)
+			s.task.fn = nil
+			s.task.params = unsafe.Pointer(b)
+		}
+		p.joins.Add(got)
+		publish(q, pos, got)
+		want -= int(got)
+		sent += int(got)
+		if gate := p.gate.Load(); gate != 0 { // P1, as in Pool.submit
+			for i := range got {
+				if !p.published(gate, q, pos+i) {
+					p.joins.Add(^uint64(0))
+					sent--
+					err = ErrClosed
+					b.release(nil)
+				}
 			}
 		}
+		wait = false
 	}
-	b.ring, b.first, b.invited = q, pos, int(got)
-	return sent
+	for range want {
+		b.release(nil)
+	}
+	return sent, err
+}
+
+// inviteByList puts n invitations on the pool's list and returns how many it
+// had to take back because the pool has closed.
+func (p *Pool) inviteByList(b *batch, n int) (back int) {
+	p.mu.Lock()
+	for range n {
+		p.invitees = append(p.invitees, b)
+	}
+	p.invitations.Add(int32(n)) // P1
+	p.mu.Unlock()
+	gate := p.gate.Load()
+	if gate&gateIdle != 0 {
+		p.wakeOne(p.workers[0])
+	}
+	if gate&gateClosed == 0 {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.invitees = slices.DeleteFunc(p.invitees, func(l *batch) bool {
+		if l != b {
+			return false
+		}
+		back++
+		return true
+	})
+	p.invitations.Add(int32(-back))
+	return back
+}
+
+// invited takes an invitation off the pool's list.
+func (p *Pool) invited() *batch {
+	if p.invitations.Load() == 0 {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.invitees) == 0 {
+		return nil
+	}
+	b := p.invitees[0]
+	p.invitees = slices.Delete(p.invitees, 0, 1)
+	p.invitations.Add(-1)
+	return b
+}
+
+// accept makes t the task of joining b.
+func (a *agent) accept(b *batch, t *task) {
+	*t = task{params: unsafe.Pointer(b), done: a.spare}
+	a.begun.add(1)
 }
 
 // newBatch returns a batch with the caller's agent's or the pool's storage.
@@ -220,7 +279,6 @@ func (b *batch) release(a *agent) {
 	}
 	b.work = work{}
 	clear(b.tasks)
-	b.ring = nil
 	if b.rec.state.Load()&phaseMask == phaseFailed {
 		return
 	}
@@ -289,6 +347,13 @@ func (a *agent) withdraw(b *batch, err error) int {
 	return n
 }
 
+// cutOffBatch ends what nobody has claimed because Shutdown's context has ended.
+func (a *agent) cutOffBatch(b *batch) {
+	if a.withdraw(b, ErrClosed) > 0 {
+		a.pool.cutWork.Store(true)
+	}
+}
+
 // fail notes the batch's first error.
 func (b *batch) fail(err error) { b.fault.CompareAndSwap(nil, &err) }
 
@@ -318,8 +383,8 @@ func (a *agent) join(b *batch) {
 	p := a.pool
 	chunk, ran := 1, 0
 	for {
-		if p.cut.Load() {
-			a.withdraw(b, ErrClosed)
+		if p.gate.Load()&gateCut != 0 {
+			a.cutOffBatch(b)
 		}
 		lo, hi := b.claimRange(chunk, p.width)
 		if lo == hi {
@@ -327,9 +392,9 @@ func (a *agent) join(b *batch) {
 		}
 		start := ticks()
 		a.runShare(b, lo, hi, false)
-		ran += hi - lo
+		ran += b.calls(lo, hi)
 		switch took := ticks() - start; {
-		case took < p.chunkTicks/2:
+		case took < p.chunkTicks/2 && hi-lo == chunk:
 			chunk *= 2
 		case took > 2*p.chunkTicks:
 			chunk = max(chunk/2, 1)
@@ -379,15 +444,27 @@ func (a *agent) runRange(b *batch, lo, hi int, alone bool) (next int) {
 		if b.kind == ranges {
 			failed, next = hi-lo, hi
 		}
+		ended := next - lo
+		count := func() {
+			a.completed.add(uint64(ended - failed))
+			a.panicked.add(uint64(failed))
+			b.finish(ended)
+		}
+		// Should the goroutine exit, in the task or in the panic handler, this
+		// is left for another one.
+		a.rest = share{b, next, hi, alone}
 		v := recover()
 		if v == nil {
 			exited(b.elementCode(i))
-			a.rest = share{b, next, hi, alone}
+			b.fail(ErrGoexit)
+			count()
+			return
 		}
-		b.fail(a.pool.taskError(v))
-		a.completed.add(uint64(next - lo - failed))
-		a.panicked.add(uint64(failed))
-		b.finish(next - lo)
+		e := newPanicError(v)
+		b.fail(e)
+		defer count()
+		a.pool.report(e)
+		a.rest = share{}
 	}()
 	switch b.kind {
 	case uniform:
@@ -409,6 +486,14 @@ func (a *agent) runRange(b *batch, lo, hi int, alone bool) (next int) {
 	a.completed.add(uint64(hi - lo))
 	b.finish(hi - lo)
 	return hi
+}
+
+// calls returns how many calls of its function a range of b stands for.
+func (b *batch) calls(lo, hi int) int {
+	if b.kind == ranges {
+		return 1
+	}
+	return hi - lo
 }
 
 func (b *batch) elementCode(i int) uintptr {

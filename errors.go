@@ -36,24 +36,16 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// taskError makes the error of a task that did not return, to be called by the
-// deferred function that recovered v; v is nil when the task called
-// runtime.Goexit. The panic handler runs here, at once, on this goroutine.
-func (p *Pool) taskError(v any) error {
-	if v == nil {
-		return ErrGoexit
-	}
-	e := &PanicError{Value: v, Stack: debug.Stack()}
-	p.report(e)
-	return e
-}
+// newPanicError is to be called by the deferred function that recovered v.
+func newPanicError(v any) *PanicError { return &PanicError{Value: v, Stack: debug.Stack()} }
 
-// report calls the panic handler. A handler that panics itself must not take
-// the worker with it; its panic goes to the log.
+// report calls the panic handler, at once, on the goroutine that recovered. A
+// handler that panics itself must not take the worker with it: its panic goes to
+// the log. One that calls runtime.Goexit ends the goroutine, like a task.
 func (p *Pool) report(e *PanicError) {
 	defer func() {
 		if v := recover(); v != nil {
-			logPanic(p.name, &PanicError{Value: v, Stack: debug.Stack()}, "zeropool: panic handler panicked")
+			logPanic(p.name, newPanicError(v), "zeropool: panic handler panicked")
 		}
 	}()
 	p.onPanic(e)

@@ -3,7 +3,6 @@ package zeropool
 import (
 	"context"
 	"time"
-	"unsafe"
 )
 
 // A Future stands for a submitted task or batch. It is a small value that may
@@ -176,13 +175,15 @@ func (f Future) help(stayFree bool) {
 			return
 		}
 		a := p.borrow()
-		t = task{params: unsafe.Pointer(b), done: a.spare}
-		a.begun.add(1)
+		a.accept(b, &t)
 		p.runTaken(a, &t, stayFree)
 		return
 	}
 	q, pos := p.position(f.key)
 	if q.takeAt(pos, &t) {
+		if !stayFree {
+			p.habits.confirm(stackHash())
+		}
 		a := p.borrow()
 		a.settleSlot(q, pos, &t)
 		p.runTaken(a, &t, stayFree)

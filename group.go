@@ -62,7 +62,7 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer) {
 	}
 	g.added.Add(1)
 	p := g.pool
-	w := p.home()
+	w := p.home(stackHash())
 	if gate := p.gate.Load(); gate != 0 {
 		if gate&gateClosed != 0 {
 			g.finish(ErrClosed)
@@ -87,7 +87,7 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer) {
 	s.task.params = params
 	s.task.done = &g.rec
 	publish(q, pos, 1)
-	if p.gate.Load() != 0 && !p.published(q, pos) { // P1, as in Pool.submit
+	if gate := p.gate.Load(); gate != 0 && !p.published(gate, q, pos) { // P1, as in Pool.submit
 		g.finish(ErrClosed)
 	}
 }

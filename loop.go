@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"math"
 	"time"
 	"unsafe"
 )
@@ -81,34 +82,36 @@ const (
 func (a *agent) drive(b *batch, lo int) {
 	p := a.pool
 	n, chunk := b.n, 1
-	from, start := lo, ticks()
+	from, calls, start := lo, 0, ticks()
 	for lo < n {
-		if p.cut.Load() {
+		if p.gate.Load()&gateCut != 0 {
 			b.cursor.Store(int64(lo))
-			a.withdraw(b, ErrClosed)
+			a.cutOffBatch(b)
 			break
 		}
-		hi := min(lo+chunk, n)
+		hi := lo + min(chunk, n-lo)
 		a.runShare(b, lo, hi, true)
+		calls += b.calls(lo, hi)
 		lo = hi
 		if lo == n {
 			break
 		}
 		elapsed := max(ticks()-start, 1)
-		left := int64(float64(elapsed) * float64(n-lo) / float64(lo-from))
-		if elapsed+left >= 2*p.worthwhile && left >= p.worthwhile && elapsed >= p.worthwhile/2 {
+		each := float64(elapsed) / float64(lo-from)
+		left := each * float64(n-lo)
+		if worth := float64(p.worthwhile); left >= worth && float64(elapsed) >= worth/2 {
 			b.cursor.Store(int64(lo))
-			if want := min(int64(p.width-1), left/p.worthwhile); want > 0 {
+			if want := int(min(float64(p.width-1), left/worth)); want > 0 {
 				b.refs.Add(int32(want))
-				p.invite(b, int(want), false)
+				p.invite(b, want, false)
 			}
 			a.join(b)
 			return
 		}
-		chunk = min(4*chunk, max(firstCheck, int(float64(lo-from)*float64(p.worthwhile)/float64(2*elapsed))))
+		chunk = min(4*chunk, max(firstCheck, int(min(float64(p.worthwhile)/(2*each), math.MaxInt/8))))
 	}
-	if from < n && !isProven(b.code()) {
-		observe(b.code(), n-from)
+	if b.kind != mixed && !isProven(b.code()) {
+		observe(b.code(), calls)
 	}
 	b.release(a)
 }

@@ -26,7 +26,8 @@ type Pool struct {
 	waking  atomic.Uint32   // wakes in flight: decided on, worker not yet up
 	blocked atomic.Uint32   // submitters that wait for room
 	idle    []atomic.Uint64 // bitmap of idle workers
-	cut     atomic.Bool     // Shutdown's context has ended
+	recent  atomic.Uint32   // index of the worker that went to sleep last
+	habits  habits
 	_       [lineSize]byte
 
 	workers    []*worker
@@ -44,21 +45,25 @@ type Pool struct {
 	changed    sync.Cond // an agent was given back, or a worker ended, after Close
 	moreAgents []*agent
 	standIns   []*standIn
+	invitees   []*batch // invitations that no queue had room for
 	batches    []*batch
 	plan       topology.Plan
 	live       int   // workers that have not ended
 	pins       []int // CPUs to give back when they have
 
-	batched atomic.Uint64 // tasks submitted in batches
-	joins   atomic.Uint64 // queue entries that are not tasks
-	refused atomic.Uint64 // queue entries withdrawn because the pool had closed
-	helping atomic.Int32  // stand-ins that run queued work for a blocked waiter
+	invitations atomic.Int32  // length of invitees
+	cutWork     atomic.Bool   // a task has ended with ErrClosed because of gateCut
+	batched     atomic.Uint64 // tasks submitted in batches
+	joins       atomic.Uint64 // queue entries that are not tasks
+	refused     atomic.Uint64 // queue entries withdrawn because the pool had closed
+	helping     atomic.Int32  // stand-ins that run queued work for a blocked waiter
 }
 
 const (
 	gateIdle        = 1<<32 - 1
 	gateClosed      = 1 << 32
-	gateWaiterShift = 33
+	gateCut         = 1 << 33 // Shutdown's context has ended: what has not begun is not to be
+	gateWaiterShift = 34
 	gateWaiter      = 1 << gateWaiterShift // counts goroutines parked until a task ends
 )
 
@@ -171,11 +176,19 @@ func (p *Pool) Workers() int { return len(p.workers) }
 func (p *Pool) Plan() topology.Plan {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return topology.Plan{
+	plan := topology.Plan{
 		Workers:  slices.Clone(p.plan.Workers),
 		Excluded: slices.Clone(p.plan.Excluded),
 		Warnings: slices.Clone(p.plan.Warnings),
 	}
+	for i, w := range p.workers {
+		if a := &plan.Workers[i]; a.CPU != topology.Unknown && w.thread.lost(a.CPU) {
+			plan.Warnings = append(plan.Warnings, fmt.Sprintf("W-PIN-LOST worker %d is no longer bound to CPU %d: the system has changed the affinity of its thread", i, a.CPU))
+			a.Why = fmt.Sprintf("pin to CPU %d lost", a.CPU)
+			a.CPU = topology.Unknown
+		}
+	}
+	return plan
 }
 
 // errOwnTask is returned by a Close that cannot wait for its own caller.
@@ -203,7 +216,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 		return errOwnTask
 	}
 	stop := context.AfterFunc(ctx, func() {
-		p.cut.Store(true)
+		p.gate.Or(gateCut)
 		p.drain()
 		p.mu.Lock()
 		p.changed.Broadcast()
@@ -212,10 +225,13 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	defer stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for !p.ended() {
-		if p.cut.Load() && ctx.Err() != nil {
-			return ctx.Err()
-		}
+	for !p.ended() && p.gate.Load()&gateCut == 0 {
+		p.changed.Wait()
+	}
+	if err := ctx.Err(); err != nil && (p.cutWork.Load() || !p.ended()) {
+		return err
+	}
+	for !p.ended() { // cut by another Shutdown
 		p.changed.Wait()
 	}
 	return nil
@@ -247,6 +263,11 @@ func (p *Pool) drain() {
 		for {
 			var tasks [blockSize]task
 			pos, got, st := q.dequeue(q.head.Load(), &tasks[0], blockSize)
+			if st == pending {
+				if at, ok := q.dequeuePast(pos, &tasks[0]); ok {
+					pos, got, st = at, 1, taken
+				}
+			}
 			if st != taken {
 				break
 			}
@@ -256,11 +277,20 @@ func (p *Pool) drain() {
 				if t.fn == nil {
 					a.joinEntry(t) // sees that the pool is cut
 				} else {
-					a.fail(t, ErrClosed)
+					a.cutOff(t)
 				}
 			}
 		}
 	}
+	for b := p.invited(); b != nil; b = p.invited() {
+		a.join(b)
+	}
+}
+
+// cutOff ends a task that has not begun because Shutdown's context has ended.
+func (a *agent) cutOff(t *task) {
+	a.pool.cutWork.Store(true)
+	a.fail(t, ErrClosed)
 }
 
 // inOwnTask reports whether the caller runs inside a task of p. It is for slow

@@ -267,6 +267,15 @@ func (q *ring) hasWork() bool {
 	return false
 }
 
+// oldest returns the first position that has not been taken.
+func (q *ring) oldest() uint64 {
+	pos := q.head.Load()
+	for end := q.tail.Load(); int64(end-pos) > 0 && q.look(pos) == gone; {
+		pos++
+	}
+	return pos
+}
+
 // queued counts the tasks that have not been taken; it is exact at rest.
 func (q *ring) queued() int {
 	n := 0

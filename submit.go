@@ -70,12 +70,13 @@ var callFunc = funcOf(func(fn *funcval) { (*(*func())(unsafe.Pointer(&fn)))() })
 // home returns the worker whose ring the calling goroutine tries first: always
 // the same one for one goroutine, as long as its stack stays put, so that a
 // single submitter finds its cursor in its own cache and two seldom meet.
-func (p *Pool) home() *worker {
-	return p.workers[uint64(stackHash())*uint64(len(p.workers))>>32]
+func (p *Pool) home(hash uint32) *worker {
+	return p.workers[uint64(hash)*uint64(len(p.workers))>>32]
 }
 
 func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bool) {
-	w := p.home()
+	hash := stackHash()
+	w := p.home(hash)
 	if gate := p.gate.Load(); gate != 0 {
 		if gate&gateClosed != 0 {
 			return closedFuture, true
@@ -100,17 +101,22 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bo
 	publish(q, pos, 1)
 	// P1: claim was a locked instruction, so a worker that announced itself
 	// idle before it is seen here, and one that did after it sees the claim.
-	if p.gate.Load() != 0 && !p.published(q, pos) {
-		return closedFuture, true
+	if gate := p.gate.Load(); gate != 0 {
+		if gate&gateIdle != 0 && p.habits.waits(hash) && q.look(pos-1) == gone {
+			gate &^= gateIdle
+		}
+		if !p.published(gate, q, pos) {
+			return closedFuture, true
+		}
 	}
 	return Future{r: r, key: taskKey(q.id, pos)}, true
 }
 
 // published finds somebody to run the entry at pos: an idle worker, or a
-// stand-in for a goroutine that is blocked in a Wait. It returns false if the pool
+// stand-in for a goroutine that is blocked in a Wait; gate is what p.gate was
+// after publishing. It returns false if the pool
 // has been closed meanwhile and it took the entry back.
-func (p *Pool) published(q *ring, pos uint64) bool {
-	gate := p.gate.Load()
+func (p *Pool) published(gate uint64, q *ring, pos uint64) bool {
 	if gate&gateIdle != 0 {
 		p.wakeOne(p.workers[q.id])
 	} else if gate >= gateWaiter {
@@ -233,6 +239,10 @@ func (a *agent) takeAny(w *worker, t *task) bool {
 		if a.takeFrom(&v.ring, t) {
 			return true
 		}
+	}
+	if b := a.pool.invited(); b != nil {
+		a.accept(b, t)
+		return true
 	}
 	return false
 }

@@ -30,6 +30,7 @@ type worker struct {
 	cpu       int
 	pinError  error
 	thread    thread
+	fresh     bool          // has been woken and not taken anything since
 	begin     chan struct{} // closed when every worker of the pool is there
 	goroutine atomic.Uint64 // number of the goroutine that runs the worker
 	parked    counter
@@ -175,6 +176,7 @@ func (p *Pool) workerEnded() {
 // One deferred call serves all the tasks between two panics.
 func (w *worker) loop() (closed bool) {
 	var t task
+	p := w.agent.pool
 	inTask := false
 	defer func() {
 		if inTask {
@@ -185,6 +187,10 @@ func (w *worker) loop() (closed bool) {
 	for w.find(&t) {
 		if t.fn == nil {
 			w.joinEntry(&t)
+			continue
+		}
+		if p.gate.Load()&gateCut != 0 {
+			w.cutOff(&t)
 			continue
 		}
 		inTask = true
@@ -261,15 +267,21 @@ func (w *worker) tryFind(t *task) (found, soon bool) {
 			return true, false
 		}
 	}
+	if b := w.agent.pool.invited(); b != nil {
+		w.accept(b, t)
+		return true, false
+	}
 	return false, soon
 }
 
-// took settles the slot of a task just taken, and passes the wake on when there
-// is more to do and somebody idle to do it.
+// took settles the slot of a task just taken.
 func (w *worker) took(q *ring, pos uint64, t *task) {
 	w.settleSlot(q, pos, t)
-	if p := w.agent.pool; p.gate.Load()&gateIdle != 0 && q.look(pos+1) == full {
-		p.wakeOne(w)
+	if w.fresh {
+		// Submitters that saw this worker's wake in flight woke nobody, for
+		// whatever queue: pass the wake on before the task can block.
+		w.fresh = false
+		w.agent.pool.passWake(w)
 	}
 }
 
@@ -293,31 +305,56 @@ func (w *worker) idle() bool {
 			w.parker.retract()
 			return !closed || p.hasWork()
 		}
-		// Somebody has begun to wake this worker: absorb it.
+		// Somebody has taken it upon them to wake this worker: wait for that.
 		w.parker.sleep()
-		p.waking.Add(^uint32(0))
+		w.arrived()
 		return true
 	}
 	for range p.spins {
-		if !w.parker.asleep() {
+		if w.parker.woken() {
 			break
 		}
 		relax(32)
 		spinTurn()
 	}
-	if w.parker.asleep() {
+	if !w.parker.woken() {
+		p.recent.Store(uint32(w.index))
 		w.parked.add(1)
+		woken, found := w.standSentry()
+		if found {
+			return true
+		}
+		if !woken {
+			w.parker.sleep()
+		}
 	}
-	w.parker.sleep()
 	w.woken.add(1)
-	// P3: the wake is no longer in flight before the search begins. A submitter
-	// that relied on it has claimed its position before, so the search sees it.
-	p.waking.Add(^uint32(0))
+	w.arrived()
 	return true
 }
 
-// hasWork reports whether any ring holds a task that nobody has taken.
+// arrived ends a wake.
+//
+// P3: it is no longer in flight before the search begins. A submitter that
+// relied on it has claimed its position before, so the search, or passWake after
+// it, sees the task.
+func (w *worker) arrived() {
+	w.agent.pool.waking.Add(^uint32(0))
+	w.fresh = true
+}
+
+// passWake wakes another worker if there is something for it to do.
+func (p *Pool) passWake(w *worker) {
+	if p.gate.Load()&gateIdle != 0 && p.hasWork() {
+		p.wakeOne(w)
+	}
+}
+
+// hasWork reports whether there is anything queued that nobody has taken.
 func (p *Pool) hasWork() bool {
+	if p.invitations.Load() != 0 {
+		return true
+	}
 	for _, w := range p.workers {
 		if w.ring.hasWork() {
 			return true
@@ -350,25 +387,50 @@ func (p *Pool) wake(w *worker) bool {
 // wakeOne wakes the idle worker nearest to w, unless a wake is in flight: the
 // worker that it concerns will look for work and wake the next.
 func (p *Pool) wakeOne(w *worker) {
-	if p.waking.Load() != 0 || !p.waking.CompareAndSwap(0, 1) {
-		return
+	for p.waking.Load() == 0 && p.waking.CompareAndSwap(0, 1) {
+		if v := p.claimIdle(w); v != nil {
+			v.parker.wake()
+			return
+		}
+		// Nobody was idle, but somebody may have been since, and a submitter
+		// may have taken this for a wake in flight (P3).
+		p.waking.Add(^uint32(0))
+		if p.gate.Load()&gateIdle == 0 || !p.hasWork() {
+			return
+		}
 	}
-	if v := p.claimIdle(w); v != nil {
-		v.parker.wake()
-		return
-	}
-	p.waking.Add(^uint32(0))
 }
 
-// claimIdle takes the idle worker nearest to w out of the idle ones.
+// claimIdle takes the idle worker that can start soonest out of the idle ones:
+// the one that went to sleep last, which most likely still holds a P of the
+// runtime, else the one nearest to w. One that is pinned to the caller's CPU
+// comes last, because the caller is using that CPU.
 func (p *Pool) claimIdle(w *worker) *worker {
-	if p.isIdle(w) && p.unidle(w) {
+	here := currentCPU()
+	var last *worker
+	try := func(v *worker) bool {
+		if !p.isIdle(v) {
+			return false
+		}
+		if v.cpu == here && here >= 0 {
+			last = v
+			return false
+		}
+		return p.unidle(v)
+	}
+	if v := p.workers[p.recent.Load()]; try(v) {
+		return v
+	}
+	if try(w) {
 		return w
 	}
 	for _, v := range w.near {
-		if p.isIdle(v) && p.unidle(v) {
+		if try(v) {
 			return v
 		}
+	}
+	if last != nil && p.unidle(last) {
+		return last
 	}
 	return nil
 }
