@@ -286,7 +286,7 @@ func TestOddMachines(t *testing.T) {
 				Efficiency: label(3), Capacity: label(1024), MaxKHz: label(5000000)})
 		}
 		for n := range rng.IntN(40) {
-			top.Nodes = append(top.Nodes, topology.Node{ID: n, MemBytes: int64(label(1 << 40)), Distances: make([]int, rng.IntN(44))})
+			top.Nodes = append(top.Nodes, topology.Node{ID: n, MemBytes: rng.Int64N(1<<40) - 1, Distances: make([]int, rng.IntN(44))})
 		}
 		for level := range rng.IntN(5) {
 			top.Caches = append(top.Caches, topology.Cache{Level: level, Label: label(3), Bytes: int64(label(1 << 30))})
