@@ -237,3 +237,48 @@ func TestBatchUnevenWork(t *testing.T) {
 		}
 	}
 }
+
+func TestBatchRunsEachOnce(t *testing.T) {
+	eachProcs(t, func(t *testing.T) {
+		eachPool(t, func(t *testing.T, p *Pool) {
+			for _, n := range batchLengths {
+				if raceEnabled && n > 5000 {
+					continue
+				}
+				xs := make([]square, n)
+				for i := range xs {
+					xs[i].in = i
+				}
+				f := SubmitBatch(p, xs, (*square).run)
+				if err := f.Wait(); err != nil {
+					t.Fatal(err)
+				}
+				for i := range xs {
+					if xs[i].out != i*i {
+						t.Fatalf("element %d of %d: %d", i, n, xs[i].out)
+					}
+				}
+				if done, total := f.Progress(); done != n || total != n {
+					t.Fatalf("progress %d of %d, want %d", done, total, n)
+				}
+			}
+		})
+	})
+}
+
+// Short tasks at the end of a long batch are claimed one by one by many workers.
+func TestBatchOfTinyTasksOnManyWorkers(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(16))
+	p := newTestPool(t, unpinned(16)...)
+	xs := make([]int32, 1<<18)
+	for round := range int32(20) {
+		if err := SubmitBatch(p, xs, func(x *int32) { *x++ }).Wait(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range xs {
+			if xs[i] != round+1 {
+				t.Fatalf("round %d: element %d ran %d times", round+1, i, xs[i])
+			}
+		}
+	}
+}

@@ -459,3 +459,34 @@ func TestWaitForMany(t *testing.T) {
 		}
 	})
 }
+
+// All workers wait inside their tasks for tasks that are queued: somebody runs
+// what they wait for, and what others wait for.
+func TestAllWorkersWait(t *testing.T) {
+	for _, workers := range []int{1, 2, 4} {
+		p := newTestPool(t, unpinned(workers)...)
+		for range 200 {
+			var inner [4]Future
+			ready := make(chan struct{})
+			m := newMeeting(workers)
+			var outer []Future
+			for i := range workers {
+				outer = append(outer, p.Go(func() {
+					m.meet()
+					<-ready
+					inner[i].Wait()
+				}))
+			}
+			<-m.all
+			for i := range inner {
+				inner[i] = p.Go(func() { runtime.Gosched() })
+			}
+			close(ready)
+			for _, f := range append(outer, inner[:]...) {
+				if err := f.Wait(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}

@@ -427,3 +427,187 @@ func TestManySubmittersSmallQueues(t *testing.T) {
 		}
 	}
 }
+
+// Every task that a pool has a worker for runs, whatever the others do: N tasks
+// that wait for each other end on N workers, in whatever way they came.
+func TestWorkConserving(t *testing.T) {
+	forms := []struct {
+		name   string
+		submit func(p *Pool, m *meeting, n int)
+	}{
+		{"singly", func(p *Pool, m *meeting, n int) {
+			for range n {
+				Submit(p, m, (*meeting).meet)
+			}
+		}},
+		{"tried", func(p *Pool, m *meeting, n int) {
+			for range n {
+				for ok := false; !ok; _, ok = TrySubmit(p, m, (*meeting).meet) {
+				}
+			}
+		}},
+		{"by goroutines", func(p *Pool, m *meeting, n int) {
+			for range n {
+				go Submit(p, m, (*meeting).meet)
+			}
+		}},
+		{"from a task", func(p *Pool, m *meeting, n int) {
+			p.Go(func() {
+				for range n - 1 {
+					Submit(p, m, (*meeting).meet)
+				}
+				m.meet()
+			})
+		}},
+		{"from a chain of tasks", func(p *Pool, m *meeting, n int) {
+			var next func()
+			left := atomic.Int32{}
+			left.Store(int32(n))
+			next = func() {
+				if left.Add(-1) > 0 {
+					p.Go(next)
+				}
+				m.meet()
+			}
+			p.Go(next)
+		}},
+		{"batch", func(p *Pool, m *meeting, n int) {
+			ms := make([]*meeting, n)
+			for i := range ms {
+				ms[i] = m
+			}
+			SubmitBatch(p, ms, func(m **meeting) { (*m).meet() })
+		}},
+		{"batch from a task", func(p *Pool, m *meeting, n int) {
+			p.Go(func() {
+				ms := make([]*meeting, n-1)
+				for i := range ms {
+					ms[i] = m
+				}
+				SubmitBatch(p, ms, func(m **meeting) { (*m).meet() })
+				m.meet()
+			})
+		}},
+		{"mixed", func(p *Pool, m *meeting, n int) {
+			tasks := make([]Task, n)
+			for i := range tasks {
+				tasks[i] = Bind(m, (*meeting).meet)
+			}
+			p.SubmitMixed(tasks)
+		}},
+		{"group", func(p *Pool, m *meeting, n int) {
+			g := p.NewGroup()
+			for range n {
+				SubmitTo(g, m, (*meeting).meet)
+			}
+		}},
+		{"two batches", func(p *Pool, m *meeting, n int) {
+			for _, k := range []int{n / 2, n - n/2} {
+				tasks := make([]Task, k)
+				for i := range tasks {
+					tasks[i] = Bind(m, (*meeting).meet)
+				}
+				p.SubmitMixed(tasks)
+			}
+		}},
+		{"batch and single", func(p *Pool, m *meeting, n int) {
+			p.SubmitMixed([]Task{Bind(m, (*meeting).meet)})
+			for range n - 1 {
+				Submit(p, m, (*meeting).meet)
+			}
+		}},
+	}
+	rounds := 200 * stressFactor()
+	for _, form := range forms {
+		for _, workers := range []int{1, 2, 3, 4, 8} {
+			if workers == 1 && form.name == "batch from a task" {
+				continue
+			}
+			for _, capacity := range []int{2, 4, 1024} {
+				for _, pinned := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s/workers=%d/capacity=%d/pinned=%v", form.name, workers, capacity, pinned), func(t *testing.T) {
+						opts := []Option{WithWorkers(workers), WithQueueCapacity(capacity)}
+						if !pinned {
+							opts = unpinned(workers, WithQueueCapacity(capacity))
+						}
+						p := newTestPool(t, opts...)
+						n := rounds
+						if raceEnabled || pinned {
+							n = rounds / 8
+						}
+						for range n {
+							m := newMeeting(workers)
+							form.submit(p, m, workers)
+							<-m.all
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+func TestWorkConservingProcs(t *testing.T) {
+	eachProcs(t, func(t *testing.T) {
+		p := newTestPool(t, unpinned(4, WithQueueCapacity(2))...)
+		for range 200 * stressFactor() {
+			m := newMeeting(4)
+			for range 4 {
+				Submit(p, m, (*meeting).meet)
+			}
+			<-m.all
+		}
+	})
+}
+
+func TestManyWorkers(t *testing.T) {
+	for _, n := range []int{63, 64, 65, 130} {
+		p := newTestPool(t, unpinned(n, WithQueueCapacity(2))...)
+		if p.Workers() != n || len(p.Plan().Workers) != n || len(p.Stats().Workers) != n {
+			t.Fatalf("%d workers asked for, %d given, %d planned, %d counted", n, p.Workers(), len(p.Plan().Workers), len(p.Stats().Workers))
+		}
+		m := newMeeting(n)
+		for range n {
+			Submit(p, m, (*meeting).meet)
+		}
+		<-m.all
+		m = newMeeting(n)
+		ms := make([]*meeting, n)
+		for i := range ms {
+			ms[i] = m
+		}
+		SubmitBatch(p, ms, func(m **meeting) { (*m).meet() })
+		<-m.all
+	}
+}
+
+// A submitter that always waited for its tasks at once, and then does not, or
+// needs more than one worker.
+func TestChangeOfHabit(t *testing.T) {
+	eachProcs(t, func(t *testing.T) {
+		for _, workers := range []int{1, 2, 4} {
+			for _, opts := range [][]Option{unpinned(workers), {WithWorkers(workers)}} {
+				p := newTestPool(t, opts...)
+				var c count
+				for range 30 * stressFactor() {
+					for range 20 {
+						if err := Submit(p, &c, (*count).run).Wait(); err != nil {
+							t.Fatal(err)
+						}
+					}
+					done := make(chan struct{})
+					p.Go(func() { close(done) })
+					<-done
+					for range 20 {
+						Submit(p, &c, (*count).run).Wait()
+					}
+					m := newMeeting(workers)
+					for range workers {
+						Submit(p, m, (*meeting).meet)
+					}
+					<-m.all
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,185 @@
+package zeropool
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func TestGroupRunsOnce(t *testing.T) {
+	eachProcs(t, func(t *testing.T) {
+		eachPool(t, func(t *testing.T, p *Pool) {
+			g := p.NewGroup()
+			if err := g.Wait(); err != nil {
+				t.Errorf("empty group: %v", err)
+			}
+			for round := range 20 {
+				xs := make([]square, 10+100*(round%3))
+				closures := make([]int, len(xs))
+				for i := range xs {
+					xs[i].in = i
+					SubmitTo(g, &xs[i], (*square).run)
+					g.Go(func() { closures[i]++ })
+				}
+				if err := g.Wait(); err != nil {
+					t.Fatal(err)
+				}
+				for i := range xs {
+					if xs[i].out != i*i || closures[i] != 1 {
+						t.Fatalf("round %d, task %d: %d, %d", round, i, xs[i].out, closures[i])
+					}
+				}
+			}
+		})
+	})
+}
+
+// Tasks add tasks to their own group while several goroutines wait for it, and
+// others add to it from outside.
+func TestGroupGrows(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		for range 20 {
+			g := p.NewGroup()
+			var runs atomic.Int64
+			var grow func(depth int)
+			grow = func(depth int) {
+				runs.Add(1)
+				if depth > 0 {
+					g.Go(func() { grow(depth - 1) })
+					g.Go(func() { grow(depth - 1) })
+				}
+			}
+			g.Go(func() { grow(7) })
+			var wg sync.WaitGroup
+			for range 3 {
+				wg.Go(func() {
+					for range 50 {
+						g.Go(func() { runs.Add(1) })
+					}
+					if err := g.Wait(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			if err := g.WaitContext(t.Context()); err != nil {
+				t.Error(err)
+			}
+			wg.Wait()
+			if err := g.Wait(); err != nil || runs.Load() != 255+150 {
+				t.Fatalf("%v, %d runs", err, runs.Load())
+			}
+		}
+	})
+}
+
+// Groups in tasks of groups, each waited for inside its task.
+func TestGroupInTask(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		var leaves atomic.Int64
+		var descend func(depth int) error
+		descend = func(depth int) error {
+			if depth == 0 {
+				leaves.Add(1)
+				return nil
+			}
+			g := p.NewGroup()
+			var inner [3]error
+			for i := range inner {
+				g.Go(func() { inner[i] = descend(depth - 1) })
+			}
+			return errors.Join(append(inner[:], g.Wait())...)
+		}
+		if err := descend(5); err != nil || leaves.Load() != 243 {
+			t.Errorf("%v, %d leaves", err, leaves.Load())
+		}
+	})
+}
+
+func TestGroupErrors(t *testing.T) {
+	boom := errors.New("boom")
+	eachPool(t, func(t *testing.T, p *Pool) {
+		g := p.NewGroup()
+		var runs atomic.Int32
+		for i := range 100 {
+			g.Go(func() {
+				runs.Add(1)
+				if i == 50 {
+					panic(boom)
+				}
+			})
+		}
+		err := g.Wait()
+		var pe *PanicError
+		if !errors.As(err, &pe) || !errors.Is(err, boom) || runs.Load() != 100 {
+			t.Fatalf("%v, %d of 100 tasks ran", err, runs.Load())
+		}
+		for range 3 {
+			if again := g.Wait(); again != err {
+				t.Errorf("Wait again: %v", again)
+			}
+			if again := g.WaitContext(t.Context()); again != err {
+				t.Errorf("WaitContext again: %v", again)
+			}
+		}
+		// The next use starts clean.
+		g.Go(func() {})
+		if err := g.Wait(); err != nil {
+			t.Errorf("reused: %v", err)
+		}
+		g.Go(runtime.Goexit)
+		g.Go(func() { runs.Add(1) })
+		if err := g.Wait(); err != ErrGoexit || runs.Load() != 101 {
+			t.Errorf("Goexit: %v, %d tasks ran", err, runs.Load())
+		}
+		var x int
+		SubmitTo(g, &x, func(x *int) { *x = 1 })
+		if err := g.Wait(); err != nil || x != 1 {
+			t.Errorf("reused: %v, %d", err, x)
+		}
+	})
+}
+
+func TestGroupWaitContextLeaves(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	g := p.NewGroup()
+	free := make(chan struct{})
+	started := make(chan struct{})
+	g.Go(func() { close(started); <-free })
+	<-started
+	for range 3 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel()
+		if err := g.WaitContext(ctx); err != context.Canceled {
+			t.Errorf("%v", err)
+		}
+	}
+	close(free)
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A group of a closed pool says so, and stays usable.
+func TestGroupAfterClose(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	g := p.NewGroup()
+	g.Go(func() {})
+	p.Close()
+	if err := g.Wait(); err != nil {
+		t.Errorf("tasks added before Close: %v", err)
+	}
+	var c count
+	for range 3 {
+		SubmitTo(g, &c, (*count).run)
+		g.Go(c.run)
+		if err := g.Wait(); err != ErrClosed {
+			t.Errorf("tasks added after Close: %v", err)
+		}
+	}
+	if c.runs.Load() != 0 {
+		t.Error("a task ran after Close")
+	}
+}

@@ -1,0 +1,110 @@
+package zeropool
+
+import (
+	"runtime"
+	"sync"
+	"testing"
+)
+
+func TestStatsWhileHeld(t *testing.T) {
+	p := newTestPool(t, unpinned(2)...)
+	if s := p.Stats(); s.Total.Submitted != 0 || s.Total.Running != 0 || len(s.Workers) != 2 {
+		t.Errorf("a new pool: %+v", s)
+	}
+	release := hold(t, p)
+	for range 10 {
+		p.Go(func() {})
+	}
+	f := p.Go(func() {})
+	f.Cancel()
+	s := p.Stats().Total
+	if s.Submitted != 13 || s.Running != 2 || s.Queued != 10 || s.Canceled != 1 || s.Completed != 0 {
+		t.Errorf("2 running, 10 queued, 1 canceled: %+v", s)
+	}
+	release()
+	s = atRest(t, p).Total
+	if s.Submitted != 13 || s.Completed != 12 || s.Canceled != 1 || s.Helped != 0 {
+		t.Errorf("12 completed, 1 canceled: %+v", s)
+	}
+}
+
+// Counters add up after a mix of everything, in total and by worker.
+func TestStatsAddUp(t *testing.T) {
+	eachProcs(t, func(t *testing.T) {
+		eachPool(t, func(t *testing.T, p *Pool) {
+			var wg sync.WaitGroup
+			stop := make(chan struct{})
+			wg.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					// Taken at any moment, no counter has wrapped below zero.
+					for _, w := range append(p.Stats().Workers, p.Stats().Total) {
+						for _, n := range []uint64{w.Submitted, w.Completed, w.Panicked, w.Canceled, w.Stolen, w.Helped, w.Parked, w.Woken, w.Queued, w.Running} {
+							if int64(n) < 0 {
+								t.Errorf("%+v", w)
+								return
+							}
+						}
+					}
+				}
+			})
+			var want uint64
+			xs := make([]count, 100)
+			for range 20 {
+				g := p.NewGroup()
+				Submit(p, &xs[0], (*count).run)
+				p.Go(func() { panic("x") })
+				p.Go(runtime.Goexit)
+				SubmitBatch(p, xs, (*count).run)
+				SubmitBatch(p, xs, (*count).run).Cancel()
+				p.SubmitMixed([]Task{Bind(&xs[0], (*count).run), Bind(nil, (*count).run)})
+				SubmitTo(g, &xs[1], (*count).run)
+				g.Go(func() { panic("y") })
+				p.Go(func() {}).Cancel()
+				ForEach(p, xs, (*count).run)
+				p.For(1000, func(lo, hi int) {})
+				p.Go(func() { p.Go(func() {}).Wait() }).Wait()
+				g.Wait()
+				want += 1 + 1 + 1 + 100 + 100 + 2 + 2 + 1 + 100 + 1000 + 2
+			}
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			close(stop)
+			wg.Wait()
+			checkAtRest(t, p)
+			s := p.Stats()
+			if s.Total.Submitted != want {
+				t.Errorf("%d tasks counted of %d", s.Total.Submitted, want)
+			}
+			var sum WorkerStats
+			for _, w := range s.Workers {
+				sum.Completed += w.Completed
+				sum.Panicked += w.Panicked
+				sum.Stolen += w.Stolen
+				sum.Parked += w.Parked
+				sum.Woken += w.Woken
+				if w.Queued != 0 || w.Running != 0 {
+					t.Errorf("at rest: %+v", w)
+				}
+			}
+			if ended := s.Total.Completed + s.Total.Panicked; sum.Completed+sum.Panicked+s.Total.Helped != ended {
+				t.Errorf("%d by workers and %d by helpers of %d", sum.Completed+sum.Panicked, s.Total.Helped, ended)
+			}
+			if sum.Parked != s.Total.Parked || sum.Woken != s.Total.Woken || sum.Stolen > s.Total.Stolen {
+				t.Errorf("workers: %+v, total: %+v", sum, s.Total)
+			}
+			// After Close nothing is accepted, so nothing is counted.
+			p.Go(func() {})
+			SubmitBatch(p, xs, (*count).run)
+			ForEach(p, xs, (*count).run)
+			if again := p.Stats().Total; again != s.Total {
+				t.Errorf("after Close: %+v, was %+v", again, s.Total)
+			}
+		})
+	})
+}
