@@ -1,4 +1,5 @@
-// Command zeropool shows the machine, and where a pool's workers sit on it.
+// Command zeropool shows the machine, where a pool's workers sit on it, and what
+// a task costs there.
 package main
 
 import (
@@ -9,18 +10,22 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-const usage = `usage: zeropool COMMAND [flags]
+const usage = `usage: zeropool [COMMAND [flags]]
 
-  topo   report the hardware topology and the plan on it
-  plan   show where the workers sit, and why
+Without a command: what this machine is, where a pool's workers sit on it, and
+what a task costs, in a few seconds.
+
+  topo    report the hardware topology and the plan on it
+  plan    show where the workers sit, and why
+  bench   run the benchmark set
+  matrix  merge the JSON results of several runs into one document
 
 zeropool COMMAND -h lists the flags of a command.
 `
 
 func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		fmt.Fprint(stderr, usage)
-		return exitUsage
+		return runDemo(stdout, stderr)
 	}
 	switch args[0] {
 	case "topo":
@@ -29,6 +34,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return runPlan(args[1:], stdout, stderr)
 	case "bench":
 		return runBench(args[1:], stdout, stderr)
+	case "matrix":
+		return runMatrix(args[1:], stdout, stderr)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
 		return exitOK

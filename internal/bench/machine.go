@@ -64,6 +64,10 @@ func (m *Machine) fromBuild(info *debug.BuildInfo) {
 
 // Digest is a short name for a machine's CPUs and nodes.
 func Digest(t *topology.Topology) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%+v %+v", t.CPUs, t.Nodes))
+	text := fmt.Appendf(nil, "%+v", t.CPUs)
+	for _, n := range t.Nodes {
+		text = fmt.Appendf(text, " %d %v %v", n.ID, n.CPUs, n.Distances)
+	}
+	sum := sha256.Sum256(text)
 	return fmt.Sprintf("%x", sum[:6])
 }

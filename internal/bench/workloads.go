@@ -158,6 +158,7 @@ func batch(n int) Workload {
 					return onCells(cells, func() { must(zeropool.SubmitBatch(p, cells, store).Wait()) })
 				})},
 				overChannel(e, cells),
+				asGoroutines(cells),
 				inChunks(e, cells),
 				serially(cells),
 			}
