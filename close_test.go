@@ -1,0 +1,615 @@
+package zeropool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func mustNew(t testing.TB, opts ...Option) *Pool {
+	t.Helper()
+	watch(t)
+	p, err := New(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Close runs everything that was accepted, without anybody waiting for it.
+func TestCloseDrains(t *testing.T) {
+	eachProcs(t, func(t *testing.T) {
+		eachPool(t, func(t *testing.T, p *Pool) {
+			cs := make([]count, 3000)
+			g := p.NewGroup()
+			for i := range cs[:1000] {
+				switch i % 3 {
+				case 0:
+					Submit(p, &cs[i], (*count).run)
+				case 1:
+					p.Go(cs[i].run)
+				case 2:
+					SubmitTo(g, &cs[i], (*count).run)
+				}
+			}
+			f := SubmitBatch(p, cs[1000:2000], (*count).run)
+			tasks := make([]Task, 1000)
+			for i := range tasks {
+				tasks[i] = Bind(&cs[2000+i], (*count).run)
+			}
+			p.SubmitMixed(tasks)
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for i := range cs {
+				cs[i].once(t, fmt.Sprint("task ", i))
+			}
+			if !f.Done() || f.Wait() != nil || g.Wait() != nil {
+				t.Error("a Future is not done after Close")
+			}
+			checkAtRest(t, p)
+		})
+	})
+}
+
+// Tasks that were accepted before Close may find the pool closed when they
+// submit; what they wait for still ends.
+func TestCloseWhileTasksSubmit(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		var ran, refused atomic.Int32
+		for range 500 {
+			p.Go(func() {
+				f := p.Go(func() { ran.Add(1) })
+				b := SubmitBatch(p, make([]int, 2), func(*int) {})
+				switch err := f.Wait(); err {
+				case nil:
+				case ErrClosed:
+					refused.Add(1)
+				default:
+					panic(err)
+				}
+				if err := b.Wait(); err != nil && err != ErrClosed {
+					panic(err)
+				}
+				if err := ForEach(p, make([]int, 10), func(*int) {}); err != nil && err != ErrClosed {
+					panic(err)
+				}
+			})
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if ran.Load()+refused.Load() != 500 || p.Stats().Total.Panicked != 0 {
+			t.Errorf("%d ran, %d were refused of 500: %+v", ran.Load(), refused.Load(), p.Stats().Total)
+		}
+	})
+}
+
+func TestAfterClose(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var c count
+		tried, ok := TrySubmit(p, &c, (*count).run)
+		if !ok {
+			t.Error("TrySubmit says that the queues of a closed pool are full")
+		}
+		g := p.NewGroup()
+		SubmitTo(g, &c, (*count).run)
+		for i, f := range []Future{
+			tried, Submit(p, &c, (*count).run), p.Go(c.run),
+			SubmitBatch(p, make([]count, 100), func(*count) { c.run() }),
+			p.SubmitMixed([]Task{Bind(&c, (*count).run)}),
+		} {
+			if !f.Done() || f.Wait() != ErrClosed || f.WaitTimeout(0) != ErrClosed || f.WaitContext(t.Context()) != ErrClosed || f.Cancel() != 0 {
+				t.Errorf("form %d: done %v, %v", i, f.Done(), f.Wait())
+			}
+			if done, total := f.Progress(); done != total {
+				t.Errorf("form %d: progress %d of %d", i, done, total)
+			}
+		}
+		if err := ForEach(p, make([]count, 100), func(*count) { c.run() }); err != ErrClosed {
+			t.Errorf("ForEach: %v", err)
+		}
+		if err := p.For(100, func(lo, hi int) { c.run() }); err != ErrClosed {
+			t.Errorf("For: %v", err)
+		}
+		if err := g.Wait(); err != ErrClosed {
+			t.Errorf("Group: %v", err)
+		}
+		for range 3 {
+			if err := p.Close(); err != nil {
+				t.Errorf("Close again: %v", err)
+			}
+			if err := p.Shutdown(t.Context()); err != nil {
+				t.Errorf("Shutdown again: %v", err)
+			}
+		}
+		if c.runs.Load() != 0 {
+			t.Error("a task ran after Close")
+		}
+		if p.Workers() != len(p.Plan().Workers) {
+			t.Error("the plan is gone")
+		}
+	})
+}
+
+// Every call of Close returns when everything has ended, not before.
+func TestCloseTogether(t *testing.T) {
+	eachProcs(t, func(t *testing.T) {
+		for range 20 {
+			p := mustNew(t, unpinned(2)...)
+			var ended atomic.Int32
+			for range 100 {
+				p.Go(func() { runtime.Gosched(); ended.Add(1) })
+			}
+			var wg sync.WaitGroup
+			for i := range 6 {
+				wg.Go(func() {
+					var err error
+					if i%2 == 0 {
+						err = p.Close()
+					} else {
+						err = p.Shutdown(context.Background())
+					}
+					if err != nil || ended.Load() != 100 {
+						t.Errorf("%v after %d of 100 tasks", err, ended.Load())
+					}
+				})
+			}
+			wg.Wait()
+			checkAtRest(t, p)
+		}
+	})
+}
+
+// Close cannot wait for the task that calls it. Wherever the task runs, it says
+// so at once.
+func TestCloseFromTask(t *testing.T) {
+	for name, call := range map[string]func(p *Pool, closing func()) error{
+		"worker": func(p *Pool, closing func()) error {
+			done := make(chan struct{})
+			f := p.Go(func() { defer close(done); closing() })
+			<-done
+			return f.Wait()
+		},
+		"waiter":      func(p *Pool, closing func()) error { return p.Go(closing).Wait() },
+		"WaitContext": func(p *Pool, closing func()) error { return p.Go(closing).WaitContext(context.Background()) },
+		"ForEach": func(p *Pool, closing func()) error {
+			return ForEach(p, make([]int, 1), func(*int) { closing() })
+		},
+		"For": func(p *Pool, closing func()) error { return p.For(1, func(int, int) { closing() }) },
+		"batch": func(p *Pool, closing func()) error {
+			return SubmitBatch(p, make([]int, 1), func(*int) { closing() }).Wait()
+		},
+		"group": func(p *Pool, closing func()) error {
+			g := p.NewGroup()
+			g.Go(closing)
+			return g.Wait()
+		},
+		"nested": func(p *Pool, closing func()) error {
+			return p.Go(func() {
+				if err := p.Go(func() { ForEach(p, make([]int, 1), func(*int) { closing() }) }).Wait(); err != nil {
+					panic(err)
+				}
+			}).Wait()
+		},
+		"trusted": func(p *Pool, closing func()) error {
+			fn := func(f *func()) {
+				if *f != nil {
+					(*f)()
+				}
+			}
+			for range 3000 {
+				Submit(p, new(func()), fn).Wait()
+			}
+			return Submit(p, &closing, fn).Wait()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, opts := range [][]Option{nil, unpinned(1), unpinned(3)} {
+				p := mustNew(t, opts...)
+				release := func() {}
+				if name == "waiter" {
+					release = hold(t, p) // so that no worker gets the task
+				}
+				var inside error
+				var rest count
+				err := call(p, func() {
+					Submit(p, &rest, (*count).run)
+					inside = p.Close()
+					if f := Submit(p, &rest, (*count).run); f.Wait() != ErrClosed {
+						panic("submission after Close")
+					}
+				})
+				release()
+				if err != nil || inside == nil {
+					t.Errorf("task: %v, Close inside it: %v", err, inside)
+				}
+				// From outside one can wait for the rest.
+				if err := p.Close(); err != nil {
+					t.Error(err)
+				}
+				rest.once(t, "the task submitted before Close")
+				checkAtRest(t, p)
+			}
+		})
+	}
+}
+
+// Submitters of every kind race with Close: each task runs, or its Future says
+// that the pool was closed.
+func TestCloseRacesWithSubmitters(t *testing.T) {
+	rounds := 30 * stressFactor()
+	eachProcs(t, func(t *testing.T) {
+		for _, policy := range []WhenFull{Help, Block, Reject} {
+			for _, capacity := range []int{2, 1024} {
+				for round := range rounds {
+					opts := unpinned(1+round%3, WithQueueCapacity(capacity), WithWhenFull(policy))
+					if round%5 == 0 {
+						opts = []Option{WithQueueCapacity(capacity), WithWhenFull(policy)}
+					}
+					closeRace(t, mustNew(t, opts...), round)
+				}
+			}
+		}
+	})
+}
+
+func closeRace(t *testing.T, p *Pool, round int) {
+	const each = 150
+	var wg sync.WaitGroup
+	// account checks one submission of n tasks that counted their runs.
+	account := func(form string, err error, cs []count) {
+		for i := range cs {
+			n := cs[i].runs.Load()
+			if err == nil && n != 1 || err != nil && (n != 0 || err != ErrClosed && err != ErrFull) {
+				t.Errorf("%s: %v, but task %d of %d ran %d times", form, err, i, len(cs), n)
+				return
+			}
+		}
+	}
+	start := make(chan struct{})
+	submitter := func(submit func(i int)) {
+		wg.Go(func() {
+			<-start
+			for i := range each {
+				submit(i)
+			}
+		})
+	}
+	single, closures := make([]count, each), make([]count, each)
+	tried, batches, mixed := make([]count, each), make([][]count, each), make([][]count, each)
+	fs := make([][5]Future, each)
+	submitter(func(i int) { fs[i][0] = Submit(p, &single[i], (*count).run) })
+	submitter(func(i int) { fs[i][1] = p.Go(closures[i].run) })
+	submitter(func(i int) {
+		var ok bool
+		if fs[i][2], ok = TrySubmit(p, &tried[i], (*count).run); !ok {
+			fs[i][2] = rejectedFuture
+		}
+	})
+	submitter(func(i int) {
+		batches[i] = make([]count, 1+i%10)
+		fs[i][3] = SubmitBatch(p, batches[i], (*count).run)
+	})
+	submitter(func(i int) {
+		mixed[i] = make([]count, 1+i%10)
+		var tasks []Task
+		for k := range mixed[i] {
+			tasks = append(tasks, Bind(&mixed[i][k], (*count).run))
+		}
+		fs[i][4] = p.SubmitMixed(tasks)
+	})
+	submitter(func(i int) {
+		cs := make([]count, 1+i*10)
+		account("ForEach", ForEach(p, cs, (*count).run), cs)
+	})
+	submitter(func(i int) {
+		g := p.NewGroup()
+		var c [1]count
+		SubmitTo(g, &c[0], (*count).run)
+		account("Group", g.Wait(), c[:])
+	})
+	submitter(func(i int) {
+		cs := make([]count, 1)
+		account("Wait", Submit(p, &cs[0], (*count).run).Wait(), cs)
+	})
+	closed := make(chan error, 1)
+	go func() {
+		<-start
+		for range round * 7 % 200 {
+			runtime.Gosched()
+		}
+		closed <- p.Close()
+	}()
+	close(start)
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	for i := range fs {
+		for form, f := range fs[i] {
+			if !f.Done() {
+				t.Fatalf("form %d: a Future is not done after Close", form)
+			}
+		}
+		account("Submit", fs[i][0].Wait(), single[i:i+1])
+		account("Go", fs[i][1].Wait(), closures[i:i+1])
+		account("TrySubmit", fs[i][2].Wait(), tried[i:i+1])
+		account("SubmitBatch", fs[i][3].Wait(), batches[i])
+		account("SubmitMixed", fs[i][4].Wait(), mixed[i])
+	}
+	checkAtRest(t, p)
+}
+
+// Submitters that wait for room are released by Close.
+func TestCloseReleasesBlockedSubmitters(t *testing.T) {
+	for range 50 {
+		p := mustNew(t, unpinned(1, WithQueueCapacity(2), WithWhenFull(Block))...)
+		release := hold(t, p)
+		queued := fill(p)
+		var cs [4]count
+		var errs [4]error
+		var wg sync.WaitGroup
+		for i := range cs {
+			wg.Go(func() { errs[i] = Submit(p, &cs[i], (*count).run).Wait() })
+		}
+		eventually(t, func() bool { return p.blocked.Load() == uint32(len(cs)) }, func() string { return "submitters do not block" })
+		closed := make(chan error)
+		go func() { closed <- p.Close() }()
+		wg.Wait() // although no worker can make room
+		release()
+		if err := <-closed; err != nil {
+			t.Fatal(err)
+		}
+		for i := range cs {
+			if errs[i] != ErrClosed || cs[i].runs.Load() != 0 {
+				t.Errorf("blocked submitter: %v, ran %d times", errs[i], cs[i].runs.Load())
+			}
+		}
+		for _, f := range queued {
+			if err := f.Wait(); err != nil {
+				t.Error(err)
+			}
+		}
+		checkAtRest(t, p)
+	}
+}
+
+func TestShutdownInTime(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		ctx, cancel := context.WithTimeout(t.Context(), hangLimit)
+		defer cancel()
+		cs := make([]count, 1000)
+		for i := range cs {
+			Submit(p, &cs[i], (*count).run)
+		}
+		if err := p.Shutdown(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for i := range cs {
+			cs[i].once(t, "a task")
+		}
+	})
+}
+
+// The context ends while tasks run, are queued, and a batch is half done.
+func TestShutdownCuts(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		for _, early := range []bool{true, false} {
+			p := mustNew(t, unpinned(workers)...)
+			free := make(chan struct{})
+			var started sync.WaitGroup
+			started.Add(1)
+			var begun atomic.Int32
+			half := SubmitBatch(p, make([]count, 100), func(c *count) {
+				if begun.Add(1) == 1 {
+					started.Done()
+				}
+				<-free
+			})
+			started.Wait()
+			eventually(t, func() bool { return begun.Load() == int32(workers) }, func() string { return "no second worker joins" })
+			var rest [10]count
+			var fs []Future
+			g := p.NewGroup()
+			for i := range rest {
+				fs = append(fs, Submit(p, &rest[i], (*count).run), SubmitBatch(p, rest[i:i+1], (*count).run))
+				SubmitTo(g, &rest[i], (*count).run)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			if early {
+				cancel()
+			} else {
+				time.AfterFunc(time.Millisecond, cancel)
+			}
+			if err := p.Shutdown(ctx); err != context.Canceled {
+				t.Errorf("Shutdown that cut work: %v", err)
+			}
+			for i, f := range fs {
+				if err := f.Wait(); err != ErrClosed {
+					t.Errorf("queued submission %d: %v", i, err)
+				}
+			}
+			if err := g.Wait(); err != ErrClosed {
+				t.Errorf("queued group: %v", err)
+			}
+			if half.Done() {
+				t.Error("a batch ended while elements of it run")
+			}
+			close(free)
+			if err := half.Wait(); err != ErrClosed {
+				t.Errorf("half a batch: %v", err)
+			}
+			if err := p.Close(); err != nil {
+				t.Errorf("Close after Shutdown: %v", err)
+			}
+			checkAtRest(t, p)
+			for i := range rest {
+				if rest[i].runs.Load() != 0 {
+					t.Error("a task that was cut ran")
+				}
+			}
+			if s := p.Stats().Total; s.Completed > 100 || s.Canceled < 30 {
+				t.Errorf("%+v", s)
+			}
+		}
+	}
+}
+
+// Shutdown says whether it cut work, also if the workers end as it does so.
+func TestShutdownTellsWhatItCut(t *testing.T) {
+	for range 300 * stressFactor() {
+		p := mustNew(t, unpinned(1)...)
+		started, ready := make(chan struct{}), make(chan struct{})
+		var last Future
+		p.Go(func() {
+			close(started)
+			<-ready
+			for !last.Done() {
+				runtime.Gosched()
+			}
+		})
+		<-started
+		for range 10 {
+			last = p.Go(func() {})
+		}
+		close(ready)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err := p.Shutdown(ctx)
+		if cut := last.Wait() == ErrClosed; cut != (err != nil) && cut {
+			t.Fatalf("Shutdown cut tasks and returned %v", err)
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		checkAtRest(t, p)
+	}
+}
+
+// A submitter that stalls between claim and publish does not save the tasks
+// behind it from the end of Shutdown's context.
+func TestShutdownPastStalledSubmitter(t *testing.T) {
+	p := mustNew(t, unpinned(1)...)
+	release := hold(t, p)
+	q := &p.workers[0].ring
+	pos, _ := claim(q, 1)
+	f := p.Go(func() {})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Shutdown(ctx); err != context.Canceled {
+		t.Error(err)
+	}
+	if err := f.Wait(); err != ErrClosed {
+		t.Errorf("a task behind a stalled submitter: %v", err)
+	}
+	// The submitter goes on.
+	s := q.slot(pos)
+	r := s.task.done
+	s.task.fn = funcOf(nothing)
+	publish(q, pos, 1)
+	release()
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := (Future{r: r, key: taskKey(q.id, pos)}).Wait(); err != nil && err != ErrClosed {
+		t.Error(err)
+	}
+}
+
+// A task hangs for ever: Shutdown returns with its context, and so do loops.
+func TestShutdownWithHangingTask(t *testing.T) {
+	p := mustNew(t, unpinned(1)...)
+	never := make(chan struct{})
+	defer close(never)
+	started := make(chan struct{})
+	p.Go(func() { close(started); <-never })
+	<-started
+	queued := p.Go(func() {})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := p.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if err := queued.Wait(); err != ErrClosed {
+		t.Error(err)
+	}
+}
+
+// Shutdown in the midst of a loop cuts it, whoever works on it.
+func TestShutdownCutsLoops(t *testing.T) {
+	eachProcs(t, func(t *testing.T) {
+		for _, form := range []func(p *Pool, fn func(*struct{})) error{
+			func(p *Pool, fn func(*struct{})) error { return ForEach(p, make([]struct{}, 1<<30), fn) },
+			func(p *Pool, fn func(*struct{})) error {
+				return p.For(1<<30, func(lo, hi int) {
+					for range hi - lo {
+						fn(nil)
+					}
+				})
+			},
+			func(p *Pool, fn func(*struct{})) error { return SubmitBatch(p, make([]struct{}, 1<<30), fn).Wait() },
+		} {
+			p := mustNew(t, unpinned(2)...)
+			ctx, cancel := context.WithCancel(t.Context())
+			var ran atomic.Int64
+			result := make(chan error)
+			reached := make(chan struct{})
+			go func() {
+				result <- form(p, func(*struct{}) {
+					if ran.Add(1) == 100 {
+						close(reached)
+					}
+					runtime.Gosched()
+				})
+			}()
+			<-reached
+			go cancel()
+			shut := p.Shutdown(ctx)
+			if loop := <-result; shut != context.Canceled || loop != ErrClosed {
+				t.Errorf("Shutdown: %v, loop: %v after %d of 2^30 elements", shut, loop, ran.Load())
+			}
+			p.Close()
+			checkAtRest(t, p)
+		}
+	})
+}
+
+// Pools are closed while their workers sleep, look for work, or are at it.
+func TestCloseInEveryState(t *testing.T) {
+	var c count
+	eachProcs(t, func(t *testing.T) {
+		for round := range 100 * stressFactor() {
+			for _, spin := range []time.Duration{0, 100 * time.Microsecond} {
+				opts := unpinned(1+round%3, WithSpin(spin))
+				if round%2 == 0 {
+					opts = []Option{WithSpin(spin)}
+				}
+				p := mustNew(t, opts...)
+				switch round % 4 {
+				case 0: // they have just begun
+				case 1: // they sleep
+					eventually(t, func() bool { return p.idleCount() == p.Workers() }, func() string { return "workers do not become idle" })
+				case 2: // they have just ended a task
+					Submit(p, &c, (*count).run).Wait()
+				case 3: // they are busy
+					for range 10 {
+						Submit(p, &c, (*count).run)
+					}
+				}
+				if err := p.Close(); err != nil {
+					t.Fatal(err)
+				}
+				checkAtRest(t, p)
+			}
+		}
+	})
+}
