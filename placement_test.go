@@ -1,0 +1,260 @@
+//go:build linux
+
+package zeropool
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"unsafe"
+
+	"github.com/zeropool-go/zeropool/topology"
+	"golang.org/x/sys/unix"
+)
+
+// seat is where a task finds itself.
+type seat struct {
+	cpu, tid int
+	name     string
+	mask     []int
+}
+
+func findSeat() (s seat) {
+	var cpu, node uint32
+	if _, _, errno := unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&cpu)), uintptr(unsafe.Pointer(&node)), 0); errno != 0 {
+		panic(errno)
+	}
+	s.cpu = int(cpu)
+	s.tid = unix.Gettid()
+	s.name = threadName(s.tid)
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		panic(err)
+	}
+	for cpu := range 1024 {
+		if set.IsSet(cpu) {
+			s.mask = append(s.mask, cpu)
+		}
+	}
+	return s
+}
+
+// seats returns where each worker of p runs its tasks.
+func seats(t *testing.T, p *Pool) []seat {
+	t.Helper()
+	m := newMeeting(p.Workers())
+	all := make([]seat, p.Workers())
+	var wg sync.WaitGroup
+	for i := range all {
+		wg.Add(1)
+		p.Go(func() { defer wg.Done(); m.meet(); all[i] = findSeat() })
+	}
+	wg.Wait()
+	return all
+}
+
+// checkSeats asserts that each worker sits where the plan says.
+func checkSeats(t *testing.T, p *Pool, name string) {
+	t.Helper()
+	plan := p.Plan()
+	if len(plan.Workers) != p.Workers() {
+		t.Fatalf("%d workers, %d in the plan", p.Workers(), len(plan.Workers))
+	}
+	byName := map[string]seat{}
+	for _, s := range seats(t, p) {
+		byName[s.name] = s
+	}
+	for i, a := range plan.Workers {
+		if a.Worker != i || a.Why == "" {
+			t.Errorf("worker %d: %+v", i, a)
+		}
+		if a.CPU == topology.Unknown {
+			t.Logf("worker %d is not pinned: %s", i, a.Why)
+			continue
+		}
+		want := fmt.Sprintf("zp/%s/%d", name, i)
+		s, ok := byName[want]
+		if !ok {
+			t.Errorf("no thread is named %q: %+v", want, byName)
+			continue
+		}
+		if s.cpu != a.CPU || !slices.Equal(s.mask, []int{a.CPU}) {
+			t.Errorf("worker %d is planned on CPU %d, runs on CPU %d, and may run on %v", i, a.CPU, s.cpu, s.mask)
+		}
+	}
+}
+
+func allowedCPUs(t *testing.T) []int {
+	t.Helper()
+	machine, err := detect()
+	if err != nil {
+		t.Skip(err)
+	}
+	var ids []int
+	for _, cpu := range machine.CPUs {
+		if cpu.Allowed {
+			ids = append(ids, cpu.ID)
+		}
+	}
+	return ids
+}
+
+func TestWorkersSitWherePlanned(t *testing.T) {
+	cpus := allowedCPUs(t)
+	for name, opts := range map[string][]Option{
+		"default":    nil,
+		"PerThread":  {WithPlacement(topology.PerThread)},
+		"Compact":    {WithPlacement(topology.Compact)},
+		"Scatter":    {WithPlacement(topology.Scatter)},
+		"one":        {WithWorkers(1)},
+		"too many":   {WithWorkers(len(cpus) + 3)},
+		"last CPU":   {WithCPUs(cpus[len(cpus)-1])},
+		"all CPUs":   {WithCPUs(cpus...)},
+		"three on 1": {WithCPUs(cpus[0]), WithWorkers(3)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newTestPool(t, append(opts, WithName("mill"))...)
+			checkSeats(t, p, "mill")
+			// A worker whose thread a task has ended sits there again.
+			for range 5 * p.Workers() {
+				done := make(chan struct{})
+				p.Go(func() { defer close(done); runtime.Goexit() })
+				<-done
+			}
+			atRest(t, p)
+			checkSeats(t, p, "mill")
+			for _, w := range p.Plan().Warnings {
+				if strings.Contains(w, "W-PIN-FAILED") {
+					t.Error(w)
+				}
+			}
+		})
+	}
+}
+
+func TestWithCPUs(t *testing.T) {
+	cpus := allowedCPUs(t)
+	slices.Reverse(cpus)
+	p := newTestPool(t, WithCPUs(cpus...))
+	var planned []int
+	for _, a := range p.Plan().Workers {
+		planned = append(planned, a.CPU)
+	}
+	slices.Sort(planned)
+	slices.Sort(cpus)
+	if !slices.Equal(planned, cpus) {
+		t.Errorf("WithCPUs(%v) plans %v", cpus, planned)
+	}
+}
+
+func TestUnpinned(t *testing.T) {
+	check := func(t *testing.T, p *Pool) {
+		t.Helper()
+		var all unix.CPUSet
+		if err := unix.SchedGetaffinity(os.Getpid(), &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range seats(t, p) {
+			if len(s.mask) != all.Count() || strings.HasPrefix(s.name, "zp/") {
+				t.Errorf("an unpinned worker runs on %+v", s)
+			}
+		}
+		for _, a := range p.Plan().Workers {
+			if a.CPU != topology.Unknown {
+				t.Errorf("the plan of an unpinned pool: %+v", a)
+			}
+		}
+	}
+	check(t, newTestPool(t, WithPlacement(topology.Unpinned), WithWorkers(3)))
+	t.Setenv(placementEnv, "unpinned")
+	check(t, newTestPool(t))
+	check(t, newTestPool(t, WithWorkers(2)))
+	// What the program says overrides the environment.
+	checkSeats(t, newTestPool(t, WithPlacement(topology.PerThread), WithName("p")), "p")
+	checkSeats(t, newTestPool(t, WithCPUs(allowedCPUs(t)[0]), WithName("p")), "p")
+	t.Setenv(placementEnv, "sideways")
+	if p, err := New(); err == nil {
+		p.Close()
+		t.Error("an unknown placement in the environment was accepted")
+	} else if msg := err.Error(); !strings.Contains(msg, placementEnv) || !strings.Contains(msg, "sideways") || !strings.Contains(msg, "unpinned") {
+		t.Errorf("error %q does not name the variable, its value and what is allowed", msg)
+	}
+}
+
+// Two pools take different cores while there are any, and the second is told.
+func TestTwoPools(t *testing.T) {
+	cpus := allowedCPUs(t)
+	if len(cpus) < 2 {
+		t.Skip("one CPU")
+	}
+	a := newTestPool(t, WithWorkers(1), WithName("a"))
+	b := newTestPool(t, WithWorkers(1), WithName("b"))
+	checkSeats(t, a, "a")
+	checkSeats(t, b, "b")
+	if x, y := a.Plan().Workers[0].CPU, b.Plan().Workers[0].CPU; x == y {
+		t.Errorf("two pools of one worker share CPU %d of %v", x, cpus)
+	}
+	// What a closed pool held is free again.
+	first := a.Plan().Workers[0].CPU
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := newTestPool(t, WithWorkers(1), WithName("c"))
+	if got := c.Plan().Workers[0].CPU; got != first {
+		t.Errorf("CPU %d was given up, CPU %d taken", first, got)
+	}
+	// Two full pools at once: both work, on the same cores.
+	d, e := newTestPool(t, WithName("d")), newTestPool(t, WithName("e"))
+	checkSeats(t, d, "d")
+	checkSeats(t, e, "e")
+}
+
+func TestPinnedThreadNames(t *testing.T) {
+	for name, want := range map[string]string{"": "zp/zeropool/0", "an extremely long name": "zp/an extreme/0", "x": "zp/x/0"} {
+		opts := []Option{WithWorkers(1)}
+		if name != "" {
+			opts = append(opts, WithName(name))
+		}
+		p := newTestPool(t, opts...)
+		if p.Plan().Workers[0].CPU == topology.Unknown {
+			t.Skip("workers are not pinned here")
+		}
+		if got := seats(t, p)[0].name; got != want {
+			t.Errorf("name %q: the thread is named %q, want %q", name, got, want)
+		}
+	}
+}
+
+// The plan belongs to the caller.
+func TestPlanIsACopy(t *testing.T) {
+	p := newTestPool(t, WithWorkers(1))
+	p.Plan().Workers[0].CPU = -77
+	p.Plan().Workers[0].Why = "x"
+	if a := p.Plan().Workers[0]; a.CPU == -77 || a.Why == "x" {
+		t.Errorf("%+v", a)
+	}
+}
+
+// A worker whose thread somebody else has bound elsewhere is shown as it is.
+func TestPlanTellsOfMovedWorkers(t *testing.T) {
+	cpus := allowedCPUs(t)
+	if len(cpus) < 2 {
+		t.Skip("one CPU")
+	}
+	p := newTestPool(t, WithWorkers(1))
+	s := seats(t, p)[0]
+	var all unix.CPUSet
+	for _, cpu := range cpus {
+		all.Set(cpu)
+	}
+	if err := unix.SchedSetaffinity(s.tid, &all); err != nil {
+		t.Skip(err)
+	}
+	if a := p.Plan().Workers[0]; a.CPU != topology.Unknown {
+		t.Errorf("a worker that may run anywhere is shown on CPU %d", a.CPU)
+	}
+}
