@@ -1,0 +1,146 @@
+package bench
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/zeropool-go/zeropool"
+	"github.com/zeropool-go/zeropool/topology"
+)
+
+var tiny = Settings{Rounds: 2, Slice: 100 * time.Microsecond, Window: 5 * time.Millisecond}
+
+// TestWorkloads runs every workload by every variant, which check their own
+// results, and looks at what is reported.
+func TestWorkloads(t *testing.T) {
+	e, err := NewEnv(zeropool.WithWorkers(2), zeropool.WithPlacement(topology.Unpinned))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, w := range Workloads() {
+		if names[w.Name] {
+			t.Errorf("two workloads are named %q", w.Name)
+		}
+		names[w.Name] = true
+		t.Run(w.Name, func(t *testing.T) {
+			rounds := 0
+			r, err := Measure(w, e, tiny, func(round, of int) { rounds++ })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Missing != "" {
+				t.Skip(r.Missing)
+			}
+			if rounds != tiny.Rounds {
+				t.Errorf("progress was reported %d times, want %d", rounds, tiny.Rounds)
+			}
+			checkResult(t, &w, &r)
+		})
+	}
+}
+
+func checkResult(t *testing.T, w *Workload, r *Result) {
+	if r.Ours().Name != Ours || len(r.Samples) < 2 {
+		t.Fatalf("samples %+v", r.Samples)
+	}
+	for _, s := range r.Samples {
+		if s.Count != tiny.Rounds || s.Min > s.Median || s.Median > s.Max || s.Q1 > s.Q3 {
+			t.Errorf("%s: spread %+v", s.Name, s.Spread)
+		}
+		if got := s.Latency != nil; got != (w.Kind == Latency) {
+			t.Errorf("%s: has percentiles: %v", s.Name, got)
+		}
+		if l := s.Latency; l != nil && (l.Count != tiny.Rounds*w.Samples || l.P50 > l.P99 || l.P99 > l.Max) {
+			t.Errorf("%s: latencies %+v", s.Name, *l)
+		}
+		if got := s.Allocs != nil; got != (w.Kind != CPUTime) {
+			t.Errorf("%s: has allocations: %v", s.Name, got)
+		}
+		if got := s.Efficiency != nil; got != w.Heavy {
+			t.Errorf("%s: has an efficiency: %v", s.Name, got)
+		}
+	}
+	if w.Kind == CPUTime {
+		return
+	}
+	for _, s := range r.Samples[1:] {
+		if q, ok := r.Ratio(s.Name); !ok || q.Count != tiny.Rounds {
+			t.Errorf("ratio to %s: %v, %+v", s.Name, ok, q)
+		}
+	}
+}
+
+// TestVerify checks that a variant which leaves a task out is found out.
+func TestVerify(t *testing.T) {
+	cells := make([]cell, 10)
+	if err := verifyCells(cells, func() { serialLoop(cells[1:], store) })(); err == nil {
+		t.Error("a tiny task that was not run went unnoticed")
+	}
+	spins := []spin{{turns: 3, x: 1}, {turns: 3, x: 2}}
+	if err := verifySpins(spins, func() { serialLoop(spins[:1], compute) })(); err == nil {
+		t.Error("a heavy task that was not run went unnoticed")
+	}
+}
+
+func TestFind(t *testing.T) {
+	if w, err := Find("hot"); err != nil || w.Name != "hot" {
+		t.Errorf("got %q, %v", w.Name, err)
+	}
+	if _, err := Find("cold fusion"); err == nil {
+		t.Error("found a workload that is not there")
+	}
+}
+
+func TestChanTaskSize(t *testing.T) {
+	p := newChanPool[cell](1)
+	defer p.stop()
+	if cap(p.tasks) != chanBuffer {
+		t.Errorf("capacity %d", cap(p.tasks))
+	}
+}
+
+func TestSpread(t *testing.T) {
+	got := spreadOf([]float64{5, 1, 4, 2, 3})
+	if want := (Spread{3, 2, 4, 1, 5, 5}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := spreadOf([]float64{1, 2}); got.Median != 1.5 {
+		t.Errorf("median of two: %v", got.Median)
+	}
+	if got := spreadOf(nil); got != (Spread{}) {
+		t.Errorf("of nothing: %+v", got)
+	}
+}
+
+func TestPercentiles(t *testing.T) {
+	values := make([]float64, 1001)
+	for i := range values {
+		values[i] = float64(1000 - i)
+	}
+	got := *percentilesOf(values)
+	if want := (Percentiles{500, 900, 990, 999, 1000, 1001}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if percentilesOf(nil) != nil {
+		t.Error("percentiles of nothing")
+	}
+}
+
+func TestQuotients(t *testing.T) {
+	got := quotients([]float64{1, 2, 3}, []float64{2, 0, 4}, 2)
+	if want := []float64{1, 1.5}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for x, want := range map[float64]string{
+		0: "0", 0.0001: "<0.001", 0.0123: "0.012", 0.5: "0.50", 9.994: "9.99", 42.04: "42.0", 999.4: "999", 12345.6: "12,346", 2.5e6: "2.50e+06",
+	} {
+		if got := Number(x); got != want {
+			t.Errorf("Number(%v) = %q, want %q", x, got, want)
+		}
+	}
+}
