@@ -20,8 +20,9 @@ type agent struct {
 	canceled  counter
 	stolen    counter
 
-	busy atomic.Uint32 // a borrowed agent is held by one goroutine at a time
-	_    [lineSize]byte
+	borrowed bool
+	busy     atomic.Uint32 // a borrowed agent is held by one goroutine at a time
+	_        [lineSize]byte
 }
 
 // counter is written by one goroutine at a time, without a locked instruction,
@@ -152,7 +153,7 @@ func (p *Pool) borrow() *agent {
 			return a
 		}
 	}
-	a := &agent{pool: p, spare: p.newRecord()}
+	a := &agent{pool: p, spare: p.newRecord(), borrowed: true}
 	a.busy.Store(1)
 	p.moreAgents = append(p.moreAgents, a)
 	return a

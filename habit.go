@@ -49,9 +49,8 @@ func (h *habits) confirm(hash uint32) {
 	of := &h.of[hash>>26]
 	if n := of.Load(); n < habitual {
 		of.Store(n + 1)
-		if n+1 == habitual {
-			h.formed.Store(1)
-		}
+	} else if h.formed.Load() == 0 {
+		h.formed.Store(1)
 	}
 }
 

@@ -36,10 +36,12 @@ type Pool struct {
 	onPanic    func(*PanicError)
 	name       string
 	spins      int
-	plain      outcome // what records point to while nothing went wrong
-	worthwhile int64   // ticks of work that justify waking a worker
-	chunkTicks int64   // ticks that one claim of a batch should take
-	width      int     // goroutines that can work on one batch at a time
+	plain      outcome      // what records point to while nothing went wrong
+	worthwhile int64        // ticks of work that justify waking a worker
+	chunkTicks int64        // ticks that one claim of a batch should take
+	width      int          // goroutines that can work on one batch at a time
+	procs      atomic.Int32 // GOMAXPROCS, as last seen
+	later      later
 
 	mu         sync.Mutex
 	changed    sync.Cond // an agent was given back, or a worker ended, after Close
@@ -106,9 +108,11 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		width:      max(min(n+1, runtime.GOMAXPROCS(0)), 1),
 	}
 	p.changed.L = &p.mu
+	p.initLater()
 	p.plain.pool = p
 	for i := range p.agents {
 		p.agents[i].pool = p
+		p.agents[i].borrowed = true
 		p.agents[i].spare = p.newRecord()
 	}
 	ready := make(chan *worker, n)

@@ -49,10 +49,16 @@ func (p *Pool) standInForGroup(a *agent, t *task, g *Group) {
 	go s.start()
 }
 
-// helpIfQueued is helpWaiters for a waiter that has just announced itself: work
-// that was queued before may have nobody to run it.
-func (p *Pool) helpIfQueued() {
-	if p.gate.Load()&gateIdle == 0 && p.hasWork() {
+// beforePark finds somebody for work that was queued before the caller, which is
+// about to park, announced itself: an idle worker, which can have the caller's P
+// now, or a stand-in.
+func (p *Pool) beforePark() {
+	switch {
+	case p.gate.Load()&gateIdle != 0:
+		if p.hasWork() {
+			p.wakeOne(p.workers[0])
+		}
+	case p.hasTasks():
 		p.helpWaiters()
 	}
 }
@@ -153,7 +159,7 @@ func (s *standIn) work() {
 		s.pool.helping.Add(-1)
 		// A submitter may have counted on this helper: look once more, now
 		// that it is not counted any more.
-		if s.pool.gate.Load()&gateIdle == 0 && s.pool.hasWork() && s.pool.mayHelp() {
+		if s.pool.gate.Load()&gateIdle == 0 && s.pool.hasTasks() && s.pool.mayHelp() {
 			s.helps = true
 		}
 	}

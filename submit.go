@@ -118,7 +118,7 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bo
 // has been closed meanwhile and it took the entry back.
 func (p *Pool) published(gate uint64, q *ring, pos uint64) bool {
 	if gate&gateIdle != 0 {
-		p.wakeOne(p.workers[q.id])
+		p.wakeFor(p.workers[q.id])
 	} else if gate >= gateWaiter {
 		p.helpWaiters()
 	}
@@ -239,10 +239,6 @@ func (a *agent) takeAny(w *worker, t *task) bool {
 		if a.takeFrom(&v.ring, t) {
 			return true
 		}
-	}
-	if b := a.pool.invited(); b != nil {
-		a.accept(b, t)
-		return true
 	}
 	return false
 }

@@ -80,7 +80,7 @@ func (p *Pool) park(what waitable, stop <-chan struct{}) bool {
 
 	ended := what.ended()
 	if !ended {
-		p.helpIfQueued()
+		p.beforePark()
 		select {
 		case <-w.wake:
 			ended = true

@@ -167,6 +167,7 @@ func (p *Pool) workerEnded() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.live--; p.live == 0 {
+		p.later.timer.Stop()
 		giveUp(p.pins)
 	}
 	p.changed.Broadcast()
@@ -281,7 +282,7 @@ func (w *worker) took(q *ring, pos uint64, t *task) {
 		// Submitters that saw this worker's wake in flight woke nobody, for
 		// whatever queue: pass the wake on before the task can block.
 		w.fresh = false
-		w.agent.pool.passWake(w)
+		w.agent.pool.wakeIfWork(w)
 	}
 }
 
@@ -336,25 +337,18 @@ func (w *worker) idle() bool {
 // arrived ends a wake.
 //
 // P3: it is no longer in flight before the search begins. A submitter that
-// relied on it has claimed its position before, so the search, or passWake after
-// it, sees the task.
+// relied on it has claimed its position before, so the search, or wakeIfWork
+// after it, sees the task.
 func (w *worker) arrived() {
 	w.agent.pool.waking.Add(^uint32(0))
 	w.fresh = true
 }
 
-// passWake wakes another worker if there is something for it to do.
-func (p *Pool) passWake(w *worker) {
-	if p.gate.Load()&gateIdle != 0 && p.hasWork() {
-		p.wakeOne(w)
-	}
-}
+// hasWork reports whether there is anything for a worker to take.
+func (p *Pool) hasWork() bool { return p.invitations.Load() != 0 || p.hasTasks() }
 
-// hasWork reports whether there is anything queued that nobody has taken.
-func (p *Pool) hasWork() bool {
-	if p.invitations.Load() != 0 {
-		return true
-	}
+// hasTasks reports whether a queue holds anything that nobody has taken.
+func (p *Pool) hasTasks() bool {
 	for _, w := range p.workers {
 		if w.ring.hasWork() {
 			return true
@@ -382,57 +376,6 @@ func (p *Pool) wake(w *worker) bool {
 	p.waking.Add(1)
 	w.parker.wake()
 	return true
-}
-
-// wakeOne wakes the idle worker nearest to w, unless a wake is in flight: the
-// worker that it concerns will look for work and wake the next.
-func (p *Pool) wakeOne(w *worker) {
-	for p.waking.Load() == 0 && p.waking.CompareAndSwap(0, 1) {
-		if v := p.claimIdle(w); v != nil {
-			v.parker.wake()
-			return
-		}
-		// Nobody was idle, but somebody may have been since, and a submitter
-		// may have taken this for a wake in flight (P3).
-		p.waking.Add(^uint32(0))
-		if p.gate.Load()&gateIdle == 0 || !p.hasWork() {
-			return
-		}
-	}
-}
-
-// claimIdle takes the idle worker that can start soonest out of the idle ones:
-// the one that went to sleep last, which most likely still holds a P of the
-// runtime, else the one nearest to w. One that is pinned to the caller's CPU
-// comes last, because the caller is using that CPU.
-func (p *Pool) claimIdle(w *worker) *worker {
-	here := currentCPU()
-	var last *worker
-	try := func(v *worker) bool {
-		if !p.isIdle(v) {
-			return false
-		}
-		if v.cpu == here && here >= 0 {
-			last = v
-			return false
-		}
-		return p.unidle(v)
-	}
-	if v := p.workers[p.recent.Load()]; try(v) {
-		return v
-	}
-	if try(w) {
-		return w
-	}
-	for _, v := range w.near {
-		if try(v) {
-			return v
-		}
-	}
-	if last != nil && p.unidle(last) {
-		return last
-	}
-	return nil
 }
 
 func (p *Pool) isIdle(w *worker) bool {
