@@ -597,7 +597,7 @@ func TestCloseInEveryState(t *testing.T) {
 				switch round % 4 {
 				case 0: // they have just begun
 				case 1: // they sleep
-					eventually(t, func() bool { return p.idleCount() == p.Workers() }, func() string { return "workers do not become idle" })
+					eventually(t, func() bool { return int(p.gate.Load()&gateIdle) == p.Workers() }, func() string { return "workers do not become idle" })
 				case 2: // they have just ended a task
 					Submit(p, &c, (*count).run).Wait()
 				case 3: // they are busy

@@ -173,7 +173,8 @@ func (g *Group) ended() bool {
 // finish counts a task as ended.
 func (g *Group) finish(err error) {
 	if err != nil {
-		g.fault.CompareAndSwap(nil, &err)
+		first := err // so that err itself stays on the stack
+		g.fault.CompareAndSwap(nil, &first)
 	}
 	g.finished.Add(1) // C1, pairs with W1
 	if g.pool.gate.Load() >= gateWaiter && g.ended() {

@@ -106,6 +106,7 @@ func WithPlacement(placement topology.Placement) Option {
 // one worker each unless WithWorkers says otherwise. A CPU that this process
 // may not use, or that is named twice, is an error.
 func WithCPUs(cpus ...int) Option {
+	cpus = slices.Clone(cpus)
 	return func(c *config) error {
 		if len(cpus) == 0 {
 			return fmt.Errorf("WithCPUs(): at least one CPU must be named")
@@ -118,7 +119,7 @@ func WithCPUs(cpus ...int) Option {
 				return fmt.Errorf("WithCPUs(%d): the CPU is named twice", cpu)
 			}
 		}
-		c.cpus = slices.Clone(cpus)
+		c.cpus = cpus
 		return nil
 	}
 }

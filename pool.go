@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -314,18 +313,13 @@ func (p *Pool) inOwnTask() bool {
 	var pcs [64]uintptr
 	for skip := 2; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])
-		if n == 0 {
-			return false
-		}
-		frames := runtime.CallersFrames(pcs[:n])
-		for {
-			f, more := frames.Next()
-			if strings.HasPrefix(f.Function, helperFrames) {
+		for _, pc := range pcs[:n] {
+			if f := runtime.FuncForPC(pc - 1); f != nil && (f.Name() == helperFrames+"runTaken" || f.Name() == helperFrames+"runRange") {
 				return true
 			}
-			if !more {
-				break
-			}
+		}
+		if n < len(pcs) {
+			return false
 		}
 	}
 }

@@ -362,14 +362,18 @@ func (l *lockstep) compare() {
 	m.head = head
 }
 
-// lockstepMax bounds the operations of one run: a run compares all slots after
-// each.
-const lockstepMax = 400
+// lockstepMax bounds the operations of one run. After each of them a run
+// compares all slots, of large rings after every largeStride-th.
+const (
+	lockstepMax = 400
+	largeStride = 32
+)
 
 // run performs the operations that data spells: two bytes each, what and with
 // which number.
 func (l *lockstep) run(data []byte) {
-	for range lockstepMax {
+	defer l.compare()
+	for step := range lockstepMax {
 		if len(data) < 2 {
 			return
 		}
@@ -408,7 +412,9 @@ func (l *lockstep) run(data []byte) {
 		case 15:
 			l.look(near)
 		}
-		l.compare()
+		if l.m.capacity <= 64 || step%largeStride == 0 {
+			l.compare()
+		}
 	}
 }
 

@@ -202,8 +202,16 @@ func TestLinearizable(t *testing.T) {
 
 // linearRecorder gives operations their times.
 type linearRecorder struct {
-	clock atomic.Int64
-	start sync.WaitGroup
+	clock   atomic.Int64
+	missing atomic.Int32 // goroutines that have not arrived
+}
+
+// meet lets the goroutines begin at the same time, as far as they run at all.
+func (r *linearRecorder) meet() {
+	r.missing.Add(-1)
+	for r.missing.Load() != 0 {
+		runtime.Gosched()
+	}
 }
 
 func (r *linearRecorder) record(list *[]linearOp, g int, do func() linearOp) linearOp {
@@ -220,7 +228,7 @@ func linearHistory(t *testing.T, im primitives, capacity int, seed uint64) []lin
 	const goroutines, steps = 4, 5
 	q := newTestRing(capacity, 0)
 	r := new(linearRecorder)
-	r.start.Add(goroutines)
+	r.missing.Store(goroutines)
 	lists := make([][]linearOp, goroutines)
 	var wg sync.WaitGroup
 	for g := range goroutines {
@@ -233,8 +241,7 @@ func linearHistory(t *testing.T, im primitives, capacity int, seed uint64) []lin
 				}
 			}
 			var buf [blockSize]task
-			r.start.Done()
-			r.start.Wait()
+			r.meet()
 			for range steps {
 				yield()
 				n := 1 + rng.Uint64N(2)

@@ -163,6 +163,11 @@ func (p *Pool) claimElsewhere(w *worker, wait bool) (*ring, uint64) {
 		if !wait || p.whenFull == Reject || p.gate.Load()&gateClosed != 0 {
 			return nil, 0
 		}
+		if p.gate.Load()&gateIdle != 0 {
+			// Submitters that are about to wait may have left the queues to
+			// the sentry.
+			p.wakeOne(w)
+		}
 		if p.whenFull == Block && !p.inOwnTask() {
 			if q, pos := p.claimBlocking(w); q != nil {
 				return q, pos

@@ -3,7 +3,6 @@ package zeropool
 import (
 	"cmp"
 	"fmt"
-	"math/bits"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -380,13 +379,4 @@ func (p *Pool) wake(w *worker) bool {
 
 func (p *Pool) isIdle(w *worker) bool {
 	return p.idle[w.index/64].Load()&(1<<(w.index%64)) != 0
-}
-
-// idleCount returns the number of idle workers.
-func (p *Pool) idleCount() int {
-	n := 0
-	for i := range p.idle {
-		n += bits.OnesCount64(p.idle[i].Load())
-	}
-	return n
 }
