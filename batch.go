@@ -426,7 +426,7 @@ func (a *agent) join(b *batch) {
 // saturated reports whether the workers that are up can use every CPU that the
 // runtime may.
 func (p *Pool) saturated() bool {
-	return p.gate.Load()&(gateIdle|gateClosed) == 0 && len(p.workers) >= int(p.procs.Load())
+	return p.gate.Load()&(gateIdle|gateClosed) == 0 && len(p.workers) >= int(p.later.procs.Load())
 }
 
 // claimRange claims up to chunk elements, fewer towards the end so that width

@@ -5,6 +5,8 @@ import (
 	"time"
 )
 
+// The twins of the assembly, see cpu_asm.go.
+
 func relaxGeneric(n uint64) {
 	for range n {
 		spinTurn()

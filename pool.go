@@ -35,11 +35,10 @@ type Pool struct {
 	onPanic    func(*PanicError)
 	name       string
 	spins      int
-	plain      outcome      // what records point to while nothing went wrong
-	worthwhile int64        // ticks of work that justify waking a worker
-	chunkTicks int64        // ticks that one claim of a batch should take
-	width      int          // goroutines that can work on one batch at a time
-	procs      atomic.Int32 // GOMAXPROCS, as last seen
+	plain      outcome // what records point to while nothing went wrong
+	worthwhile int64   // ticks of work that justify waking a worker
+	chunkTicks int64   // ticks that one claim of a batch should take
+	width      int     // goroutines that can work on one batch at a time
 	later      later
 
 	mu         sync.Mutex

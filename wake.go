@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"math"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -16,21 +17,28 @@ import (
 // A worker that is woken while all of the runtime's Ps are busy cannot run, and
 // takes the CPU from whoever is on it when it is pinned there: on two CPUs, a
 // third thread costs the others a time slice of milliseconds. So when the awake
-// workers and the caller make up GOMAXPROCS, the wake is put off: a timer looks
-// every 50 µs whether the queues have moved, and wakes a worker when they have
-// not. Tasks that block, or run long, thus get their workers a little later.
+// workers and the caller make up GOMAXPROCS, and tasks have been short of late,
+// the wake is put off: whoever parks in a Wait wakes a worker for the P that
+// falls free, and work that is still queued after half a millisecond gets one in
+// any case.
 
-// crowdedWake is how long a wake is put off when all Ps are taken.
-const crowdedWake = 50 * time.Microsecond
+const (
+	crowdedWake = 500 * time.Microsecond // how long a wake is put off
+	shortTask   = 50 * time.Microsecond  // what a short task takes at most
+)
 
 type later struct {
-	armed atomic.Uint32 // a timer is running
+	armed atomic.Uint32 // the timer is running
 	timer *time.Timer
-	begun uint64 // tasks begun when the timer last fired; for its function only
+	procs atomic.Int32 // GOMAXPROCS, as last seen
+	task  atomic.Int64 // ticks that tasks have taken of late, on average
+	short int64        // ticks that a short task takes at most
 }
 
 func (p *Pool) initLater() {
-	p.procs.Store(int32(runtime.GOMAXPROCS(0)))
+	p.later.procs.Store(int32(runtime.GOMAXPROCS(0)))
+	p.later.task.Store(math.MaxInt64)
+	p.later.short = ticksOf(shortTask)
 	p.later.timer = time.AfterFunc(time.Hour, p.wakeNow)
 	p.later.timer.Stop()
 }
@@ -38,7 +46,14 @@ func (p *Pool) initLater() {
 // crowded reports whether the awake workers and the caller can use all Ps.
 func (p *Pool) crowded() bool {
 	up := len(p.workers) - int(p.gate.Load()&gateIdle)
-	return up > 0 && up+1 >= int(p.procs.Load())
+	return up > 0 && up+1 >= int(p.later.procs.Load())
+}
+
+// measure notes how long the tasks took that w has begun since it was woken.
+func (p *Pool) measure(w *worker) {
+	if n := int64(w.begun.load() - w.begunBefore); n > 0 {
+		p.later.task.Store((ticks() - w.since) / n)
+	}
 }
 
 // wakeFor finds somebody for work that has just been queued at w's ring.
@@ -46,7 +61,7 @@ func (p *Pool) wakeFor(w *worker) {
 	if p.waking.Load() != 0 {
 		return
 	}
-	if p.crowded() {
+	if p.crowded() && p.later.task.Load() < p.later.short {
 		p.wakeLater()
 		return
 	}
@@ -72,27 +87,10 @@ func (p *Pool) wakeLater() {
 // that saw the timer armed had claimed its position before, so this sees it.
 func (p *Pool) wakeNow() {
 	p.later.armed.Store(0)
-	p.procs.Store(int32(runtime.GOMAXPROCS(0)))
-	if p.gate.Load()&gateIdle == 0 || !p.hasWork() {
-		return
+	p.later.procs.Store(int32(runtime.GOMAXPROCS(0)))
+	if p.gate.Load()&gateIdle != 0 && p.hasWork() {
+		p.wakeOne(p.workers[0])
 	}
-	begun := p.begun()
-	moved := begun != p.later.begun
-	p.later.begun = begun
-	if moved && p.crowded() {
-		p.wakeLater()
-		return
-	}
-	p.wakeOne(p.workers[0])
-}
-
-// begun is a number that changes whenever a worker begins a task.
-func (p *Pool) begun() uint64 {
-	n := uint64(0)
-	for _, w := range p.workers {
-		n += w.begun.load()
-	}
-	return n
 }
 
 // wakeOne wakes the idle worker nearest to w, unless a wake is in flight: the

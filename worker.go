@@ -23,17 +23,19 @@ type worker struct {
 	parker parker
 	_      [lineSize]byte
 
-	next      uint64 // every position of the own ring before it has been taken
-	near      []*worker
-	index     int
-	cpu       int
-	pinError  error
-	thread    thread
-	fresh     bool          // has been woken and not taken anything since
-	begin     chan struct{} // closed when every worker of the pool is there
-	goroutine atomic.Uint64 // number of the goroutine that runs the worker
-	parked    counter
-	woken     counter
+	next        uint64 // every position of the own ring before it has been taken
+	near        []*worker
+	index       int
+	cpu         int
+	pinError    error
+	thread      thread
+	fresh       bool          // has been woken and not taken anything since
+	since       int64         // ticks when it was woken
+	begunBefore uint64        // tasks it had begun then
+	begin       chan struct{} // closed when every worker of the pool is there
+	goroutine   atomic.Uint64 // number of the goroutine that runs the worker
+	parked      counter
+	woken       counter
 
 	slots  [defaultCapacity]slot
 	claims [defaultCapacity / blockSize]atomic.Uint64
@@ -293,6 +295,7 @@ const spinRound = 500 * time.Nanosecond
 // docs/protocol.md for the proof that no wake-up is lost.
 func (w *worker) idle() bool {
 	p := w.agent.pool
+	p.measure(w)
 	w.parker.announce()
 	p.idle[w.index/64].Or(1 << (w.index % 64))
 	// P2, pairs with P1: the announcement is a locked instruction, and so is a
@@ -341,6 +344,7 @@ func (w *worker) idle() bool {
 func (w *worker) arrived() {
 	w.agent.pool.waking.Add(^uint32(0))
 	w.fresh = true
+	w.since, w.begunBefore = ticks(), w.begun.load()
 }
 
 // hasWork reports whether there is anything for a worker to take.
