@@ -1,0 +1,329 @@
+package zeropool
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+// TestLayout checks what constants at compile time cannot: where the allocator
+// puts a ring, and what the assembly takes for granted.
+func TestLayout(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) == 8 {
+		for what, got := range map[string][2]uintptr{
+			"size of a task":                    {unsafe.Sizeof(task{}), 24},
+			"size of a Task":                    {unsafe.Sizeof(Task{}), 16},
+			"size of a slot":                    {unsafe.Sizeof(slot{}), 32},
+			"offset of a slot's task":           {unsafe.Offsetof(slot{}.task), 8},
+			"distance of head from tail":        {unsafe.Offsetof(ring{}.head) - unsafe.Offsetof(ring{}.tail), lineSize},
+			"offset of a slot's number":         {unsafe.Offsetof(slot{}.seq), 0},
+			"rest of a ring's size":             {unsafe.Sizeof(ring{}) % lineSize, 0},
+			"offset of the ring in a worker":    {unsafe.Offsetof(worker{}.ring), 0},
+			"rest of the offset of the slots":   {unsafe.Offsetof(worker{}.slots) % 32, 0},
+			"offset of a record's state":        {unsafe.Offsetof(record{}.state), 0},
+			"alignment of what lies after head": {unsafe.Offsetof(ring{}.slots), 2 * lineSize},
+		} {
+			if got[0] != got[1] {
+				t.Errorf("%s is %d, want %d", what, got[0], got[1])
+			}
+		}
+	}
+	for _, capacity := range []int{2, 8, 64, 1024, 2048} {
+		p, err := New(WithWorkers(3), WithQueueCapacity(capacity), WithName("layout"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range p.workers {
+			if at := uintptr(unsafe.Pointer(&w.ring)); at%lineSize != 0 {
+				t.Errorf("capacity %d: a worker's ring is at %#x, %d beyond a multiple of %d", capacity, at, at%lineSize, lineSize)
+			}
+			for what, p := range map[string]unsafe.Pointer{
+				"tail": unsafe.Pointer(&w.ring.tail), "head": unsafe.Pointer(&w.ring.head),
+				"slots": w.ring.slots, "claims": w.ring.claims, "begun": unsafe.Pointer(&w.begun.v),
+			} {
+				if uintptr(p)%8 != 0 {
+					t.Errorf("capacity %d: %s is at %p, which is no place for 64-bit atomics", capacity, what, p)
+				}
+			}
+			// A slot must not straddle two lines.
+			if at := uintptr(w.ring.slots); wordSize == 8 && capacity <= defaultCapacity && at%32 != 0 {
+				t.Errorf("capacity %d: the slots are at %#x, not a multiple of 32", capacity, at)
+			}
+		}
+		p.Close()
+	}
+}
+
+// goBuild runs go build for this package with these compiler flags and returns
+// what the compiler said.
+func goBuild(t *testing.T, gcflags string) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds the package")
+	}
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command here")
+	}
+	cmd := exec.Command(tool, "build", "-gcflags="+gcflags, ".")
+	cmd.Env = append(os.Environ(), "GOARCH="+runtime.GOARCH, "GOOS="+runtime.GOOS)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("go build -gcflags=%s: %v\n%s", gcflags, err, out)
+	}
+	return string(out)
+}
+
+// slotStore matches a statement that stores a task, or a word of one, in a slot.
+var slotStore = regexp.MustCompile(`^\s*(\w+(\(\w+\))?\.)*(slots\[\w+\]|slot\(\w+\)|s)\.task(\.\w+)? = `)
+
+// TestWriteBarriers checks that the compiler puts a write barrier at every
+// statement that stores pointer words in a slot, and that the statements are
+// where the ring's comment says.
+func TestWriteBarriers(t *testing.T) {
+	barriers := map[string]bool{} // "file:line"
+	for _, m := range regexp.MustCompile(`(?m)^\.[/\\](\w+\.go):(\d+):\d+: write barrier$`).FindAllStringSubmatch(goBuild(t, "-d=wb"), -1) {
+		barriers[m[1]+":"+m[2]] = true
+	}
+	found := map[string][]string{}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		forEachLine(t, file, func(n int, line string) {
+			if !slotStore.MatchString(line) {
+				return
+			}
+			line = strings.TrimSpace(line)
+			found[file] = append(found[file], line)
+			if !barriers[file+":"+strconv.Itoa(n)] {
+				t.Errorf("%s:%d: no write barrier at %q", file, n, line)
+			}
+		})
+	}
+	for file, want := range map[string][]string{
+		"submit.go": {"s.task.fn = fn", "s.task.params = params"},
+		"group.go":  {"s.task.fn = fn", "s.task.params = params", "s.task.done = &g.rec"},
+		"batch.go":  {"s.task.params = unsafe.Pointer(b)"},
+		"agent.go":  {"q.slot(pos).task = task{done: r}"},
+	} {
+		for _, line := range want {
+			if !slices.Contains(found[file], line) {
+				t.Errorf("%s no longer contains %q: where are its pointers stored now?", file, line)
+			}
+		}
+	}
+}
+
+// TestStubsDoNotLetPointersEscape checks the compiler's view of the assembly:
+// no argument outlives a call, and what take writes to stays on the stack.
+func TestStubsDoNotLetPointersEscape(t *testing.T) {
+	if _, ok := asmRules[runtime.GOARCH]; !ok {
+		t.Skip("no assembly for this architecture")
+	}
+	out := goBuild(t, "-m")
+	if m := regexp.MustCompile(`moved to heap: (t|tasks|out)\b`).FindString(out); m != "" {
+		t.Errorf("%s: the assembly would write pointers to the heap", m)
+	}
+	param := regexp.MustCompile(`(\w+) \*`)
+	for _, file := range []string{"queue_asm.go", "cpu_asm.go"} {
+		noescape := false
+		forEachLine(t, file, func(n int, line string) {
+			if line == "//go:noescape" {
+				noescape = true
+			}
+			if !strings.HasPrefix(line, "func ") {
+				return
+			}
+			for _, m := range param.FindAllStringSubmatch(line, -1) {
+				if !noescape {
+					t.Errorf("%s:%d: takes a pointer and is not marked go:noescape", file, n)
+				}
+				if !regexp.MustCompile(regexp.QuoteMeta(file) + ":" + strconv.Itoa(n) + `:\d+: ` + m[1] + ` does not escape`).MatchString(out) {
+					t.Errorf("%s:%d: %s escapes", file, n, m[1])
+				}
+			}
+			noescape = false
+		})
+	}
+}
+
+func forEachLine(t *testing.T, file string, f func(n int, line string)) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(b))
+	for n := 1; lines.Scan(); n++ {
+		f(n, lines.Text())
+	}
+}
+
+// asmRules are what an assembly file of one architecture may not do.
+var asmRules = map[string]struct {
+	calls    *regexp.Regexp // instructions that leave the function
+	reserved *regexp.Regexp // registers that belong to Go, the linker or the frame
+	stores   *regexp.Regexp // instructions that may write memory
+}{
+	"amd64": {
+		calls:    regexp.MustCompile(`^(CALL|SYSCALL|INT|JMP)$`),
+		reserved: regexp.MustCompile(`\b(R14|R15|X15|BP|BPB|SP|SPB|TLS|g)\b`),
+		stores:   regexp.MustCompile(`^(V?MOV|XCHG|CMPXCHG|XADD|ADD|SUB|INC|DEC|AND|OR|XOR|NEG|NOT|SHL|SHR|STOS|PUSH|POP|SET|BTS|BTR|BTC)`),
+	},
+	"arm64": {
+		calls:    regexp.MustCompile(`^(CALL|BL|BLR|SVC)$`),
+		reserved: regexp.MustCompile(`\b(R18|R18_PLATFORM|R2[6789]|R30|RSP|LR|g)\b`),
+		stores:   regexp.MustCompile(`^(V?F?MOV|ST|CAS|SWP|LDADD|LDCLR|LDEOR|LDOR)`),
+	},
+}
+
+var (
+	asmText     = regexp.MustCompile(`^TEXT ·(\w+)\(SB\), NOSPLIT, \$0-\d+$`)
+	asmDefine   = regexp.MustCompile(`^#define (\w+)(\([^)]*\))?\s+(\S+)`)
+	asmOut      = regexp.MustCompile(`^MOV[DQ] out\+\d+\(FP\), (\w+)$`)
+	asmTaskWord = regexp.MustCompile(`\b(slot_task|task_)`)
+	asmMemory   = regexp.MustCompile(`\((\w+)\)(\(\w+\*\d\))?$`)
+	asmSymbol   = regexp.MustCompile(`(\S+)\(SB\)`)
+	asmSplit    = regexp.MustCompile(`,\s*`)
+)
+
+// asmProblems reads an assembly file and returns what it does against the rules
+// of the ring: see the comment in queue_asm.go.
+func asmProblems(arch, text string) (problems []string) {
+	rules := asmRules[arch]
+	complain := func(n int, what, line string) {
+		problems = append(problems, strconv.Itoa(n)+": "+what+": "+line)
+	}
+	out := "" // the register that holds take's last argument
+	for n, line := range strings.Split(text, "\n") {
+		n++
+		line, _, _ = strings.Cut(line, "//")
+		line = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(line), `\`))
+		if d := asmDefine.FindStringSubmatch(line); d != nil {
+			if rules.reserved.MatchString(d[3]) {
+				complain(n, "names a reserved register", line)
+			}
+			continue
+		}
+		if line == "" || line[0] == '#' || strings.HasSuffix(line, ":") {
+			continue
+		}
+		if strings.HasPrefix(line, "TEXT") {
+			out = ""
+			if !asmText.MatchString(line) {
+				complain(n, "not NOSPLIT, or it has a frame", line)
+			}
+			continue
+		}
+		for _, instruction := range strings.Split(line, ";") {
+			instruction = strings.TrimSpace(instruction)
+			op, rest, _ := strings.Cut(instruction, " ")
+			operands := asmSplit.Split(strings.TrimSpace(rest), -1)
+			if op == "DATA" || op == "GLOBL" {
+				complain(n, "defines data", line)
+			}
+			if rules.calls.MatchString(op) {
+				complain(n, "leaves the function", line)
+			}
+			if rules.reserved.MatchString(rest) {
+				complain(n, "uses a reserved register", line)
+			}
+			for _, m := range asmSymbol.FindAllStringSubmatch(rest, -1) {
+				if m[1] != "·hasLSE" {
+					complain(n, "names a symbol", line)
+				}
+			}
+			if m := asmOut.FindStringSubmatch(strings.Join(strings.Fields(instruction), " ")); m != nil {
+				out = m[1]
+			}
+			if !rules.stores.MatchString(op) {
+				continue
+			}
+			// A move writes its last operand; exchanges write memory wherever
+			// they name it.
+			written := operands[len(operands)-1:]
+			if strings.HasPrefix(op, "XCHG") || arch == "arm64" && !strings.Contains(op, "MOV") {
+				written = operands
+			}
+			for _, o := range written {
+				m := asmMemory.FindStringSubmatch(o)
+				switch {
+				case m == nil || m[1] == "FP":
+				case strings.HasPrefix(o, "slot_seq("):
+				case asmTaskWord.MatchString(o):
+					if strings.HasPrefix(o, "(slot_task") || strings.Contains(o, "slot_task") || out == "" || m[1] != out {
+						complain(n, "writes a word that the collector takes for a pointer", line)
+					}
+				case arch == "amd64" && m[1] == "s":
+					complain(n, "writes to a slot, but not to slot_seq", line)
+				case arch == "arm64" && m[1] == "s" && o != "(s)":
+					complain(n, "writes to a slot beyond its first word", line)
+				}
+			}
+		}
+	}
+	return problems
+}
+
+func TestAssemblyRules(t *testing.T) {
+	for arch := range asmRules {
+		files, err := filepath.Glob("*_" + arch + ".s")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no assembly for %s: %v", arch, err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range asmProblems(arch, string(b)) {
+				t.Errorf("%s:%s", file, p)
+			}
+			if !strings.Contains(string(b), "//go:build !purego && !race && !msan && !asan\n") {
+				t.Errorf("%s: is built under purego, race or a sanitizer", file)
+			}
+		}
+	}
+}
+
+// TestAssemblyRulesCanFail shows the checker some of what it is there for.
+func TestAssemblyRulesCanFail(t *testing.T) {
+	for _, c := range []struct{ arch, text string }{
+		{"amd64", "TEXT ·f(SB), NOSPLIT, $8-0"},
+		{"amd64", "TEXT ·f(SB), $0-0"},
+		{"amd64", "	CALL runtime·gcWriteBarrier2(SB)"},
+		{"amd64", "	MOVQ $0, (slot_task+task_fn)(s)"},
+		{"amd64", "	MOVQ BX, (slot_task+task_params)(s)"},
+		{"amd64", "	MOVQ BX, task_params(AX)"},
+		{"amd64", "	MOVQ out+24(FP), CX\n	MOVQ BX, task_params(AX)"},
+		{"amd64", "	MOVQ BX, 16(s)"},
+		{"amd64", "	XCHGQ 16(s), BX"},
+		{"amd64", "	MOVQ R14, AX"},
+		{"amd64", "#define p R15"},
+		{"amd64", "	MOVQ runtime·writeBarrier(SB), AX"},
+		{"arm64", "	MOVD ZR, (slot_task+task_params)(s)"},
+		{"arm64", "	STP (R16, R17), 8(s)"},
+		{"arm64", "	STLR R16, task_done(R3)"},
+		{"arm64", "	SWPALD R1, task_fn(R3), R2"},
+		{"arm64", "	MOVD R28, R0"},
+		{"arm64", "	BL ·f(SB)"},
+	} {
+		if len(asmProblems(c.arch, c.text)) == 0 {
+			t.Errorf("%s: no complaint about %q", c.arch, c.text)
+		}
+	}
+}
