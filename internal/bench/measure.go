@@ -9,15 +9,18 @@ import (
 // Settings say how thoroughly to measure.
 type Settings struct {
 	Rounds int           // in each round every variant has its turn
+	Budget time.Duration // of one workload: beyond it there are leastRounds rounds
 	Slice  time.Duration // about how long one turn takes, where the workload leaves a choice
 	Window time.Duration // how long to watch an idle process; at most idleRounds times
 }
 
 // Full and Brief are the settings of the benchmark and of the demonstration.
 var (
-	Full  = Settings{Rounds: 31, Slice: 8 * time.Millisecond, Window: time.Second}
-	Brief = Settings{Rounds: 9, Slice: 3 * time.Millisecond, Window: 300 * time.Millisecond}
+	Full  = Settings{Rounds: 31, Budget: 3 * time.Second, Slice: 8 * time.Millisecond, Window: time.Second}
+	Brief = Settings{Rounds: 9, Budget: time.Second, Slice: 3 * time.Millisecond, Window: 300 * time.Millisecond}
 )
+
+const leastRounds = 7
 
 // idleRounds bounds the rounds of CPUTime workloads, which take long and vary
 // little.
@@ -150,11 +153,13 @@ func (s *Session) turn(i int, set Settings) (float64, error) {
 
 func (s *Session) perTask(i int, slice time.Duration) float64 {
 	op := s.running[i].Op
-	op() // the caches are the other variant's
 	if s.ops[i] == 0 {
+		op()
 		t := time.Now()
 		op()
 		s.ops[i] = max(int(slice/max(time.Since(t), 1)), 1)
+	} else if s.ops[i] > 1 {
+		op() // the caches are the other variant's
 	}
 	t := time.Now()
 	for range s.ops[i] {
@@ -222,7 +227,11 @@ func Measure(w Workload, e *Env, set Settings, progress func(round, rounds int))
 	}
 	defer s.Close()
 	runtime.GC()
+	began := time.Now()
 	for i := range set.Rounds {
+		if i >= leastRounds && time.Since(began) > set.Budget {
+			break
+		}
 		if progress != nil {
 			progress(i, set.Rounds)
 		}
