@@ -517,7 +517,7 @@ func TestWorkConserving(t *testing.T) {
 			}
 		}},
 	}
-	rounds := 200 * stressFactor()
+	rounds := 16 * stressFactor()
 	for _, form := range forms {
 		for _, workers := range []int{1, 2, 3, 4, 8} {
 			if workers == 1 && form.name == "batch from a task" {
@@ -532,7 +532,7 @@ func TestWorkConserving(t *testing.T) {
 						}
 						p := newTestPool(t, opts...)
 						n := rounds
-						if raceEnabled || pinned {
+						if pinned {
 							n = rounds / 8
 						}
 						for range n {
@@ -550,7 +550,7 @@ func TestWorkConserving(t *testing.T) {
 func TestWorkConservingProcs(t *testing.T) {
 	eachProcs(t, func(t *testing.T) {
 		p := newTestPool(t, unpinned(4, WithQueueCapacity(2))...)
-		for range 200 * stressFactor() {
+		for range 50 * stressFactor() {
 			m := newMeeting(4)
 			for range 4 {
 				Submit(p, m, (*meeting).meet)
@@ -589,7 +589,7 @@ func TestChangeOfHabit(t *testing.T) {
 			for _, opts := range [][]Option{unpinned(workers), {WithWorkers(workers)}} {
 				p := newTestPool(t, opts...)
 				var c count
-				for range 30 * stressFactor() {
+				for range 10 * stressFactor() {
 					for range 20 {
 						if err := Submit(p, &c, (*count).run).Wait(); err != nil {
 							t.Fatal(err)
