@@ -252,7 +252,7 @@ func TestLoopGoexit(t *testing.T) {
 // Loops whose length leaves no room for the arithmetic on it.
 func TestForHugeRanges(t *testing.T) {
 	p := newTestPool(t, unpinned(3)...)
-	for _, n := range []int{math.MaxInt, math.MaxInt - 1, math.MaxInt/2 + 1, math.MaxInt32, 1 << 31} {
+	for _, n := range []int{math.MaxInt, math.MaxInt - 1, math.MaxInt/2 + 1, math.MaxInt32, math.MaxInt>>32 + 1} {
 		for range 20 {
 			var sum atomic.Int64
 			if err := p.For(n, func(lo, hi int) { sum.Add(int64(hi - lo)) }); err != nil || sum.Load() != int64(n) {
