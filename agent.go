@@ -20,9 +20,8 @@ type agent struct {
 	canceled  counter
 	stolen    counter
 
-	borrowed bool
-	busy     atomic.Uint32 // a borrowed agent is held by one goroutine at a time
-	_        [lineSize]byte
+	busy atomic.Uint32 // a borrowed agent is held by one goroutine at a time
+	_    [lineSize]byte
 }
 
 // counter is written by one goroutine at a time, without a locked instruction,
@@ -126,6 +125,27 @@ func (a *agent) runTaken(t *task) {
 	a.succeed(t)
 }
 
+// runInline is runTaken for a borrowed agent, which it gives back even if the
+// task calls runtime.Goexit.
+func (a *agent) runInline(t *task) {
+	returned := false
+	defer func() {
+		if !returned {
+			defer a.pool.giveBack(a)
+			a.unwound(t, recover())
+			return
+		}
+		a.pool.giveBack(a)
+	}()
+	if t.fn == nil {
+		a.joinEntry(t)
+	} else {
+		t.run()
+		a.succeed(t)
+	}
+	returned = true
+}
+
 // joinEntry works on the batch that a queue entry asks to join.
 func (a *agent) joinEntry(t *task) {
 	b := (*batch)(t.params)
@@ -139,9 +159,9 @@ const maxAgents = 64
 
 // borrow returns an agent for a goroutine that is not a worker.
 func (p *Pool) borrow() *agent {
-	start := stackHash()
+	start := int(stackHash())
 	for i := range p.agents {
-		a := &p.agents[(start+uint32(i))%uint32(len(p.agents))]
+		a := &p.agents[(start+i)&(len(p.agents)-1)]
 		if a.busy.Load() == 0 && a.busy.CompareAndSwap(0, 1) {
 			return a
 		}
@@ -153,7 +173,7 @@ func (p *Pool) borrow() *agent {
 			return a
 		}
 	}
-	a := &agent{pool: p, spare: p.newRecord(), borrowed: true}
+	a := &agent{pool: p, spare: p.newRecord()}
 	a.busy.Store(1)
 	p.moreAgents = append(p.moreAgents, a)
 	return a

@@ -23,8 +23,7 @@ type batch struct {
 	gen     uint64
 	tasks   []Task // of a mixed batch, the storage that work points to
 	refs    atomic.Int32
-	busy    atomic.Int32 // agents in join that stay until nothing is left to claim
-	ring    *ring        // where the invitations are
+	ring    *ring // where the invitations are
 	first   uint64
 	invited int
 	fault   atomic.Pointer[error] // the first
@@ -384,7 +383,6 @@ const chunkTime = 8 * time.Microsecond
 func (a *agent) join(b *batch) {
 	p := a.pool
 	chunk, ran := 1, 0
-	b.busy.Add(1)
 	for {
 		if p.gate.Load()&gateCut != 0 {
 			a.cutOffBatch(b)
@@ -402,31 +400,11 @@ func (a *agent) join(b *batch) {
 		case took > 2*p.chunkTicks:
 			chunk = max(chunk/2, 1)
 		}
-		if a.borrowed && p.saturated() {
-			// All workers are up and need the CPUs: with more threads than
-			// CPUs, one loses its time slice in the middle of a claim sooner
-			// or later. So leave the seat to a worker, unless nobody would be
-			// left in the meantime.
-			if b.busy.Add(-1) > 0 {
-				if p.inviteByList(b, 1) != 0 {
-					b.release(a)
-				}
-				return
-			}
-			b.busy.Add(1)
-		}
 	}
-	b.busy.Add(-1)
 	if ran > 0 && b.kind != mixed && !isProven(b.code()) {
 		observe(b.code(), ran)
 	}
 	b.release(a)
-}
-
-// saturated reports whether the workers that are up can use every CPU that the
-// runtime may.
-func (p *Pool) saturated() bool {
-	return p.gate.Load()&(gateIdle|gateClosed) == 0 && len(p.workers) >= int(p.later.procs.Load())
 }
 
 // claimRange claims up to chunk elements, fewer towards the end so that width

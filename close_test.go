@@ -246,7 +246,10 @@ func TestCloseFromTask(t *testing.T) {
 // Submitters of every kind race with Close: each task runs, or its Future says
 // that the pool was closed.
 func TestCloseRacesWithSubmitters(t *testing.T) {
-	rounds := 30 * stressFactor()
+	rounds := 20 * stressFactor()
+	if raceEnabled || testing.Short() {
+		rounds = 3 * stressFactor()
+	}
 	eachProcs(t, func(t *testing.T) {
 		for _, policy := range []WhenFull{Help, Block, Reject} {
 			for _, capacity := range []int{2, 1024} {

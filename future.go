@@ -198,6 +198,5 @@ func (p *Pool) runTaken(a *agent, t *task, stayFree bool) {
 		p.standIn(a, t)
 		return
 	}
-	defer p.giveBack(a)
-	a.runTaken(t)
+	a.runInline(t)
 }

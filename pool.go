@@ -110,7 +110,6 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	p.plain.pool = p
 	for i := range p.agents {
 		p.agents[i].pool = p
-		p.agents[i].borrowed = true
 		p.agents[i].spare = p.newRecord()
 	}
 	ready := make(chan *worker, n)
@@ -313,7 +312,7 @@ func (p *Pool) inOwnTask() bool {
 	for skip := 2; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])
 		for _, pc := range pcs[:n] {
-			if f := runtime.FuncForPC(pc - 1); f != nil && (f.Name() == helperFrames+"runTaken" || f.Name() == helperFrames+"runRange") {
+			if f := runtime.FuncForPC(pc - 1); f != nil && slices.Contains(helperFrames[:], f.Name()) {
 				return true
 			}
 		}
@@ -323,9 +322,13 @@ func (p *Pool) inOwnTask() bool {
 	}
 }
 
-// helperFrames begins the names of the methods under which borrowed agents run
+// helperFrames are the names of the methods under which borrowed agents run
 // tasks.
-const helperFrames = "github.com/zeropool-go/zeropool.(*agent)."
+var helperFrames = [...]string{
+	"github.com/zeropool-go/zeropool.(*agent).runTaken",
+	"github.com/zeropool-go/zeropool.(*agent).runInline",
+	"github.com/zeropool-go/zeropool.(*agent).runRange",
+}
 
 // goroutineID reads the number of the calling goroutine from its stack trace,
 // the only place where Go shows it.

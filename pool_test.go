@@ -15,17 +15,29 @@ import (
 )
 
 // hangLimit is how long a test may take before it counts as hung.
-const hangLimit = 25 * time.Second
+const hangLimit = 2 * time.Minute
+
+var watched sync.Map // the names of the tests that are being watched
 
 // watch ends the test binary, with the stacks of all goroutines, if the test
 // does not end by itself.
 func watch(t testing.TB) {
-	timer := time.AfterFunc(hangLimit*time.Duration(stressFactor()), func() {
+	if _, again := watched.LoadOrStore(t.Name(), true); again {
+		return
+	}
+	limit := hangLimit * time.Duration(stressFactor())
+	if raceEnabled {
+		limit *= 3
+	}
+	timer := time.AfterFunc(limit, func() {
 		buf := make([]byte, 16<<20)
 		os.Stderr.Write(buf[:runtime.Stack(buf, true)])
 		panic(t.Name() + " hangs: the stacks of all goroutines are above")
 	})
-	t.Cleanup(func() { timer.Stop() })
+	t.Cleanup(func() {
+		timer.Stop()
+		watched.Delete(t.Name())
+	})
 }
 
 // newTestPool starts a pool which the end of the test closes and whose counters

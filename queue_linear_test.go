@@ -219,6 +219,15 @@ func (r *linearRecorder) record(list *[]linearOp, g int, do func() linearOp) lin
 	o := do()
 	o.end = r.clock.Add(1)
 	o.call, o.goroutine = call, g
+	if o.kind == linearPublish || o.kind == linearRelease {
+		// Each slot of these batches is a step of its own.
+		for i := range o.n {
+			single := o
+			single.pos, single.n = o.pos+i, 1
+			*list = append(*list, single)
+		}
+		return o
+	}
 	*list = append(*list, o)
 	return o
 }

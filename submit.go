@@ -228,8 +228,7 @@ func (p *Pool) helpOnce(w *worker) {
 		return
 	}
 	if t.proven() {
-		defer p.giveBack(a)
-		a.runTaken(&t)
+		a.runInline(&t)
 		return
 	}
 	p.standInAndWait(a, &t)

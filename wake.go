@@ -19,8 +19,9 @@ import (
 // third thread costs the others a time slice of milliseconds. So when the awake
 // workers and the caller make up GOMAXPROCS, and tasks have been short of late,
 // the wake is put off: whoever parks in a Wait wakes a worker for the P that
-// falls free, and work that is still queued after half a millisecond gets one in
-// any case.
+// falls free. A timer looks after half a millisecond at work that is still
+// queued: it gets a worker then, unless goroutines of the pool are at work on
+// all Ps and begin new tasks all the time.
 
 const (
 	crowdedWake = 500 * time.Microsecond // how long a wake is put off
@@ -30,9 +31,10 @@ const (
 type later struct {
 	armed atomic.Uint32 // the timer is running
 	timer *time.Timer
-	procs atomic.Int32 // GOMAXPROCS, as last seen
-	task  atomic.Int64 // ticks that tasks have taken of late, on average
-	short int64        // ticks that a short task takes at most
+	procs atomic.Int32  // GOMAXPROCS, as last seen
+	task  atomic.Int64  // ticks that tasks have taken of late, on average
+	short int64         // ticks that a short task takes at most
+	begun atomic.Uint64 // progress when the timer last fired
 }
 
 func (p *Pool) initLater() {
@@ -45,9 +47,12 @@ func (p *Pool) initLater() {
 
 // crowded reports whether the awake workers and the caller can use all Ps.
 func (p *Pool) crowded() bool {
-	up := len(p.workers) - int(p.gate.Load()&gateIdle)
+	up := p.up()
 	return up > 0 && up+1 >= int(p.later.procs.Load())
 }
+
+// up returns how many workers are not idle.
+func (p *Pool) up() int { return len(p.workers) - int(p.gate.Load()&gateIdle) }
 
 // measure notes how long the tasks took that w has begun since it was woken.
 func (p *Pool) measure(w *worker) {
@@ -88,9 +93,28 @@ func (p *Pool) wakeLater() {
 func (p *Pool) wakeNow() {
 	p.later.armed.Store(0)
 	p.later.procs.Store(int32(runtime.GOMAXPROCS(0)))
-	if p.gate.Load()&gateIdle != 0 && p.hasWork() {
-		p.wakeOne(p.workers[0])
+	if p.gate.Load()&gateIdle == 0 || !p.hasWork() {
+		return
 	}
+	if begun, helpers := p.progress(); p.later.begun.Swap(begun) != begun && p.up()+helpers >= int(p.later.procs.Load()) {
+		p.wakeLater()
+		return
+	}
+	p.wakeOne(p.workers[0])
+}
+
+// progress returns a number that changes whenever a task or a range of a batch
+// begins, and how many goroutines besides the workers run tasks.
+func (p *Pool) progress() (begun uint64, helpers int) {
+	for _, w := range p.workers {
+		begun += w.begun.load()
+	}
+	for i := range p.agents {
+		a := &p.agents[i]
+		begun += a.begun.load()
+		helpers += int(a.busy.Load())
+	}
+	return begun, helpers
 }
 
 // wakeOne wakes the idle worker nearest to w, unless a wake is in flight: the

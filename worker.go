@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/zeropool-go/zeropool/topology"
 )
@@ -18,6 +19,8 @@ import (
 // smaller objects with pointers start 8 bytes off.
 type worker struct {
 	ring
+	slots  [defaultCapacity]slot
+	claims [defaultCapacity / blockSize]atomic.Uint64
 	agent
 
 	parker parker
@@ -36,10 +39,13 @@ type worker struct {
 	goroutine   atomic.Uint64 // number of the goroutine that runs the worker
 	parked      counter
 	woken       counter
-
-	slots  [defaultCapacity]slot
-	claims [defaultCapacity / blockSize]atomic.Uint64
 }
+
+// No slot lies across two cache lines.
+const (
+	_ = uint(-(unsafe.Offsetof(worker{}.slots) % lineSize))
+	_ = uint(-(unsafe.Offsetof(worker{}.claims) % lineSize))
+)
 
 // startWorker makes the worker on the thread that it will keep, after pinning
 // it, so that its memory comes from its own NUMA node.
