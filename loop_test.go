@@ -117,11 +117,10 @@ func TestForEachSharesHeavyWork(t *testing.T) {
 		var ended atomic.Int32
 		rest := make(chan struct{})
 		stuck := atomic.Bool{}
-		spin := 0
-		err := ForEach(p, make([]int, n), func(*int) {
+		err := ForEach(p, make([]int, n), func(x *int) {
 			if ended.Add(1) < n/2 {
 				for i := range 200_000 { // long enough to be worth sharing
-					spin = max(spin*0, i)
+					*x = max(*x, i)
 				}
 				return
 			}

@@ -1,0 +1,343 @@
+package zeropool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Random programs against a sequential model: whatever a program of API calls
+// does, every task runs exactly once, or the error of its submission says why
+// not; errors are those of the tasks that ran; counters add up.
+
+// behavior is what a random task does.
+type behavior uint8
+
+const (
+	returns behavior = iota
+	panics
+	exits
+	nests // submits a program of its own and waits for it
+)
+
+// randomTask is the params of every task of a random program.
+type randomTask struct {
+	run   *randomRun
+	does  behavior
+	seed  uint64
+	depth int
+	runs  atomic.Int32
+}
+
+// These are four functions, so that the harmless ones can become trusted.
+func (r *randomTask) doReturn() { r.runs.Add(1) }
+func (r *randomTask) doPanic()  { r.runs.Add(1); panic(r) }
+func (r *randomTask) doExit()   { r.runs.Add(1); runtime.Goexit() }
+func (r *randomTask) doNest() {
+	r.runs.Add(1)
+	r.run.program(r.seed, r.depth-1, 4)
+}
+
+func (r *randomTask) fn() func(*randomTask) {
+	switch r.does {
+	case panics:
+		return (*randomTask).doPanic
+	case exits:
+		return (*randomTask).doExit
+	case nests:
+		return (*randomTask).doNest
+	}
+	return (*randomTask).doReturn
+}
+
+// submission is one call that submitted tasks, and how it came out.
+type submission struct {
+	form     string
+	tasks    []*randomTask
+	err      error
+	canceled int
+}
+
+type randomRun struct {
+	p          *Pool
+	policy     WhenFull
+	closing    bool // the pool is closed meanwhile
+	cutting    bool // and Shutdown's context ends
+	mu         sync.Mutex
+	all        []*submission
+	stragglers sync.WaitGroup
+}
+
+func (run *randomRun) newTasks(r *rand.Rand, n, depth int) []*randomTask {
+	ts := make([]*randomTask, n)
+	for i := range ts {
+		ts[i] = &randomTask{run: run, seed: r.Uint64(), depth: depth}
+		switch k := r.IntN(20); {
+		case k == 0:
+			ts[i].does = panics
+		case k == 1:
+			ts[i].does = exits
+		case k < 5 && depth > 0:
+			ts[i].does = nests
+		}
+	}
+	return ts
+}
+
+// program makes calls chosen by the seed, waits for all it submitted, and notes
+// how each came out.
+func (run *randomRun) program(seed uint64, depth, calls int) {
+	r := rand.New(rand.NewPCG(seed, 0))
+	p := run.p
+	type open struct {
+		*submission
+		f Future
+	}
+	var opened []open
+	// Noted at once, so that a task that exits in the midst leaves no gap.
+	begin := func(form string, ts []*randomTask) *submission {
+		s := &submission{form: form, tasks: ts}
+		run.mu.Lock()
+		run.all = append(run.all, s)
+		run.mu.Unlock()
+		return s
+	}
+	for range calls {
+		switch r.IntN(9) {
+		case 0:
+			ts := run.newTasks(r, 1, depth)
+			s := begin("Submit", ts)
+			opened = append(opened, open{s, Submit(p, ts[0], ts[0].fn())})
+		case 1:
+			ts := run.newTasks(r, 1, depth)
+			s := begin("Go", ts)
+			fn := ts[0].fn()
+			opened = append(opened, open{s, p.Go(func() { fn(ts[0]) })})
+		case 2:
+			ts := run.newTasks(r, 1, depth)
+			s := begin("TrySubmit", ts)
+			if f, ok := TrySubmit(p, ts[0], ts[0].fn()); ok {
+				opened = append(opened, open{s, f})
+			} else {
+				s.err = ErrFull
+			}
+		case 3:
+			ts := run.newTasks(r, r.IntN(40), depth)
+			s := begin("SubmitBatch", ts)
+			opened = append(opened, open{s, SubmitBatch(p, ts, func(t **randomTask) { (*t).fn()(*t) })})
+		case 4:
+			ts := run.newTasks(r, r.IntN(12), depth)
+			s := begin("SubmitMixed", ts)
+			var tasks []Task
+			for _, t := range ts {
+				tasks = append(tasks, Bind(t, t.fn()))
+			}
+			opened = append(opened, open{s, p.SubmitMixed(tasks)})
+		case 5:
+			ts := run.newTasks(r, r.IntN(12), depth)
+			s := begin("Group", ts)
+			g := p.NewGroup()
+			for _, t := range ts {
+				SubmitTo(g, t, t.fn())
+			}
+			if r.IntN(2) == 0 {
+				s.err = g.Wait()
+			} else {
+				s.err = g.WaitContext(context.Background())
+			}
+		case 6:
+			ts := run.newTasks(r, r.IntN(60), depth)
+			s := begin("ForEach", ts)
+			s.err = ForEach(p, ts, func(t **randomTask) { (*t).fn()(*t) })
+		case 7:
+			// Something that was opened before is looked at, or canceled.
+			if len(opened) > 0 {
+				o := opened[r.IntN(len(opened))]
+				o.f.Done()
+				if done, total := o.f.Progress(); done < 0 || done > total {
+					panic(fmt.Sprintf("progress %d of %d", done, total))
+				}
+				o.canceled += o.f.Cancel()
+			}
+		case 8:
+			if len(opened) > 0 {
+				o := opened[r.IntN(len(opened))]
+				run.stragglers.Go(func() { o.f.WaitTimeout(time.Microsecond) })
+			}
+		}
+	}
+	r.Shuffle(len(opened), func(i, k int) { opened[i], opened[k] = opened[k], opened[i] })
+	for _, o := range opened {
+		switch r.IntN(3) {
+		case 0:
+			o.err = o.f.Wait()
+		case 1:
+			o.err = o.f.WaitContext(context.Background())
+		case 2:
+			o.err = o.f.WaitTimeout(time.Hour)
+		}
+		if !o.f.Done() || o.f.Wait() != o.err {
+			panic(fmt.Sprintf("%s: Wait returns %v and then %v", o.form, o.err, o.f.Wait()))
+		}
+	}
+}
+
+// check compares how a submission came out with what may come of it.
+func (run *randomRun) check(s *submission) error {
+	ran := 0
+	for i, t := range s.tasks {
+		switch n := t.runs.Load(); n {
+		case 0:
+		case 1:
+			ran++
+		default:
+			return fmt.Errorf("task %d ran %d times", i, n)
+		}
+	}
+	missing := len(s.tasks) - ran
+	var pe *PanicError
+	switch {
+	case s.err == nil:
+		for i, t := range s.tasks {
+			if t.does == panics || t.does == exits {
+				return fmt.Errorf("task %d did not return, the error is nil", i)
+			}
+		}
+		if missing > 0 {
+			return fmt.Errorf("%d tasks did not run, the error is nil", missing)
+		}
+	case errors.As(s.err, &pe):
+		t, ok := pe.Value.(*randomTask)
+		if !ok {
+			return fmt.Errorf("panic of the test: %v", pe.Value)
+		}
+		mine := false
+		for _, u := range s.tasks {
+			mine = mine || u == t
+		}
+		if !mine || t.does != panics || t.runs.Load() != 1 {
+			return fmt.Errorf("another's panic")
+		}
+	case s.err == ErrGoexit:
+		found := false
+		for _, t := range s.tasks {
+			found = found || t.does == exits && t.runs.Load() == 1
+		}
+		if !found {
+			return fmt.Errorf("nobody called Goexit")
+		}
+	case s.err == ErrCanceled:
+		if s.canceled == 0 {
+			return fmt.Errorf("nobody canceled")
+		}
+	case s.err == ErrClosed:
+		if !run.closing {
+			return fmt.Errorf("nobody closed")
+		}
+	case s.err == ErrFull:
+		if s.form != "TrySubmit" && run.policy != Reject {
+			return fmt.Errorf("the policy is %v", run.policy)
+		}
+	default:
+		return fmt.Errorf("unknown error")
+	}
+	// What did not run was canceled, cut, or refused whole.
+	refusable := run.closing || run.policy == Reject || s.form == "TrySubmit"
+	if missing != s.canceled && !refusable {
+		return fmt.Errorf("%d tasks did not run, %d were canceled", missing, s.canceled)
+	}
+	if missing > s.canceled && missing < len(s.tasks) && s.form != "Group" && !run.cutting {
+		return fmt.Errorf("%d of %d tasks did not run, %d were canceled", missing, len(s.tasks), s.canceled)
+	}
+	return nil
+}
+
+func randomProgram(t *testing.T, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	policy := WhenFull(r.IntN(3))
+	opts := []Option{
+		WithWorkers(1 + r.IntN(4)), WithQueueCapacity([]int{2, 2, 4, 8, 1024}[r.IntN(5)]),
+		WithWhenFull(policy), WithSpin(time.Duration(r.IntN(2)) * 5 * time.Microsecond), quiet,
+	}
+	if r.IntN(4) != 0 {
+		opts = append(unpinned(1), opts...)
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS([]int{1, 2, 4, 16}[r.IntN(4)]))
+	p, err := New(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := &randomRun{p: p, policy: policy}
+	end := r.IntN(3) // 0: Close after everything, 1: in the midst, 2: Shutdown in the midst
+	run.closing, run.cutting = end > 0, end == 2
+	var wg sync.WaitGroup
+	for range 1 + r.IntN(4) {
+		seed := r.Uint64()
+		wg.Go(func() { run.program(seed, 2, 12) })
+	}
+	if end == 0 {
+		wg.Wait()
+		err = p.Close()
+	} else {
+		for range r.IntN(300) {
+			runtime.Gosched()
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		if end == 2 {
+			go cancel()
+		}
+		err = p.Shutdown(ctx)
+		if err == context.Canceled && end == 2 {
+			err = p.Close() // what had begun
+		}
+		cancel()
+		wg.Wait()
+	}
+	run.stragglers.Wait()
+	if err != nil {
+		t.Errorf("seed %d: %v", seed, err)
+	}
+	for _, s := range run.all {
+		if err := run.check(s); err != nil {
+			t.Errorf("seed %d: %s of %d tasks: %v, but %v", seed, s.form, len(s.tasks), s.err, err)
+		}
+	}
+	checkAtRest(t, p)
+	if t.Failed() {
+		t.Fatalf("seed %d", seed)
+	}
+}
+
+// TestRandomPrograms runs programs 0, 1, ... and, when stressed, ones that
+// nobody has seen.
+func TestRandomPrograms(t *testing.T) {
+	watch(t)
+	programs := uint64(600)
+	if raceEnabled || testing.Short() {
+		programs = 100
+	}
+	for seed := range programs {
+		randomProgram(t, seed)
+	}
+	if stressFactor() > 1 {
+		for range programs * uint64(stressFactor()) {
+			randomProgram(t, rand.Uint64())
+		}
+	}
+}
+
+func FuzzPrograms(f *testing.F) {
+	for seed := range uint64(10) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		watch(t)
+		randomProgram(t, seed)
+	})
+}
