@@ -318,7 +318,7 @@ func randomProgram(t *testing.T, seed uint64) {
 // nobody has seen.
 func TestRandomPrograms(t *testing.T) {
 	watch(t)
-	programs := uint64(600)
+	programs := uint64(300)
 	if raceEnabled || testing.Short() {
 		programs = 100
 	}
