@@ -157,9 +157,10 @@ func (a *agent) joinEntry(t *task) {
 
 const maxAgents = 64
 
-// borrow returns an agent for a goroutine that is not a worker.
-func (p *Pool) borrow() *agent {
-	start := int(stackHash())
+// borrow returns an agent for a goroutine that is not a worker; hash spreads
+// goroutines over agents.
+func (p *Pool) borrow(hash uint32) *agent {
+	start := int(hash >> 16)
 	for i := range p.agents {
 		a := &p.agents[(start+i)&(len(p.agents)-1)]
 		if a.busy.Load() == 0 && a.busy.CompareAndSwap(0, 1) {

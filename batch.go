@@ -101,7 +101,7 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 	if p.gate.Load()&gateClosed != 0 {
 		return closedFuture
 	}
-	a := p.borrow()
+	a := p.borrow(stackHash())
 	b := a.newBatch(w, n)
 	p.giveBack(a)
 	if tasks != nil {
@@ -114,7 +114,7 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 	b.refs.Store(int32(want) + 1)
 	if sent, err := p.invite(b, want, true); sent == 0 {
 		// Nobody was asked, so the batch is still ours to end.
-		a := p.borrow()
+		a := p.borrow(stackHash())
 		a.withdraw(b, err)
 		p.giveBack(a)
 	}
@@ -128,7 +128,7 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 func (p *Pool) invite(b *batch, want int, wait bool) (sent int, err error) {
 	w := p.home(stackHash())
 	if p.gate.Load()&gateIdle != 0 {
-		w = p.nearestIdle(w)
+		w = p.target(w)
 	}
 	for want > 0 {
 		q := &w.ring
@@ -327,7 +327,7 @@ func (b *batch) cancel(key uint64, err error) int {
 	if !b.hold(key) {
 		return 0
 	}
-	a := b.pool.borrow()
+	a := b.pool.borrow(stackHash())
 	n := a.withdraw(b, err)
 	b.release(a)
 	b.pool.giveBack(a)

@@ -132,7 +132,7 @@ func (f Future) Cancel() int {
 	if !q.takeAt(pos, &t) {
 		return 0
 	}
-	a := p.borrow()
+	a := p.borrow(stackHash())
 	a.settleSlot(q, pos, &t)
 	a.fail(&t, ErrCanceled)
 	p.giveBack(a)
@@ -174,17 +174,18 @@ func (f Future) help(stayFree bool) {
 		if !b.hold(f.key) {
 			return
 		}
-		a := p.borrow()
+		a := p.borrow(stackHash())
 		a.accept(b, &t)
 		p.runTaken(a, &t, stayFree)
 		return
 	}
 	q, pos := p.position(f.key)
 	if q.takeAt(pos, &t) {
+		hash := stackHash()
 		if !stayFree {
-			p.habits.confirm(stackHash())
+			p.habits.confirm(hash)
 		}
-		a := p.borrow()
+		a := p.borrow(hash)
 		a.settleSlot(q, pos, &t)
 		p.runTaken(a, &t, stayFree)
 	}

@@ -68,7 +68,7 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer) {
 			g.finish(ErrClosed)
 			return
 		}
-		w = p.nearestIdle(w)
+		w = p.target(w)
 	}
 	q := &w.ring
 	pos, got := claim(q, 1)
@@ -101,7 +101,7 @@ func (g *Group) Wait() error {
 	checkGroup(g, false, "Group.Wait")
 	for !g.ended() {
 		var t task
-		a := g.pool.borrow()
+		a := g.pool.borrow(stackHash())
 		if !a.takeOwn(g, &t) {
 			g.pool.giveBack(a)
 			break
@@ -124,7 +124,7 @@ func (g *Group) WaitContext(ctx context.Context) error {
 	checkGroup(g, false, "Group.WaitContext")
 	if !g.ended() && ctx.Err() == nil {
 		var t task
-		a := g.pool.borrow()
+		a := g.pool.borrow(stackHash())
 		if a.takeOwn(g, &t) {
 			g.pool.standInForGroup(a, &t, g)
 		} else {

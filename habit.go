@@ -17,10 +17,11 @@ import (
 //     sentry, if there is none: it sleeps for 50 µs at a time, then longer, and
 //     looks at the queues in between. After sentryEnd without a submission it
 //     leaves and sleeps like the others, so an idle pool has no timers.
-//   - A submitter with the habit does not wake anybody for a task that is alone
-//     in its queue while there is a sentry.
-//   - A sentry that finds a task which nobody comes for takes it, and everybody
-//     loses the habit.
+//   - While there is a sentry, a submitter with the habit does not wake anybody
+//     for a task that is alone in its queue, or for one of a burst of short
+//     tasks that its Wait will be through with before a worker could help.
+//   - A sentry that finds a task for the second time, which nobody has come for
+//     since its last nap, takes it, and everybody loses the habit.
 //
 // S1: the sentry leaves with a locked store to sentry and looks at the queues
 // after it; a submitter claims its slot with a locked instruction and loads
@@ -36,12 +37,14 @@ const (
 	habitual    = 8
 	sentryFirst = 50 * time.Microsecond
 	sentryEnd   = 2 * time.Millisecond
+	// burstTime is how much work a waiter may keep to itself.
+	burstTime = 100 * time.Microsecond
 )
 
 // waits reports whether a submission by the goroutine with this hash may rely on
 // its Wait.
 func (h *habits) waits(hash uint32) bool {
-	return h.of[hash>>26].Load() >= habitual && h.sentry.Load() != 0
+	return h.of[hash>>26].Load() >= habitual
 }
 
 // confirm notes that a Wait found its task not begun.
@@ -52,6 +55,18 @@ func (h *habits) confirm(hash uint32) {
 	} else if h.formed.Load() == 0 {
 		h.formed.Store(1)
 	}
+}
+
+// leaveToSentry reports whether the task just published at pos need not wake
+// anybody, provided that its submitter will wait.
+func (p *Pool) leaveToSentry(q *ring, pos uint64) bool {
+	if h := p.habits.sentry.Load(); h == 0 { // S1
+		return false
+	}
+	if each := p.later.task.Load(); each < p.later.short && int64(pos-q.head.Load())*each < p.later.burst {
+		return true
+	}
+	return q.look(pos-1) == gone
 }
 
 func (h *habits) forget() {
@@ -72,12 +87,13 @@ func (w *worker) standSentry() (woken, found bool) {
 	}
 	last := p.submissions()
 	quiet := time.Duration(0)
+	var seen sighting
 	for nap := sentryFirst; quiet < sentryEnd; {
 		if w.parker.sleepFor(nap) {
 			h.sentry.Store(0)
 			return true, false
 		}
-		if p.abandoned() && p.unidle(w) {
+		if p.abandoned(&seen) && p.unidle(w) {
 			h.sentry.Store(0)
 			h.forget()
 			w.parker.retract()
@@ -108,22 +124,29 @@ func (p *Pool) submissions() uint64 {
 	return n
 }
 
-// abandoned reports whether a task is queued that nobody takes within a
-// microsecond or two.
-func (p *Pool) abandoned() bool {
+// abandoned reports whether the oldest task of a queue is the one that it was at
+// the last look.
+func (p *Pool) abandoned(last *sighting) bool {
+	old := *last
+	*last = sighting{}
 	for _, w := range p.workers {
 		q := &w.ring
 		pos := q.oldest()
-		for range 4 {
-			if q.look(pos) != full {
-				break
-			}
-			relax(32)
-			spinTurn()
+		if q.look(pos) != full {
+			continue
 		}
-		if q.look(pos) == full {
+		if old == (sighting{q, pos}) {
 			return true
+		}
+		if last.q == nil {
+			*last = sighting{q, pos}
 		}
 	}
 	return false
+}
+
+// sighting is a task that a sentry has seen in a queue.
+type sighting struct {
+	q   *ring
+	pos uint64
 }

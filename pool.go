@@ -257,7 +257,7 @@ func (p *Pool) helped() bool {
 
 // drain ends every queued task with ErrClosed.
 func (p *Pool) drain() {
-	a := p.borrow()
+	a := p.borrow(stackHash())
 	defer p.giveBack(a)
 	for _, w := range p.workers {
 		q := &w.ring

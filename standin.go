@@ -68,7 +68,7 @@ func (p *Pool) beforePark() {
 func (p *Pool) helpWaiters() {
 	if p.mayHelp() {
 		s := p.newStandIn()
-		s.agent, s.helps = p.borrow(), true
+		s.agent, s.helps = p.borrow(stackHash()), true
 		go s.start()
 	}
 }

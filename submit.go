@@ -77,11 +77,14 @@ func (p *Pool) home(hash uint32) *worker {
 func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bool) {
 	hash := stackHash()
 	w := p.home(hash)
+	waits := p.habits.waits(hash)
 	if gate := p.gate.Load(); gate != 0 {
 		if gate&gateClosed != 0 {
 			return closedFuture, true
 		}
-		w = p.nearestIdle(w)
+		if !waits {
+			w = p.target(w)
+		}
 	}
 	q := &w.ring
 	pos, got := claim(q, 1)
@@ -102,10 +105,10 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bo
 	// P1: claim was a locked instruction, so a worker that announced itself
 	// idle before it is seen here, and one that did after it sees the claim.
 	if gate := p.gate.Load(); gate != 0 {
-		if gate&gateIdle != 0 && p.habits.waits(hash) && q.look(pos-1) == gone {
+		if waits && p.leaveToSentry(q, pos) {
 			gate &^= gateIdle
 		}
-		if !p.published(gate, q, pos) {
+		if gate != 0 && !p.published(gate, q, pos) {
 			return closedFuture, true
 		}
 	}
@@ -129,7 +132,7 @@ func (p *Pool) published(gate uint64, q *ring, pos uint64) bool {
 		return true
 	}
 	p.refused.Add(1)
-	a := p.borrow()
+	a := p.borrow(stackHash())
 	a.settleSlot(q, pos, &t)
 	a.begun.add(^uint64(0))
 	if r := t.done; r.state.Load() != groupState {
@@ -139,9 +142,10 @@ func (p *Pool) published(gate uint64, q *ring, pos uint64) bool {
 	return false
 }
 
-// nearestIdle returns the idle worker nearest to w, or w.
-func (p *Pool) nearestIdle(w *worker) *worker {
-	if p.isIdle(w) {
+// target returns the worker whose ring to use when some are idle: w if it is
+// idle itself or if nobody will be woken, else the idle one nearest to it.
+func (p *Pool) target(w *worker) *worker {
+	if p.isIdle(w) || !p.wouldWake() {
 		return w
 	}
 	for _, v := range w.near {
@@ -221,7 +225,7 @@ func (p *Pool) madeRoom() {
 // helpOnce runs one queued task on behalf of a submitter that found no room.
 func (p *Pool) helpOnce(w *worker) {
 	var t task
-	a := p.borrow()
+	a := p.borrow(stackHash())
 	if !a.takeAny(w, &t) {
 		p.giveBack(a)
 		runtime.Gosched() // every slot belongs to somebody who is about to publish or release it

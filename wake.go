@@ -34,6 +34,7 @@ type later struct {
 	procs atomic.Int32  // GOMAXPROCS, as last seen
 	task  atomic.Int64  // ticks that tasks have taken of late, on average
 	short int64         // ticks that a short task takes at most
+	burst int64         // ticks of short tasks that a waiter may keep to itself
 	begun atomic.Uint64 // progress when the timer last fired
 }
 
@@ -41,14 +42,9 @@ func (p *Pool) initLater() {
 	p.later.procs.Store(int32(runtime.GOMAXPROCS(0)))
 	p.later.task.Store(math.MaxInt64)
 	p.later.short = ticksOf(shortTask)
+	p.later.burst = ticksOf(burstTime)
 	p.later.timer = time.AfterFunc(time.Hour, p.wakeNow)
 	p.later.timer.Stop()
-}
-
-// crowded reports whether the awake workers and the caller can use all Ps.
-func (p *Pool) crowded() bool {
-	up := p.up()
-	return up > 0 && up+1 >= int(p.later.procs.Load())
 }
 
 // up returns how many workers are not idle.
@@ -63,14 +59,22 @@ func (p *Pool) measure(w *worker) {
 
 // wakeFor finds somebody for work that has just been queued at w's ring.
 func (p *Pool) wakeFor(w *worker) {
-	if p.waking.Load() != 0 {
-		return
-	}
-	if p.crowded() && p.later.task.Load() < p.later.short {
+	switch {
+	case p.waking.Load() != 0:
+	case p.putsOff():
 		p.wakeLater()
-		return
+	default:
+		p.wakeOne(w)
 	}
-	p.wakeOne(w)
+}
+
+// wouldWake reports whether wakeFor would wake a worker now.
+func (p *Pool) wouldWake() bool { return p.waking.Load() == 0 && !p.putsOff() }
+
+// putsOff reports whether a wake had better wait: see above.
+func (p *Pool) putsOff() bool {
+	up := p.up()
+	return up > 0 && up+1 >= int(p.later.procs.Load()) && p.later.task.Load() < p.later.short
 }
 
 // wakeIfWork is wakeFor, provided that there is anything to do.
