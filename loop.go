@@ -44,7 +44,7 @@ func (p *Pool) loop(w work, n int) error {
 	if p.gate.Load()&gateClosed != 0 {
 		return ErrClosed
 	}
-	a := p.borrow()
+	a := p.borrow(stackHash())
 	b := a.newBatch(w, n)
 	b.cursor.Store(int64(n)) // nobody may claim before the caller shares
 	b.refs.Store(2)

@@ -27,6 +27,8 @@ type worker struct {
 	_      [lineSize]byte
 
 	next        uint64 // every position of the own ring before it has been taken
+	victim      *ring  // the ring stolen from last, or nil
+	victimNext  uint64 // every position of it before this one has been taken
 	near        []*worker
 	index       int
 	cpu         int
@@ -250,28 +252,24 @@ func (w *worker) tryFind(t *task) (found, soon bool) {
 		return true, false
 	}
 	w.next = pos
-	soon = st == pending
-	if soon {
+	if st == pending {
+		soon = true
 		if pos, ok := q.dequeuePast(pos, t); ok {
 			w.took(q, pos, t)
 			return true, false
 		}
 	}
+	// Go on where the last theft was before looking around: the cursors of the
+	// other rings belong to their submitters' caches.
+	if v := w.victim; v != nil {
+		if w.steal(v, w.victimNext, t, &soon) {
+			return true, false
+		}
+		w.victim = nil
+	}
 	for _, v := range w.near {
 		q := &v.ring
-		h := q.head.Load()
-		if h == q.tail.Load() {
-			continue
-		}
-		pos, got, st := q.dequeue(h, t, 1)
-		ok := got != 0
-		if st == pending {
-			soon = true
-			pos, ok = q.dequeuePast(pos, t)
-		}
-		if ok {
-			w.stolen.add(1)
-			w.took(q, pos, t)
+		if h := q.head.Load(); h != q.tail.Load() && w.steal(q, h, t, &soon) {
 			return true, false
 		}
 	}
@@ -280,6 +278,25 @@ func (w *worker) tryFind(t *task) (found, soon bool) {
 		return true, false
 	}
 	return false, soon
+}
+
+// steal takes a task from another worker's ring, starting at from.
+func (w *worker) steal(q *ring, from uint64, t *task, soon *bool) bool {
+	pos, got, st := q.dequeue(from, t, 1)
+	if got != 0 {
+		w.victim, w.victimNext = q, pos+1
+	} else if st == pending {
+		*soon = true
+		var ok bool
+		if pos, ok = q.dequeuePast(pos, t); !ok {
+			return false
+		}
+	} else {
+		return false
+	}
+	w.stolen.add(1)
+	w.took(q, pos, t)
+	return true
 }
 
 // took settles the slot of a task just taken.
