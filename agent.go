@@ -13,6 +13,7 @@ type agent struct {
 	spare *record
 	batch *batch // recycled, for the next loop
 	rest  share  // of a batch, left behind by a task that called runtime.Goexit
+	woke  bool   // has made a waiter runnable since it last gave up its P
 
 	begun     counter // tasks taken; those not counted below are running
 	completed counter
@@ -63,14 +64,14 @@ func (a *agent) succeed(t *task) {
 	state := r.state.Load()
 	if state == groupState {
 		a.completed.add(1)
-		(*Group)(unsafe.Pointer(r)).finish(nil)
+		(*Group)(unsafe.Pointer(r)).finish(a, nil)
 		return
 	}
 	// The record is free again once its state says done: this is the last
 	// touch of it on behalf of the task.
 	complete(&a.completed.v, a.completed.load()+1, r, state|phaseDone)
 	a.spare = r
-	a.pool.wakeWaiters(r)
+	a.noteWake(a.pool.wakeWaiters(r))
 }
 
 // fail ends a task that panicked, exited or was withdrawn.
@@ -85,13 +86,20 @@ func (a *agent) fail(t *task, err error) {
 	state := r.state.Load()
 	if state == groupState {
 		c.add(1)
-		(*Group)(unsafe.Pointer(r)).finish(err)
+		(*Group)(unsafe.Pointer(r)).finish(a, err)
 		return
 	}
 	r.info.Store(&outcome{pool: a.pool, err: err})
 	complete(&c.v, c.load()+1, r, state|phaseFailed)
 	a.spare = a.pool.newRecord()
-	a.pool.wakeWaiters(r)
+	a.noteWake(a.pool.wakeWaiters(r))
+}
+
+// noteWake remembers that the agent has made a waiter runnable.
+func (a *agent) noteWake(woke bool) {
+	if woke {
+		a.woke = true
+	}
 }
 
 // unwound ends a task that did not return; v is what recover returned.

@@ -344,7 +344,7 @@ func (a *agent) withdraw(b *batch, err error) int {
 	b.fail(err)
 	a.begun.add(uint64(n))
 	a.canceled.add(uint64(n))
-	b.finish(n)
+	b.finish(a, n)
 	return n
 }
 
@@ -360,7 +360,7 @@ func (b *batch) fail(err error) { b.fault.CompareAndSwap(nil, &err) }
 
 // finish counts n elements as ended, and ends the batch with the last. The
 // caller holds a reference.
-func (b *batch) finish(n int) {
+func (b *batch) finish(a *agent, n int) {
 	if b.finished.Add(int64(n)) != int64(b.n) {
 		return
 	}
@@ -370,7 +370,7 @@ func (b *batch) finish(n int) {
 		state = b.gen<<phaseBits | phaseFailed
 	}
 	b.rec.state.Swap(state) // C1
-	b.pool.wakeWaiters(&b.rec)
+	a.noteWake(b.pool.wakeWaiters(&b.rec))
 	b.release(nil)
 }
 
@@ -449,7 +449,7 @@ func (a *agent) runRange(b *batch, lo, hi int, alone bool) (next int) {
 		count := func() {
 			a.completed.add(uint64(ended - failed))
 			a.panicked.add(uint64(failed))
-			b.finish(ended)
+			b.finish(a, ended)
 		}
 		// Should the goroutine exit, in the task or in the panic handler, this
 		// is left for another one.
@@ -485,7 +485,7 @@ func (a *agent) runRange(b *batch, lo, hi int, alone bool) (next int) {
 		i = hi
 	}
 	a.completed.add(uint64(hi - lo))
-	b.finish(hi - lo)
+	b.finish(a, hi-lo)
 	return hi
 }
 

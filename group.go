@@ -65,7 +65,7 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer) {
 	w := p.home(stackHash())
 	if gate := p.gate.Load(); gate != 0 {
 		if gate&gateClosed != 0 {
-			g.finish(ErrClosed)
+			g.finish(nil, ErrClosed)
 			return
 		}
 		w = p.target(w)
@@ -75,7 +75,7 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer) {
 	if got == 0 {
 		if q, pos = p.claimElsewhere(w, true); q == nil {
 			_, err := fullFuture(p)
-			g.finish(err)
+			g.finish(nil, err)
 			return
 		}
 	}
@@ -88,7 +88,7 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer) {
 	s.task.done = &g.rec
 	publish(q, pos, 1)
 	if gate := p.gate.Load(); gate != 0 && !p.published(gate, q, pos) { // P1, as in Pool.submit
-		g.finish(ErrClosed)
+		g.finish(nil, ErrClosed)
 	}
 }
 
@@ -170,14 +170,16 @@ func (g *Group) ended() bool {
 	return done == g.added.Load()
 }
 
-// finish counts a task as ended.
-func (g *Group) finish(err error) {
+// finish counts a task as ended; a is the agent that ran it, if one did.
+func (g *Group) finish(a *agent, err error) {
 	if err != nil {
 		first := err // so that err itself stays on the stack
 		g.fault.CompareAndSwap(nil, &first)
 	}
 	g.finished.Add(1) // C1, pairs with W1
 	if g.pool.gate.Load() >= gateWaiter && g.ended() {
-		wakeBucket(&g.rec)
+		if woke := wakeBucket(&g.rec); a != nil {
+			a.noteWake(woke)
+		}
 	}
 }

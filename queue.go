@@ -215,6 +215,9 @@ func (q *ring) takeAt(pos uint64, out *task) bool {
 		return false
 	}
 	if start := pos - pos&q.mask&blockMask; q.unclaimed(q.claim(pos).Load(), start) == 0 {
+		if q.head.Load() == start {
+			q.head.CompareAndSwap(start, q.nextBlock(start))
+		}
 		q.settle()
 	}
 	return true

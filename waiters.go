@@ -108,13 +108,14 @@ func (p *Pool) park(what waitable, stop <-chan struct{}) bool {
 
 // wakeWaiters wakes the goroutines that wait for the use of r that has just
 // ended.
-func (p *Pool) wakeWaiters(r *record) {
+func (p *Pool) wakeWaiters(r *record) (woke bool) {
 	if p.gate.Load() >= gateWaiter { // C1, pairs with W1
-		wakeBucket(r)
+		return wakeBucket(r)
 	}
+	return false
 }
 
-func wakeBucket(r *record) {
+func wakeBucket(r *record) (woke bool) {
 	b := &waitTable[bucketOf(r)]
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -126,5 +127,7 @@ func wakeBucket(r *record) {
 		}
 		*at = w.next
 		w.wake <- struct{}{} // has room: it is sent once for each time in the list
+		woke = true
 	}
+	return woke
 }

@@ -318,6 +318,15 @@ const spinRound = 500 * time.Nanosecond
 // docs/protocol.md for the proof that no wake-up is lost.
 func (w *worker) idle() bool {
 	p := w.agent.pool
+	if w.woke {
+		// The waiter is next on this thread's P, which the futex would keep
+		// from it until the runtime takes it away, 10 ms later at worst.
+		w.woke = false
+		if w.parker.thread && len(p.workers) >= int(p.later.procs.Load()) {
+			runtime.Gosched()
+			return true
+		}
+	}
 	p.measure(w)
 	w.parker.announce()
 	p.idle[w.index/64].Or(1 << (w.index % 64))
@@ -348,6 +357,8 @@ func (w *worker) idle() bool {
 		w.parked.add(1)
 		woken, found := w.standSentry()
 		if found {
+			// Others may have left their tasks to the sentry too.
+			w.fresh = true
 			return true
 		}
 		if !woken {
