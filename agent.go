@@ -141,17 +141,31 @@ func (a *agent) runInline(t *task) {
 		if !returned {
 			defer a.pool.giveBack(a)
 			a.unwound(t, recover())
-			return
 		}
-		a.pool.giveBack(a)
 	}()
 	if t.fn == nil {
 		a.joinEntry(t)
-	} else {
-		t.run()
-		a.succeed(t)
+		returned = true
+		a.pool.giveBack(a)
+		return
 	}
+	t.run()
 	returned = true
+	r := t.done
+	state := r.state.Load()
+	if state == groupState {
+		a.succeed(t)
+		a.pool.giveBack(a)
+		return
+	}
+	// succeed, but with the one fence of giveBack for both: it stands between
+	// the store of the record's state and the load of gate (C1).
+	p := a.pool
+	store(&a.completed.v, a.completed.load()+1)
+	a.spare = r
+	store(&r.state, state|phaseDone)
+	p.giveBack(a)
+	p.wakeWaiters(r)
 }
 
 // joinEntry works on the batch that a queue entry asks to join.

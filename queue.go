@@ -214,10 +214,9 @@ func (q *ring) takeAt(pos uint64, out *task) bool {
 	if take(q, pos, 1, out) == 0 {
 		return false
 	}
-	if start := pos - pos&q.mask&blockMask; q.unclaimed(q.claim(pos).Load(), start) == 0 {
-		if q.head.Load() == start {
-			q.head.CompareAndSwap(start, q.nextBlock(start))
-		}
+	// Either end of a block will do: whatever order tasks are taken in, head
+	// stays behind by a block or two at most.
+	if at := pos & q.mask; at&blockMask == 0 || (at+1)&q.mask&blockMask == 0 {
 		q.settle()
 	}
 	return true
@@ -237,10 +236,7 @@ func (q *ring) advance(end uint64) {
 	}
 }
 
-// settle moves head over all blocks that have been taken whole. Those who take
-// tasks out of order call it when they complete a block: the claim precedes
-// this load of head, and the CAS of head precedes the next look, so of two who
-// complete neighbouring blocks at the same time one moves head over both.
+// settle moves head over the blocks that have been taken whole.
 func (q *ring) settle() {
 	for {
 		h := q.head.Load()

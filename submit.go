@@ -87,8 +87,8 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bo
 		}
 	}
 	q := &w.ring
-	pos, got := claim(q, 1)
-	if got == 0 {
+	pos := q.tail.Load()
+	if q.slot(pos).seq.Load() != pos || !q.tail.CompareAndSwap(pos, pos+1) { // claim(q, 1), inlined
 		if q, pos = p.claimElsewhere(w, wait); q == nil {
 			f, err := fullFuture(p)
 			if !wait && err == ErrFull {
