@@ -178,7 +178,7 @@ func (p *Pool) claimElsewhere(w *worker, wait bool) (*ring, uint64) {
 			}
 			continue
 		}
-		p.helpOnce(w)
+		p.help(w)
 	}
 }
 
@@ -222,20 +222,36 @@ func (p *Pool) madeRoom() {
 	}
 }
 
-// helpOnce runs one queued task on behalf of a submitter that found no room.
-func (p *Pool) helpOnce(w *worker) {
-	var t task
+// helpRuns is how many tasks a submitter runs at most before it looks for room
+// again.
+const helpRuns = 16
+
+// help runs queued tasks on behalf of a submitter that found no room.
+func (p *Pool) help(w *worker) {
 	a := p.borrow(stackHash())
-	if !a.takeAny(w, &t) {
-		p.giveBack(a)
-		runtime.Gosched() // every slot belongs to somebody who is about to publish or release it
-		return
+	held := true
+	defer func() {
+		if held { // a task may have called runtime.Goexit
+			p.giveBack(a)
+		}
+	}()
+	for n := range helpRuns {
+		var t task
+		if !a.takeAny(w, &t) {
+			if n == 0 {
+				// Every slot belongs to somebody who is about to publish
+				// or release it.
+				runtime.Gosched()
+			}
+			return
+		}
+		if !t.proven() {
+			held = false
+			p.standInAndWait(a, &t)
+			return
+		}
+		a.runTaken(&t)
 	}
-	if t.proven() {
-		a.runInline(&t)
-		return
-	}
-	p.standInAndWait(a, &t)
 }
 
 // takeAny takes a queued task, looking at the ring of w first.
