@@ -38,6 +38,7 @@ type Pool struct {
 	plain      outcome // what records point to while nothing went wrong
 	worthwhile int64   // ticks of work that justify waking a worker
 	chunkTicks int64   // ticks that one claim of a batch should take
+	helpTicks  int64   // ticks that a submitter helps before it looks for room
 	width      int     // goroutines that can work on one batch at a time
 	later      later
 
@@ -103,6 +104,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		pins:       plannedCPUs(plan),
 		worthwhile: ticksOf(worthWaking),
 		chunkTicks: ticksOf(chunkTime),
+		helpTicks:  ticksOf(helpTime),
 		width:      max(min(n+1, runtime.GOMAXPROCS(0)), 1),
 	}
 	p.changed.L = &p.mu
@@ -294,10 +296,10 @@ func (a *agent) cutOff(t *task) {
 	a.fail(t, ErrClosed)
 }
 
-// inOwnTask reports whether the caller runs inside a task of p. It is for slow
-// paths: workers are told by their goroutine's number, helpers by the frames
-// under which they run tasks. A helper of another pool is taken for one of p's
-// while p has helpers at work.
+// inOwnTask reports whether the caller runs inside a task of p: workers are told
+// by their goroutine's number, helpers by the frames under which they run
+// tasks. A helper of another pool is taken for one of p's while p has helpers at
+// work.
 func (p *Pool) inOwnTask() bool {
 	if id := goroutineID(); slices.ContainsFunc(p.workers, func(w *worker) bool { return w.goroutine.Load() == id }) {
 		return true
@@ -305,14 +307,29 @@ func (p *Pool) inOwnTask() bool {
 	p.mu.Lock()
 	helped := p.helped()
 	p.mu.Unlock()
-	if !helped {
-		return false
-	}
+	return helped && onStack(taskFrames[:3])
+}
+
+// inTask reports whether the caller runs inside a task of any pool.
+func inTask() bool { return onStack(taskFrames[:]) }
+
+// taskFrames are the methods under which tasks run: borrowed agents', then
+// workers'.
+var taskFrames = [...]string{
+	"github.com/zeropool-go/zeropool.(*agent).runTaken",
+	"github.com/zeropool-go/zeropool.(*agent).runInline",
+	"github.com/zeropool-go/zeropool.(*agent).runRange",
+	"github.com/zeropool-go/zeropool.(*worker).loop",
+}
+
+// onStack reports whether the caller was called, however deep, by one of the
+// functions.
+func onStack(functions []string) bool {
 	var pcs [64]uintptr
-	for skip := 2; ; skip += len(pcs) {
+	for skip := 3; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])
 		for _, pc := range pcs[:n] {
-			if f := runtime.FuncForPC(pc - 1); f != nil && slices.Contains(helperFrames[:], f.Name()) {
+			if f := runtime.FuncForPC(pc - 1); f != nil && slices.Contains(functions, f.Name()) {
 				return true
 			}
 		}
@@ -320,14 +337,6 @@ func (p *Pool) inOwnTask() bool {
 			return false
 		}
 	}
-}
-
-// helperFrames are the names of the methods under which borrowed agents run
-// tasks.
-var helperFrames = [...]string{
-	"github.com/zeropool-go/zeropool.(*agent).runTaken",
-	"github.com/zeropool-go/zeropool.(*agent).runInline",
-	"github.com/zeropool-go/zeropool.(*agent).runRange",
 }
 
 // goroutineID reads the number of the calling goroutine from its stack trace,

@@ -2,6 +2,7 @@ package zeropool
 
 import (
 	"runtime"
+	"time"
 	"unsafe"
 )
 
@@ -172,7 +173,7 @@ func (p *Pool) claimElsewhere(w *worker, wait bool) (*ring, uint64) {
 			// the sentry.
 			p.wakeOne(w)
 		}
-		if p.whenFull == Block && !p.inOwnTask() {
+		if p.whenFull == Block && !inTask() {
 			if q, pos := p.claimBlocking(w); q != nil {
 				return q, pos
 			}
@@ -222,11 +223,17 @@ func (p *Pool) madeRoom() {
 	}
 }
 
-// helpRuns is how many tasks a submitter runs at most before it looks for room
-// again.
-const helpRuns = 16
+const (
+	// helpRuns is how many tasks a submitter runs at most before it looks for
+	// room again, and helpTime about how long.
+	helpRuns = 64
+	helpTime = 20 * time.Microsecond
+)
 
-// help runs queued tasks on behalf of a submitter that found no room.
+// help makes room for a submitter that found none, by running queued tasks.
+//
+// A submitter that is itself a task leaves them to stand-ins and does not wait:
+// one of them may wait for the submitter, which could not go on underneath it.
 func (p *Pool) help(w *worker) {
 	a := p.borrow(stackHash())
 	held := true
@@ -235,6 +242,7 @@ func (p *Pool) help(w *worker) {
 			p.giveBack(a)
 		}
 	}()
+	var start int64
 	for n := range helpRuns {
 		var t task
 		if !a.takeAny(w, &t) {
@@ -245,12 +253,22 @@ func (p *Pool) help(w *worker) {
 			}
 			return
 		}
+		if n == 0 && inTask() {
+			held = false
+			p.standIn(a, &t)
+			return
+		}
 		if !t.proven() {
 			held = false
 			p.standInAndWait(a, &t)
 			return
 		}
 		a.runTaken(&t)
+		if n == 0 {
+			start = ticks()
+		} else if n%4 == 0 && ticks()-start > p.helpTicks {
+			return
+		}
 	}
 }
 
