@@ -204,7 +204,7 @@ func (p *Pool) borrow(hash uint32) *agent {
 
 // giveBack ends borrow.
 func (p *Pool) giveBack(a *agent) {
-	a.busy.Store(0) // a full fence before the load of the gate, for Close
+	a.busy.Store(0) // L1: a full fence before the load of the gate, for Close
 	if p.gate.Load()&gateClosed != 0 {
 		p.mu.Lock()
 		p.changed.Broadcast()

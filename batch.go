@@ -254,7 +254,8 @@ func (p *Pool) spareBatch() *batch {
 }
 
 // hold takes a reference to the batch if it is still the one that key names and
-// has not ended.
+// has not ended. It never raises the count from 0 (K1): by then somebody
+// recycles the batch.
 func (b *batch) hold(key uint64) bool {
 	for {
 		n := b.refs.Load()
@@ -275,7 +276,7 @@ func (b *batch) hold(key uint64) bool {
 // release drops a reference. The last one recycles the batch, unless its record
 // has an error to keep.
 func (b *batch) release(a *agent) {
-	if b.refs.Add(-1) != 0 {
+	if b.refs.Add(-1) != 0 { // K1: what other holders did comes before
 		return
 	}
 	b.work = work{}

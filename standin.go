@@ -52,6 +52,9 @@ func (p *Pool) standInForGroup(a *agent, t *task, g *Group) {
 // beforePark finds somebody for work that was queued before the caller, which is
 // about to park, announced itself: an idle worker, which can have the caller's P
 // now, or a stand-in.
+//
+// H1: the caller has been counted in gate by a locked instruction. A submitter
+// that did not see it claimed its position before, so these looks see the task.
 func (p *Pool) beforePark() {
 	switch {
 	case p.gate.Load()&gateIdle != 0:
@@ -157,8 +160,8 @@ func (s *standIn) work() {
 		}
 		s.helps = false
 		s.pool.helping.Add(-1)
-		// A submitter may have counted on this helper: look once more, now
-		// that it is not counted any more.
+		// H2: a submitter may have counted on this helper: look once more,
+		// now that it is not counted any more.
 		if s.pool.gate.Load()&gateIdle == 0 && s.pool.hasTasks() && s.pool.mayHelp() {
 			s.helps = true
 		}

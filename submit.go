@@ -89,7 +89,7 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bo
 	}
 	q := &w.ring
 	pos := q.tail.Load()
-	if q.slot(pos).seq.Load() != pos || !q.tail.CompareAndSwap(pos, pos+1) { // claim(q, 1), inlined
+	if q.slot(pos).seq.Load() != pos || !q.tail.CompareAndSwap(pos, pos+1) { // claim(q, 1), inlined: A1, P1
 		if q, pos = p.claimElsewhere(w, wait); q == nil {
 			f, err := fullFuture(p)
 			if !wait && err == ErrFull {
@@ -126,7 +126,7 @@ func (p *Pool) published(gate uint64, q *ring, pos uint64) bool {
 	} else if gate >= gateWaiter {
 		p.helpWaiters()
 	}
-	// Close may have missed the claim, the workers may have ended: whoever
+	// D1: Close may have missed the claim, the workers may have ended: whoever
 	// takes the entry now decides.
 	var t task
 	if gate&gateClosed == 0 || !q.takeAt(pos, &t) {

@@ -334,7 +334,7 @@ func (w *worker) idle() bool {
 	// submitter's claim. Either the claim comes first and hasWork sees it, or
 	// the announcement does and the submitter sees that in its load of gate.
 	gate := p.gate.Add(1)
-	closed := gate&gateClosed != 0
+	closed := gate&gateClosed != 0 // D1: if so, hasWork sees every claim that missed the closing
 	if closed || p.hasWork() {
 		if p.unidle(w) {
 			w.parker.retract()
