@@ -208,7 +208,7 @@ func (p *Pool) Close() error { return p.Shutdown(context.Background()) }
 // with ErrClosed, and Shutdown returns ctx's error without waiting for those
 // that have. It returns nil if everything was run.
 func (p *Pool) Shutdown(ctx context.Context) error {
-	p.gate.Or(gateClosed)
+	p.gate.Or(gateClosed) // D1, L1
 	for _, w := range p.workers {
 		p.wake(w)
 	}
@@ -294,62 +294,4 @@ func (p *Pool) drain() {
 func (a *agent) cutOff(t *task) {
 	a.pool.cutWork.Store(true)
 	a.fail(t, ErrClosed)
-}
-
-// inOwnTask reports whether the caller runs inside a task of p: workers are told
-// by their goroutine's number, helpers by the frames under which they run
-// tasks. A helper of another pool is taken for one of p's while p has helpers at
-// work.
-func (p *Pool) inOwnTask() bool {
-	if id := goroutineID(); slices.ContainsFunc(p.workers, func(w *worker) bool { return w.goroutine.Load() == id }) {
-		return true
-	}
-	p.mu.Lock()
-	helped := p.helped()
-	p.mu.Unlock()
-	return helped && onStack(taskFrames[:3])
-}
-
-// inTask reports whether the caller runs inside a task of any pool.
-func inTask() bool { return onStack(taskFrames[:]) }
-
-// taskFrames are the methods under which tasks run: borrowed agents', then
-// workers'.
-var taskFrames = [...]string{
-	"github.com/zeropool-go/zeropool.(*agent).runTaken",
-	"github.com/zeropool-go/zeropool.(*agent).runInline",
-	"github.com/zeropool-go/zeropool.(*agent).runRange",
-	"github.com/zeropool-go/zeropool.(*worker).loop",
-}
-
-// onStack reports whether the caller was called, however deep, by one of the
-// functions.
-func onStack(functions []string) bool {
-	var pcs [64]uintptr
-	for skip := 3; ; skip += len(pcs) {
-		n := runtime.Callers(skip, pcs[:])
-		for _, pc := range pcs[:n] {
-			if f := runtime.FuncForPC(pc - 1); f != nil && slices.Contains(functions, f.Name()) {
-				return true
-			}
-		}
-		if n < len(pcs) {
-			return false
-		}
-	}
-}
-
-// goroutineID reads the number of the calling goroutine from its stack trace,
-// the only place where Go shows it.
-func goroutineID() uint64 {
-	var buf [40]byte
-	b := buf[:runtime.Stack(buf[:], false)]
-	var id uint64
-	for _, c := range b[min(len("goroutine "), len(b)):] {
-		if c < '0' || c > '9' {
-			break
-		}
-		id = id*10 + uint64(c-'0')
-	}
-	return id
 }

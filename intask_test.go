@@ -1,0 +1,38 @@
+package zeropool
+
+import "testing"
+
+func TestInTask(t *testing.T) {
+	if inTask() {
+		t.Error("inTask outside of any task")
+	}
+	p, err := New(WithWorkers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	other, err := New(WithWorkers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	inside := func() bool {
+		in := false
+		if err := p.For(1, func(lo, hi int) { in = inTask() && p.inOwnTask() && !other.inOwnTask() }); err != nil {
+			t.Fatal(err)
+		}
+		return in
+	}
+	if !inside() {
+		t.Error("a range of a loop is not taken for a task")
+	}
+	for range 2 * provenRuns { // by a worker, a stand-in, and the waiter itself
+		in := false
+		if err := p.Go(func() { in = inTask() && p.inOwnTask() && !other.inOwnTask() }).Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if !in {
+			t.Fatal("a task is not taken for one")
+		}
+	}
+}
