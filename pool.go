@@ -250,7 +250,7 @@ func (p *Pool) ended() bool {
 // pool. The caller holds p.mu.
 func (p *Pool) helped() bool {
 	for i := range p.agents {
-		if p.agents[i].busy.Load() != 0 {
+		if p.agents[i].busy.Load() != 0 { // L1
 			return true
 		}
 	}

@@ -218,7 +218,7 @@ TEXT ·complete(SB), NOSPLIT, $0-32
 	MOVQ r+16(FP), CX
 	MOVQ state+24(FP), DX
 	MOVQ BX, 0(AX)
-	XCHGQ DX, record_state(CX) // C1: a full fence before the load of the waiter count
+	XCHGQ DX, record_state(CX) // F1; C1: a full fence before the load of the waiter count
 	RET
 
 // func store(c *atomic.Uint64, v uint64)

@@ -241,7 +241,7 @@ TEXT ·complete(SB), NOSPLIT, $0-32
 	MOVD  state+24(FP), R12
 	STLR  R10, (R9)
 	ADD   $record_state, R11
-	STLR  R12, (R11)      // C1: RCsc, so the LDAR of the waiter count that follows cannot pass it
+	STLR  R12, (R11)      // F1; C1: RCsc, so the LDAR of the waiter count that follows cannot pass it
 	RET
 
 // func store(c *atomic.Uint64, v uint64)

@@ -82,7 +82,7 @@ func rearmGeneric(q *ring, pos uint64, r *record, state uint64, count *atomic.Ui
 
 func completeGeneric(count *atomic.Uint64, n uint64, r *record, state uint64) {
 	storeGeneric(count, n)
-	r.state.Swap(state) // C1: a full fence before the load of the pool's waiter count
+	r.state.Swap(state) // F1; C1: a full fence before the load of the pool's waiter count
 }
 
 func storeGeneric(p *atomic.Uint64, v uint64) { p.Store(v) }

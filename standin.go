@@ -78,7 +78,7 @@ func (p *Pool) helpWaiters() {
 
 func (p *Pool) mayHelp() bool {
 	for {
-		n := p.helping.Load()
+		n := p.helping.Load() // H2
 		if uint64(n) >= p.gate.Load()>>gateWaiterShift {
 			return false
 		}

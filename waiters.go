@@ -66,7 +66,7 @@ func (p *Pool) park(what waitable, stop <-chan struct{}) bool {
 		spinTurn()
 	}
 	b := &waitTable[bucketOf(what.record())]
-	p.gate.Add(gateWaiter) // W1, pairs with C1
+	p.gate.Add(gateWaiter) // W1, pairs with C1; H1, see beforePark
 	b.mu.Lock()
 	w := b.spare
 	if w != nil {

@@ -60,7 +60,7 @@ func (p *Pool) measure(w *worker) {
 // wakeFor finds somebody for work that has just been queued at w's ring.
 func (p *Pool) wakeFor(w *worker) {
 	switch {
-	case p.waking.Load() != 0:
+	case p.waking.Load() != 0: // P3
 	case p.putsOff():
 		p.wakeLater()
 	default:
@@ -85,7 +85,7 @@ func (p *Pool) wakeIfWork(w *worker) {
 }
 
 func (p *Pool) wakeLater() {
-	if p.later.armed.Load() == 0 && p.later.armed.CompareAndSwap(0, 1) {
+	if p.later.armed.Load() == 0 && p.later.armed.CompareAndSwap(0, 1) { // P4
 		p.later.timer.Reset(crowdedWake)
 	}
 }
