@@ -129,10 +129,11 @@ func (p *Pool) wakeOne(w *worker) {
 			v.parker.wake()
 			return
 		}
-		// Nobody was idle, but somebody may have been since, and a submitter
-		// may have taken this for a wake in flight (P3).
+		// Nobody was idle, but somebody may be since, and a submitter may have
+		// taken this for a wake in flight (P3). Those whose bit is not set yet
+		// will look at the queues after setting it.
 		p.waking.Add(^uint32(0))
-		if p.gate.Load()&gateIdle == 0 || !p.hasWork() {
+		if !p.anyIdle() || !p.hasWork() {
 			return
 		}
 	}

@@ -329,12 +329,11 @@ func (w *worker) idle() bool {
 	}
 	p.measure(w)
 	w.parker.announce()
-	p.idle[w.index/64].Or(1 << (w.index % 64))
-	// P2, pairs with P1: the announcement is a locked instruction, and so is a
-	// submitter's claim. Either the claim comes first and hasWork sees it, or
-	// the announcement does and the submitter sees that in its load of gate.
-	gate := p.gate.Add(1)
-	closed := gate&gateClosed != 0 // D1: if so, hasWork sees every claim that missed the closing
+	// P2, pairs with P1: the announcement is made of locked instructions, and so
+	// is a submitter's claim. Either the claim comes first and hasWork sees it,
+	// or the announcement does and the submitter sees that in its load of gate.
+	p.setIdle(w)
+	closed := p.gate.Load()&gateClosed != 0 // D1: if so, hasWork sees every claim that missed the closing
 	if closed || p.hasWork() {
 		if p.unidle(w) {
 			w.parker.retract()
@@ -394,6 +393,17 @@ func (p *Pool) hasTasks() bool {
 	return false
 }
 
+// setIdle counts w among the idle workers.
+//
+// The count comes before the bit, because whoever clears the bit takes from the
+// count: it must never be short, the bits above it are others'. A submitter that
+// sees the count and not yet the bit has claimed before the bit was set, and so
+// before the worker looks at the queues once more.
+func (p *Pool) setIdle(w *worker) {
+	p.gate.Add(1)
+	p.idle[w.index/64].Or(1 << (w.index % 64))
+}
+
 // unidle takes w out of the idle workers; who gets true decides what it does
 // next.
 func (p *Pool) unidle(w *worker) bool {
@@ -413,6 +423,15 @@ func (p *Pool) wake(w *worker) bool {
 	p.waking.Add(1)
 	w.parker.wake()
 	return true
+}
+
+func (p *Pool) anyIdle() bool {
+	for i := range p.idle {
+		if p.idle[i].Load() != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *Pool) isIdle(w *worker) bool {
