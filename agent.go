@@ -138,8 +138,11 @@ func (a *agent) runTaken(t *task) {
 func (a *agent) runInline(t *task) {
 	returned := false
 	defer func() {
-		if !returned {
-			defer a.pool.giveBack(a)
+		if returned {
+			return
+		}
+		defer a.pool.giveBack(a)
+		if t.done != nil { // else an element of a batch exited, which has noted it
 			a.unwound(t, recover())
 		}
 	}()
@@ -202,8 +205,13 @@ func (p *Pool) borrow(hash uint32) *agent {
 	return a
 }
 
-// giveBack ends borrow.
+// giveBack ends borrow. What a task that called runtime.Goexit left undone of a
+// batch goes to a stand-in.
 func (p *Pool) giveBack(a *agent) {
+	if a.rest.b != nil {
+		p.standIn(a, &task{})
+		return
+	}
 	a.busy.Store(0) // L1: a full fence before the load of the gate, for Close
 	if p.gate.Load()&gateClosed != 0 {
 		p.mu.Lock()

@@ -367,7 +367,7 @@ func (b *batch) finish(a *agent, n int) {
 	}
 	state := b.gen<<phaseBits | phaseDone
 	if err := b.fault.Load(); err != nil {
-		b.rec.info.Store(&outcome{pool: b.pool, err: *err})
+		b.rec.info.Store(&outcome{pool: b.pool, batch: b, err: *err})
 		state = b.gen<<phaseBits | phaseFailed
 	}
 	b.rec.state.Swap(state) // C1

@@ -128,14 +128,14 @@ func (f Future) Cancel() int {
 		return info.batch.cancel(f.key, ErrCanceled)
 	}
 	q, pos := p.position(f.key)
+	a := p.borrow(stackHash()) // before the take, so that Close waits for it
+	defer p.giveBack(a)
 	var t task
 	if !q.takeAt(pos, &t) {
 		return 0
 	}
-	a := p.borrow(stackHash())
 	a.settleSlot(q, pos, &t)
 	a.fail(&t, ErrCanceled)
-	p.giveBack(a)
 	return 1
 }
 
@@ -180,15 +180,20 @@ func (f Future) help(stayFree bool) {
 		return
 	}
 	q, pos := p.position(f.key)
-	if q.takeAt(pos, &t) {
-		hash := stackHash()
-		if !stayFree {
-			p.habits.confirm(hash)
-		}
-		a := p.borrow(hash)
-		a.settleSlot(q, pos, &t)
-		p.runTaken(a, &t, stayFree)
+	if q.slot(pos).seq.Load() != pos+1 {
+		return
 	}
+	hash := stackHash()
+	a := p.borrow(hash) // before the take, so that Close waits for the task
+	if !q.takeAt(pos, &t) {
+		p.giveBack(a)
+		return
+	}
+	if !stayFree {
+		p.habits.confirm(hash)
+	}
+	a.settleSlot(q, pos, &t)
+	p.runTaken(a, &t, stayFree)
 }
 
 // runTaken runs a task that a borrowed agent has taken, and gives the agent

@@ -41,10 +41,12 @@ func (p *Pool) loop(w work, n int) error {
 	if n == 0 {
 		return nil
 	}
+	a := p.borrow(stackHash())
+	// L1: after the borrowing, so that Close waits for a loop that missed it.
 	if p.gate.Load()&gateClosed != 0 {
+		p.giveBack(a)
 		return ErrClosed
 	}
-	a := p.borrow(stackHash())
 	b := a.newBatch(w, n)
 	b.cursor.Store(int64(n)) // nobody may claim before the caller shares
 	b.refs.Store(2)

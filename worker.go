@@ -275,6 +275,7 @@ func (w *worker) tryFind(t *task) (found, soon bool) {
 	}
 	if b := w.agent.pool.invited(); b != nil {
 		w.accept(b, t)
+		w.passWake()
 		return true, false
 	}
 	return false, soon
@@ -302,9 +303,14 @@ func (w *worker) steal(q *ring, from uint64, t *task, soon *bool) bool {
 // took settles the slot of a task just taken.
 func (w *worker) took(q *ring, pos uint64, t *task) {
 	w.settleSlot(q, pos, t)
+	w.passWake()
+}
+
+// passWake wakes the next worker if this one has been woken and there is more
+// to do. Submitters that saw its wake in flight woke nobody, for whatever queue,
+// so this comes before the task can block.
+func (w *worker) passWake() {
 	if w.fresh {
-		// Submitters that saw this worker's wake in flight woke nobody, for
-		// whatever queue: pass the wake on before the task can block.
 		w.fresh = false
 		w.agent.pool.wakeIfWork(w)
 	}
