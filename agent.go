@@ -20,6 +20,7 @@ type agent struct {
 	panicked  counter // and those that called runtime.Goexit
 	canceled  counter
 	stolen    counter
+	fence     atomic.Uint32 // see madeRoom
 
 	busy atomic.Uint32 // a borrowed agent is held by one goroutine at a time
 	_    [lineSize]byte
@@ -46,7 +47,7 @@ func (a *agent) settleSlot(q *ring, pos uint64, t *task) {
 	q.slot(pos).task = task{done: r}
 	rearm(q, pos, r, taskKey(q.id, pos+q.mask+1)<<phaseBits, &a.begun.v, a.begun.load()+1)
 	if a.pool.whenFull == Block {
-		a.pool.madeRoom()
+		a.madeRoom()
 	}
 }
 

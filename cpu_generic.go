@@ -13,8 +13,19 @@ func relaxGeneric(n uint64) {
 	}
 }
 
+// spinTurn belongs into every turn of a spin loop: assembly and small leaf
+// functions have no safe point, so without it a spinning goroutine would hold up
+// every stop-the-world. Its frame is large enough, and its body not a leaf, so
+// that the compiler puts a stack check into its prologue.
+//
 //go:noinline
-func spinTurn() {}
+func spinTurn() {
+	var frame [192]byte
+	touch(&frame)
+}
+
+//go:noinline
+func touch(*[192]byte) {}
 
 var started = time.Now()
 

@@ -31,6 +31,7 @@ type habits struct {
 	sentry atomic.Uint32 // 1 while there is one
 	formed atomic.Uint32 // somebody has the habit
 	of     [64]atomic.Uint32
+	seen   []uint64 // by ring: one past its oldest task at the sentry's last look, or 0
 }
 
 const (
@@ -87,13 +88,13 @@ func (w *worker) standSentry() (woken, found bool) {
 	}
 	last := p.submissions()
 	quiet := time.Duration(0)
-	var seen sighting
+	clear(h.seen)
 	for nap := sentryFirst; quiet < sentryEnd; {
 		if w.parker.sleepFor(nap) {
 			h.sentry.Store(0)
 			return true, false
 		}
-		if p.abandoned(&seen) && p.unidle(w) {
+		if p.abandoned() && p.unidle(w) {
 			h.sentry.Store(0)
 			h.forget()
 			w.parker.retract()
@@ -125,28 +126,17 @@ func (p *Pool) submissions() uint64 {
 }
 
 // abandoned reports whether the oldest task of a queue is the one that it was at
-// the last look.
-func (p *Pool) abandoned(last *sighting) bool {
-	old := *last
-	*last = sighting{}
-	for _, w := range p.workers {
+// the sentry's last look. Only the sentry calls it.
+func (p *Pool) abandoned() bool {
+	found := false
+	for i, w := range p.workers {
 		q := &w.ring
-		pos := q.oldest()
-		if q.look(pos) != full {
-			continue
+		now := uint64(0)
+		if pos := q.oldest(); q.look(pos) == full {
+			now = pos + 1
+			found = found || p.habits.seen[i] == now
 		}
-		if old == (sighting{q, pos}) {
-			return true
-		}
-		if last.q == nil {
-			*last = sighting{q, pos}
-		}
+		p.habits.seen[i] = now
 	}
-	return false
-}
-
-// sighting is a task that a sentry has seen in a queue.
-type sighting struct {
-	q   *ring
-	pos uint64
+	return found
 }

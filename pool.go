@@ -21,13 +21,12 @@ type Pool struct {
 	// of idle workers, whether the pool is closed, and the number of parked
 	// waiters. It changes only when somebody goes to sleep or is woken, so all
 	// CPUs keep a copy.
-	gate    atomic.Uint64
-	waking  atomic.Uint32   // wakes in flight: decided on, worker not yet up
-	blocked atomic.Uint32   // submitters that wait for room
-	idle    []atomic.Uint64 // bitmap of idle workers
-	recent  atomic.Uint32   // index of the worker that went to sleep last
-	habits  habits
-	_       [lineSize]byte
+	gate   atomic.Uint64
+	waking atomic.Uint32   // wakes in flight: decided on, worker not yet up
+	idle   []atomic.Uint64 // bitmap of idle workers
+	recent atomic.Uint32   // index of the worker that went to sleep last
+	habits habits
+	_      [lineSize]byte
 
 	workers    []*worker
 	agents     []agent
@@ -43,7 +42,8 @@ type Pool struct {
 	later      later
 
 	mu         sync.Mutex
-	changed    sync.Cond // an agent was given back, or a worker ended, after Close
+	changed    sync.Cond     // an agent was given back, or a worker ended, after Close
+	blocked    atomic.Uint32 // submitters that wait for room
 	moreAgents []*agent
 	standIns   []*standIn
 	invitees   []*batch // invitations that no queue had room for
@@ -108,6 +108,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		width:      max(min(n+1, runtime.GOMAXPROCS(0)), 1),
 	}
 	p.changed.L = &p.mu
+	p.habits.seen = make([]uint64, n)
 	p.initLater()
 	p.plain.pool = p
 	for i := range p.agents {

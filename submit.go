@@ -213,10 +213,12 @@ func (p *Pool) claimBlocking(w *worker) (*ring, uint64) {
 	}
 }
 
-// madeRoom wakes the submitters that wait for room. The locked instruction
-// stands between the release of the slot and the look at blocked (B1).
-func (p *Pool) madeRoom() {
-	if p.blocked.Add(0) != 0 {
+// madeRoom wakes the submitters that wait for room. The locked instruction, on
+// a word that nobody else uses, stands between the release of the slot and the
+// look at blocked (B1).
+func (a *agent) madeRoom() {
+	a.fence.Add(1)
+	if p := a.pool; p.blocked.Load() != 0 {
 		p.mu.Lock()
 		p.changed.Broadcast()
 		p.mu.Unlock()
