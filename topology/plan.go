@@ -21,7 +21,7 @@ func (t *Topology) Plan(p Placement, workers int) Plan {
 // before efficiency cores in each placement; workers beyond the number of cores
 // go to SMT siblings, then to CPUs that carry another pool's worker, then share
 // CPUs. A CPU quota below one CPU makes pinning senseless, so the workers stay
-// unpinned, as they do when the topology knows no usable CPU and on systems
+// unpinned unless the request names CPUs, as they do when the topology knows no usable CPU and on systems
 // that cannot pin threads.
 //
 // Every present CPU appears in the plan once, either with its workers or as an
@@ -258,12 +258,18 @@ func (b *planner) place() {
 		}
 		left -= b.assign(with, thread, left)
 	}
+	beside := 0
 	for thread := 0; left > 0; thread++ {
 		with := b.withThread(busy, thread, true)
 		if len(with) == 0 {
 			break
 		}
-		left -= b.assign(with, thread, left)
+		k := b.assign(with, thread, left)
+		left -= k
+		beside += k
+	}
+	if beside > 0 {
+		b.warn("W-SHARED-MACHINE", "%d of %d workers share a core with other pools of this process: no core is left free", beside, n)
 	}
 	if left > 0 {
 		b.share(left)
@@ -438,6 +444,9 @@ func (b *planner) explicit() {
 		b.r.Workers = min(len(use), maxWorkers)
 	}
 	n := b.chosen(len(use))
+	if n == 1 && b.t.Quota > 0 && b.t.Quota < 1 {
+		b.warn("W-QUOTA", "quota %s CPUs is less than one core: the worker will be throttled", quotaText(b.t.Quota))
+	}
 	for j := range n {
 		i := use[j%len(use)]
 		why := "asked for"

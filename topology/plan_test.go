@@ -254,6 +254,14 @@ func TestPlanQuota(t *testing.T) {
 	wantCPUs(t, p, Unknown)
 	wantWarnings(t, p, "W-QUOTA")
 	checkSum(t, top, p)
+	// CPUs that were named are a decision; the quota is only worth a warning.
+	p = top.PlanFor(Request{CPUs: []int{5}})
+	wantCPUs(t, p, 5)
+	wantWarnings(t, p, "W-QUOTA")
+	p = top.PlanFor(Request{CPUs: []int{5, 6}})
+	wantCPUs(t, p, 5, 6)
+	wantWarnings(t, p, "W-QUOTA")
+
 	top.Quota = 1
 	wantCPUs(t, top.Plan(PerCore, 0), 0)
 	top.Quota = 1000
@@ -313,6 +321,7 @@ func TestPlanTaken(t *testing.T) {
 	// No core left: siblings of the other pools' CPUs, then the CPUs themselves.
 	all := top.PlanFor(Request{Taken: []int{0, 1, 2, 3}})
 	wantCPUs(t, all, 4, 5, 6, 7)
+	wantWarnings(t, all, "W-SHARED-MACHINE")
 	full := top.PlanFor(Request{Taken: []int{0, 1, 2, 3, 4, 5, 6, 7, 99, -5}, Workers: 3})
 	wantCPUs(t, full, 0, 1, 2)
 	wantWarnings(t, full, "W-OVERSUBSCRIBED")

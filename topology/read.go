@@ -24,7 +24,7 @@ func Read(root fs.FS) (*Topology, error) {
 	}
 	t, r, err := readTree(fsSource{root}, nil)
 	if err != nil {
-		return nil, err
+		return nil, r.blame(err)
 	}
 	r.readAffinity(t)
 	t.settleAllowed(r)

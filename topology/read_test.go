@@ -648,3 +648,13 @@ func FuzzCaches(f *testing.F) {
 		checkInvariants(t, top)
 	})
 }
+
+// TestErrorNamesFile checks that the error of a tree without a usable CPU says
+// which file was no good.
+func TestErrorNamesFile(t *testing.T) {
+	fsys := newMemFS()
+	fsys.set(cpuDir+"/online", "\x7fELF\n")
+	if _, err := Read(fsys); err == nil || !strings.Contains(err.Error(), cpuDir+"/online: ") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v", err)
+	}
+}

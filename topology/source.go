@@ -122,6 +122,16 @@ func (r *reader) bad(name string, err error) {
 	}
 }
 
+// blame adds to an error that ended a reading the first file that was of no use.
+func (r *reader) blame(err error) error {
+	for _, w := range r.warnings {
+		if file, ok := strings.CutPrefix(w, "W-BAD-FILE "); ok {
+			return fmt.Errorf("%w (%s)", err, file)
+		}
+	}
+	return err
+}
+
 // reason is err without the path that a PathError repeats.
 func reason(err error) error {
 	var p *fs.PathError

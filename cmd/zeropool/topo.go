@@ -56,6 +56,8 @@ func (f *machineFlags) parse(args []string, stdout, stderr io.Writer) (code int,
 	case err != nil:
 	case f.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
+	case f.empty() != "":
+		err = fmt.Errorf("-%s is empty: want a name", f.empty())
 	case f.root != "" && f.cpuid != "":
 		err = errors.New("--root and --cpuid exclude each other")
 	case f.workers < 0:
@@ -90,14 +92,32 @@ func (f *machineFlags) report() (*report.Report, error) {
 		t, err = topology.Detect()
 		r.GOMAXPROCS = runtime.GOMAXPROCS(0)
 		// As in a pool: the environment replaces the default, not a choice.
-		if os.Getenv("ZEROPOOL_PLACEMENT") == "unpinned" && !f.given("placement") {
+		if env := os.Getenv("ZEROPOOL_PLACEMENT"); env != "" && err == nil && !f.given("placement") {
+			if env != "unpinned" {
+				err = fmt.Errorf("environment variable ZEROPOOL_PLACEMENT=%q: only \"unpinned\" is allowed", env)
+			}
 			r.Placement = topology.Unpinned
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return report.New(t, r), nil
+	rep := report.New(t, r)
+	if n := len(rep.Plan.Workers); n < f.workers {
+		return nil, fmt.Errorf("--workers %d: a plan has at most %d", f.workers, n)
+	}
+	return rep, nil
+}
+
+// empty returns the name of a flag that was given without a value, as an unset
+// variable does: it must not pass for this machine or standard output.
+func (f *machineFlags) empty() (name string) {
+	f.Visit(func(g *flag.Flag) {
+		if g.Value.String() == "" {
+			name = g.Name
+		}
+	})
+	return name
 }
 
 // given reports whether a flag was on the command line.

@@ -105,6 +105,17 @@ func TestPlacementFromEnvironment(t *testing.T) {
 	}
 }
 
+func TestBadPlacementInEnvironment(t *testing.T) {
+	t.Setenv("ZEROPOOL_PLACEMENT", "sideways")
+	code, stdout, stderr := call("plan")
+	if code != 1 || stdout != "" || !strings.Contains(stderr, `ZEROPOOL_PLACEMENT="sideways"`) || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("exit code %d, output %q, stderr %q", code, stdout, stderr)
+	}
+	if code, _, stderr := call("plan", "--placement", "compact"); code != 0 {
+		t.Errorf("with a choice: exit code %d, stderr %q", code, stderr)
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	empty := t.TempDir()
 	for _, c := range []struct {
@@ -120,6 +131,10 @@ func TestBadInput(t *testing.T) {
 		{[]string{"topo", "--root", testdata + "server", "-o", empty}, 1, empty},
 		{[]string{"topo", "--format", "png"}, 2, `"png"`},
 		{[]string{"topo", "--root", "a", "--cpuid", "b"}, 2, "exclude"},
+		{[]string{"topo", "--root", ""}, 2, "-root is empty"},
+		{[]string{"plan", "--cpuid", ""}, 2, "-cpuid is empty"},
+		{[]string{"topo", "-o", ""}, 2, "-o is empty"},
+		{[]string{"plan", "--root", testdata + "server", "--workers", "100000000"}, 1, "at most 1048576"},
 		{[]string{"plan", "--format", "svg"}, 2, `"svg"`},
 		{[]string{"plan", "--placement", "sideways"}, 2, "sideways"},
 		{[]string{"plan", "--workers", "-1"}, 2, "-1"},

@@ -380,17 +380,26 @@ func ghz(khz int) string {
 // cpusText names CPUs, with their number where there are many.
 func cpusText(ids []int) string {
 	switch {
-	case len(ids) == 1:
-		return "CPU " + strconv.Itoa(ids[0])
 	case len(ids) <= 4:
-		return "CPUs " + strides(ids)
+		return cpuList(ids)
 	default:
-		return strconv.Itoa(len(ids)) + " CPUs " + strides(ids)
+		return strconv.Itoa(len(ids)) + " " + cpuList(ids)
 	}
 }
 
+// cpuList names CPUs.
+func cpuList(ids []int) string {
+	if len(ids) == 1 {
+		return "CPU " + strconv.Itoa(ids[0])
+	}
+	return "CPUs " + strides(ids)
+}
+
 // strides is ranges with regular steps in the way of taskset, as in 0-28:4.
-func strides(ids []int) string {
+func strides(ids []int) string { return stridesOf(ids, "") }
+
+// stridesOf is strides with a prefix to every number, as in w0-w28:4.
+func stridesOf(ids []int, prefix string) string {
 	const least = 4 // numbers that make a regular step worth its own notation
 	var b strings.Builder
 	for i := 0; i < len(ids); {
@@ -404,12 +413,12 @@ func strides(ids []int) string {
 		if b.Len() > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(strconv.Itoa(ids[i]))
+		b.WriteString(prefix + strconv.Itoa(ids[i]))
 		switch {
 		case step == 1:
-			b.WriteString("-" + strconv.Itoa(ids[j]))
+			b.WriteString("-" + prefix + strconv.Itoa(ids[j]))
 		case j-i+1 >= least:
-			b.WriteString("-" + strconv.Itoa(ids[j]) + ":" + strconv.Itoa(step))
+			b.WriteString("-" + prefix + strconv.Itoa(ids[j]) + ":" + strconv.Itoa(step))
 		default:
 			j = i
 		}

@@ -324,6 +324,7 @@ func TestLists(t *testing.T) {
 		{[]int{0, 1, 2, 8}, "0-2,8", "0-2,8"},
 		{[]int{0, 4, 8, 12}, "0,4,8,12", "0-12:4"},
 		{[]int{0, 4, 8, 9}, "0,4,8-9", "0,4,8-9"},
+		{[]int{0, 4, 8, 12, 13}, "0,4,8,12-13", "0-12:4,13"},
 		{[]int{1, 3, 5, 7, 8, 9}, "1,3,5,7-9", "1-7:2,8-9"},
 	} {
 		if got := ranges(c.ids); got != c.ranges {
@@ -347,5 +348,47 @@ func BenchmarkFormats(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestLongPlans checks that a plan of any size is a few lines of text: one for
+// each node and reason.
+func TestLongPlans(t *testing.T) {
+	top := regular(2, 2, 1, 16)
+	for _, c := range []struct {
+		request topology.Request
+		lines   int
+		want    []string
+	}{
+		{topology.Request{Placement: topology.Scatter}, 4, []string{"w0-w60:4    CPUs 0-15: own core, node 0\n"}},
+		{topology.Request{Workers: 700}, 12, []string{
+			"w0-w15      CPUs 0-15: own core, node 0\n",
+			"CPUs 0-15,64-79: shares its CPU: every usable CPU has a worker, node 0\n",
+		}},
+		{topology.Request{CPUs: []int{3}, Workers: 40}, 2, []string{"w0          CPU 3: asked for, node 0\n", "w1-w39      CPU 3: asked for"}},
+	} {
+		text := string(render(t, New(top, c.request).PlanText))
+		if got := strings.Count(text, "  w"); got != c.lines {
+			t.Errorf("%+v: %d lines of workers, want %d:\n%s", c.request, got, c.lines, text)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%+v: no %q in:\n%s", c.request, want, text)
+			}
+		}
+	}
+}
+
+// TestTreeStrides checks that interleaved nodes do not list every CPU.
+func TestTreeStrides(t *testing.T) {
+	top := regular(2, 1, 1, 16)
+	top.Nodes[0].CPUs, top.Nodes[1].CPUs = nil, nil
+	for i := range top.CPUs {
+		c := &top.CPUs[i]
+		c.Package, c.Node, c.L3 = i%2, i%2, i%2
+		top.Nodes[i%2].CPUs = append(top.Nodes[i%2].CPUs, i)
+	}
+	if text := string(render(t, New(top, topology.Request{Placement: topology.Scatter}).Text)); !strings.Contains(text, "CPUs 1-63:2  w1-w31:2\n") {
+		t.Errorf("no strides in:\n%s", text)
 	}
 }

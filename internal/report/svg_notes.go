@@ -47,7 +47,7 @@ func card(title string, items []string) func(width int) part {
 }
 
 func cardOf(title string, width int, items []string) part {
-	const mostLines = 4
+	const mostLines = 6
 	var body []string
 	for _, s := range items {
 		body = append(body, lines(s, fontText, width-2*pad, mostLines)...)

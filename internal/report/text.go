@@ -15,7 +15,8 @@ const (
 	labelWidth  = 11  // of the first column
 	lineWidth   = 100 // at which lists wrap
 	treeLines   = 48  // above it the text shows one of several alike parts
-	planWorkers = 16  // above it the text groups workers by node and L3
+	planWorkers = 16  // above it the text groups workers by node
+	planRuns    = 32  // above it workers of one node are grouped even if not neighbours
 	matrixNodes = 16  // above it the text leaves the distances out
 )
 
@@ -253,9 +254,9 @@ func (r *Report) treeLines(lines []string, boxes []*box, depth int, fold, single
 		slices.Sort(cpus)
 		slices.Sort(workers)
 		if single {
-			s += "  CPUs " + ranges(cpus)
+			s += "  " + cpuList(cpus)
 			if len(workers) > 0 {
-				s += "  " + rangesOf(workers, "w")
+				s += "  " + stridesOf(workers, "w")
 			}
 		} else {
 			s += "  " + plural(len(cpus), "CPU", "CPUs")
@@ -413,27 +414,58 @@ func (r *Report) nodeText(a topology.Assignment) string {
 	return ", node " + strconv.Itoa(a.Node)
 }
 
+// workerRun is a part of a plan with one reason and on one node.
+type workerRun struct {
+	first         topology.Assignment
+	workers, cpus []int
+}
+
 // workerRuns shows a long plan as runs of workers with the same reason on
-// CPUs of one node.
+// CPUs of one node; where neighbours are far apart and the runs many, those of
+// one node are joined.
 func (r *Report) workerRuns() []string {
+	var runs []*workerRun
+	for _, a := range r.Plan.Workers {
+		if n := len(runs); n == 0 || !alikePlaced(runs[n-1].first, a) {
+			runs = append(runs, &workerRun{first: a})
+		}
+		run := runs[len(runs)-1]
+		run.workers, run.cpus = append(run.workers, a.Worker), append(run.cpus, a.CPU)
+	}
+	if len(runs) > planRuns {
+		runs = joinRuns(runs)
+	}
 	var lines []string
-	ws := r.Plan.Workers
-	for i := 0; i < len(ws); {
-		j := i
-		var cpus []int
-		for ; j < len(ws) && ws[j].Node == ws[i].Node && stem(ws[j].Why) == stem(ws[i].Why); j++ {
-			cpus = append(cpus, ws[j].CPU)
-		}
-		slices.Sort(cpus)
-		name := "w" + strconv.Itoa(i)
-		if j > i+1 {
-			name += "-w" + strconv.Itoa(j-1)
-		}
-		s := fmt.Sprintf("  %-11s CPUs %s: %s", name, strides(cpus), stem(ws[i].Why)+r.nodeText(ws[i]))
+	for _, run := range runs {
+		cpus := slices.Compact(sorted(run.cpus))
+		s := fmt.Sprintf("  %-11s %s: %s", stridesOf(run.workers, "w"), cpuList(cpus), stem(run.first.Why)+r.nodeText(run.first))
 		lines = append(lines, clip(s, 2*lineWidth))
-		i = j
 	}
 	return lines
+}
+
+// joinRuns joins runs that differ only in their workers and CPUs.
+func joinRuns(runs []*workerRun) []*workerRun {
+	type key struct {
+		node int
+		why  string
+	}
+	at := make(map[key]*workerRun)
+	var out []*workerRun
+	for _, run := range runs {
+		k := key{run.first.Node, stem(run.first.Why)}
+		if to := at[k]; to != nil {
+			to.workers, to.cpus = append(to.workers, run.workers...), append(to.cpus, run.cpus...)
+			continue
+		}
+		at[k] = run
+		out = append(out, run)
+	}
+	return out
+}
+
+func alikePlaced(a, b topology.Assignment) bool {
+	return a.Node == b.Node && stem(a.Why) == stem(b.Why)
 }
 
 // stem is a reason without the CPU or worker that it names.
