@@ -62,6 +62,13 @@ func quotaText(q float64) string {
 	return strconv.FormatFloat(math.Round(q*100)/100, 'f', -1, 64)
 }
 
+func workersText(n int) string {
+	if n == 1 {
+		return "1 worker"
+	}
+	return strconv.Itoa(n) + " workers"
+}
+
 // state is what the plan knows about one present CPU, parallel to Topology.CPUs.
 type state struct {
 	workers  int  // of this plan
@@ -214,12 +221,12 @@ func (b *planner) chosen(room int) int {
 		n = quota
 		b.capWhy = "quota " + quotaText(b.t.Quota) + " CPUs"
 		if b.t.Quota >= 1 {
-			b.warn("W-QUOTA", "quota %s CPUs but %d allowed: %d workers", quotaText(b.t.Quota), b.usable, n)
+			b.warn("W-QUOTA", "quota %s CPUs but %d allowed: %s", quotaText(b.t.Quota), b.usable, workersText(n))
 		}
 	case procs > 0 && procs < n:
 		n = procs
 		b.capWhy = fmt.Sprintf("GOMAXPROCS %d", procs)
-		b.warn("W-GOMAXPROCS", "GOMAXPROCS is %d but there is room for %d workers: %d workers", procs, room, n)
+		b.warn("W-GOMAXPROCS", "GOMAXPROCS is %d but there is room for %s: %s", procs, workersText(room), workersText(n))
 	}
 	return n
 }

@@ -278,6 +278,11 @@ func TestPlanGOMAXPROCS(t *testing.T) {
 	p = top.PlanFor(Request{GOMAXPROCS: 2, Workers: 4})
 	wantCPUs(t, p, 0, 1, 2, 3)
 	wantWarnings(t, p, "W-GOMAXPROCS-LT-WORKERS")
+	p = top.PlanFor(Request{GOMAXPROCS: 1})
+	if want := "W-GOMAXPROCS GOMAXPROCS is 1 but there is room for 8 workers: 1 worker"; !slices.Contains(p.Warnings, want) {
+		t.Errorf("warnings %q, want %q", p.Warnings, want)
+	}
+
 	// The runtime derives GOMAXPROCS from the quota: one warning is enough.
 	top.Quota = 2
 	wantWarnings(t, top.PlanFor(Request{GOMAXPROCS: 2}), "W-QUOTA")

@@ -201,7 +201,8 @@ func fit(s string, size float64, width int) string {
 	return s[:n] + "…"
 }
 
-// lines breaks text at spaces and after commas to a width, at most most lines.
+// lines breaks text at spaces and after commas to a width, at most most lines;
+// a word that is wider, such as a path, is broken after a slash or anywhere.
 func lines(s string, size float64, width, most int) []string {
 	var out []string
 	for s != "" {
@@ -210,6 +211,12 @@ func lines(s string, size float64, width, most int) []string {
 			return append(out, fit(s, size, width))
 		}
 		cut := strings.LastIndexAny(s[:n], " ,") + 1
+		if cut == 0 {
+			cut = strings.LastIndexByte(s[:n], '/') + 1
+		}
+		if cut == 0 {
+			cut = n
+		}
 		if cut == 0 {
 			return append(out, fit(s, size, width))
 		}
