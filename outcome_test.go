@@ -8,7 +8,7 @@ import (
 // Whoever looks at a batch between the note of its error and its end must still
 // see that it is a batch: its key is no position of a queue.
 func TestFailedBatchStaysABatch(t *testing.T) {
-	p, err := New(WithWorkers(1))
+	p, err := New(WithWorkers(1), WithPanicHandler(func(*PanicError) {}))
 	if err != nil {
 		t.Fatal(err)
 	}
