@@ -12,7 +12,7 @@ import (
 // thread is what a pinned worker changed on its thread.
 type thread struct {
 	before unix.CPUSetDynamic // the affinity mask to restore
-	id     atomic.Int32       // the kernel's number of the thread while it is pinned
+	id     atomic.Int32       // the kernel's number of the thread while it is pinned; -1 when it could not be
 }
 
 // canPin says whether this system can bind a thread to a CPU.
@@ -51,13 +51,16 @@ func (t *thread) pin(cpu int) error {
 	return nil
 }
 
+// fail notes that pin has failed, for lost.
+func (t *thread) fail() { t.id.Store(-1) }
+
 // lost reports whether the thread is no longer bound to cpu: the kernel moves it
 // when the CPU goes offline or leaves the cpuset. It may be called from any
 // thread.
 func (t *thread) lost(cpu int) bool {
 	id := t.id.Load()
-	if id == 0 {
-		return false
+	if id <= 0 {
+		return id < 0
 	}
 	set, err := getAffinity(int(id))
 	return err != nil || set.Count() != 1 || !set.IsSet(cpu)
@@ -65,7 +68,9 @@ func (t *thread) lost(cpu int) bool {
 
 // unpin restores the mask that pin found.
 func (t *thread) unpin() {
-	t.id.Store(0)
+	if t.id.Load() > 0 {
+		t.id.Store(0)
+	}
 	if t.before != nil {
 		_ = unix.SchedSetaffinityDynamic(0, t.before)
 		t.before = nil

@@ -12,6 +12,7 @@ const canPin = false
 func (*thread) pin(int) error { return errors.New("threads cannot be bound to a CPU on this system") }
 func (*thread) unpin()        {}
 func currentCPU() int         { return -1 }
+func (*thread) fail()         {}
 func (*thread) lost(int) bool { return false }
 func setName(string)          {}
 func onMainThread() bool      { return false }

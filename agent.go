@@ -186,10 +186,16 @@ const maxAgents = 64
 // borrow returns an agent for a goroutine that is not a worker; hash spreads
 // goroutines over agents.
 func (p *Pool) borrow(hash uint32) *agent {
-	start := int(hash >> 16)
+	a := &p.agents[int(hash>>16)&(len(p.agents)-1)]
+	if a.busy.Load() == 0 && a.busy.CompareAndSwap(0, 1) {
+		return a
+	}
+	return p.borrowAny()
+}
+
+func (p *Pool) borrowAny() *agent {
 	for i := range p.agents {
-		a := &p.agents[(start+i)&(len(p.agents)-1)]
-		if a.busy.Load() == 0 && a.busy.CompareAndSwap(0, 1) {
+		if a := &p.agents[i]; a.busy.Load() == 0 && a.busy.CompareAndSwap(0, 1) {
 			return a
 		}
 	}

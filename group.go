@@ -99,18 +99,8 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer) {
 // the group that nobody has begun.
 func (g *Group) Wait() error {
 	checkGroup(g, false, "Group.Wait")
-	for !g.ended() {
-		var t task
-		a := g.pool.borrow(stackHash())
-		if !a.takeOwn(g, &t) {
-			g.pool.giveBack(a)
-			break
-		}
-		if !t.proven() {
-			g.pool.standInForGroup(a, &t, g)
-			break
-		}
-		g.pool.runTaken(a, &t, false)
+	if !g.ended() {
+		g.help()
 	}
 	for !g.ended() {
 		g.pool.park(waitable{g: g}, nil)
@@ -125,7 +115,7 @@ func (g *Group) WaitContext(ctx context.Context) error {
 	if !g.ended() && ctx.Err() == nil {
 		var t task
 		a := g.pool.borrow(stackHash())
-		if a.takeOwn(g, &t) {
+		if a.takeOwn(g, &place{}, &t) {
 			g.pool.standInForGroup(a, &t, g)
 		} else {
 			g.pool.giveBack(a)
@@ -140,13 +130,47 @@ func (g *Group) WaitContext(ctx context.Context) error {
 	return g.result()
 }
 
-// takeOwn takes a queued task of g, wherever it stands.
-func (a *agent) takeOwn(g *Group, t *task) bool {
-	for _, w := range a.pool.workers {
-		q := &w.ring
-		for pos, end := q.head.Load(), q.tail.Load(); int64(end-pos) > 0; pos++ {
-			if q.grouped[pos&q.mask].group.Load() == g && q.takeAt(pos, t) {
-				a.settleSlot(q, pos, t)
+// help runs queued tasks of g on the calling goroutine until there is none, or
+// until one comes whose function is not known to return: a stand-in goes on from
+// there.
+func (g *Group) help() {
+	p := g.pool
+	a := p.borrow(stackHash())
+	held := true
+	defer func() {
+		if held { // a task may have called runtime.Goexit
+			p.giveBack(a)
+		}
+	}()
+	var t task
+	for from := (place{}); a.takeOwn(g, &from, &t); {
+		if !t.proven() {
+			held = false
+			p.standInForGroup(a, &t, g)
+			return
+		}
+		a.runTaken(&t)
+	}
+}
+
+// place is where a search for a group's tasks goes on: the ring of a worker, and
+// a position unless that lies before the ring's head.
+type place struct {
+	worker int
+	pos    uint64
+}
+
+// takeOwn takes a queued task of g, wherever it stands from the given place on.
+func (a *agent) takeOwn(g *Group, from *place, t *task) bool {
+	for ; from.worker < len(a.pool.workers); *from = (place{worker: from.worker + 1}) {
+		q := &a.pool.workers[from.worker].ring
+		if h := q.head.Load(); int64(h-from.pos) > 0 {
+			from.pos = h
+		}
+		for end := q.tail.Load(); int64(end-from.pos) > 0; from.pos++ {
+			if q.grouped[from.pos&q.mask].group.Load() == g && q.takeAt(from.pos, t) {
+				a.settleSlot(q, from.pos, t)
+				from.pos++
 				return true
 			}
 		}

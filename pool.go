@@ -148,7 +148,11 @@ func (p *Pool) unpinned(w *worker) {
 	a := &p.plan.Workers[w.index]
 	p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("W-PIN-FAILED worker %d could not be pinned to CPU %d: %v", w.index, a.CPU, w.pinError))
 	a.Why = fmt.Sprintf("not pinned: CPU %d was refused", a.CPU)
-	a.CPU = topology.Unknown
+	unplace(a)
+}
+
+func unplace(a *topology.Assignment) {
+	a.CPU, a.Core, a.L3, a.Node = topology.Unknown, topology.Unknown, topology.Unknown, topology.Unknown
 }
 
 var (
@@ -189,7 +193,7 @@ func (p *Pool) Plan() topology.Plan {
 		if a := &plan.Workers[i]; a.CPU != topology.Unknown && w.thread.lost(a.CPU) {
 			plan.Warnings = append(plan.Warnings, fmt.Sprintf("W-PIN-LOST worker %d is no longer bound to CPU %d: the system has changed the affinity of its thread", i, a.CPU))
 			a.Why = fmt.Sprintf("pin to CPU %d lost", a.CPU)
-			a.CPU = topology.Unknown
+			unplace(a)
 		}
 	}
 	return plan

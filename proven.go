@@ -45,11 +45,13 @@ func (t *task) code() uintptr {
 
 // proven reports whether t may run on a goroutine that must go on afterwards.
 func (t *task) proven() bool {
+	if fn := t.fn; fn != nil && fn != callFunc {
+		return isProven(fn.code)
+	}
 	if t.fn == nil {
 		return (*batch)(t.params).proven()
 	}
-	code := t.code()
-	return provenSlot(code).Load() == code
+	return isProven(t.code())
 }
 
 func isProven(code uintptr) bool { return provenSlot(code).Load() == code }

@@ -141,9 +141,9 @@ func (s *standIn) work() {
 		a.drive(b, 0)
 	}
 	if g := s.group; g != nil {
-		for {
+		for from := (place{}); ; {
 			var t task
-			if !a.takeOwn(g, &t) {
+			if !a.takeOwn(g, &from, &t) {
 				break
 			}
 			code := t.code()

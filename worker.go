@@ -3,6 +3,7 @@ package zeropool
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -115,6 +116,7 @@ func (w *worker) pin() {
 	if err := w.thread.pin(w.cpu); err != nil {
 		w.pinError = err
 		w.cpu = topology.Unknown
+		w.thread.fail()
 		return
 	}
 	setName(fmt.Sprintf("zp/%s/%d", shorten(w.agent.pool.name, w.index), w.index))
@@ -139,7 +141,7 @@ func (w *worker) setNear(machine *topology.Topology) {
 	}
 	distance := func(v *worker) int {
 		if w.cpu == topology.Unknown || v.cpu == topology.Unknown {
-			return 0
+			return math.MaxInt
 		}
 		return machine.Distance(w.cpu, v.cpu)
 	}
