@@ -293,6 +293,31 @@ func (b *batch) release(a *agent) {
 	b.pool.batches = append(b.pool.batches, b)
 }
 
+// callEach calls the function for the elements from lo to hi and keeps the number
+// of the current one in at, for the case that it does not return. It is a
+// function of its own, and unrolled, because what is live across the call must be
+// stored and loaded again for every element.
+//
+//go:noinline
+func callEach(call func(unsafe.Pointer), base unsafe.Pointer, stride uintptr, lo, hi int, at *int) {
+	i := lo
+	for ; hi-i >= 4; i += 4 {
+		*at = i
+		call(unsafe.Add(base, uintptr(i)*stride))
+		*at = i + 1
+		call(unsafe.Add(base, uintptr(i+1)*stride))
+		*at = i + 2
+		call(unsafe.Add(base, uintptr(i+2)*stride))
+		*at = i + 3
+		call(unsafe.Add(base, uintptr(i+3)*stride))
+	}
+	for ; i < hi; i++ {
+		*at = i
+		call(unsafe.Add(base, uintptr(i)*stride))
+	}
+	*at = hi
+}
+
 func (b *batch) code() uintptr {
 	if b.fn == nil {
 		return 0
@@ -472,9 +497,7 @@ func (a *agent) runRange(b *batch, lo, hi int, alone bool) (next int) {
 	case uniform:
 		fn := b.fn
 		call := *(*func(unsafe.Pointer))(unsafe.Pointer(&fn))
-		for ; i < hi; i++ {
-			call(unsafe.Add(b.base, uintptr(i)*b.stride))
-		}
+		callEach(call, b.base, b.stride, lo, hi, &i)
 	case mixed:
 		for ; i < hi; i++ {
 			t := task{fn: b.tasks[i].fn, params: b.tasks[i].params}
