@@ -11,8 +11,8 @@ import (
 // submitter does, and relies on it only while a sentry makes a wrong guess
 // harmless.
 //
-//   - A submitter whose Wait has found its task not begun habitual times in a
-//     row has the habit of waiting.
+//   - A submitter whose Wait has found its task not begun habitual times, since
+//     the pool started or all lost the habit, has the habit of waiting.
 //   - A worker that goes to sleep while somebody has the habit becomes the
 //     sentry, if there is none: it sleeps for 50 µs at a time, then longer, and
 //     looks at the queues in between. After sentryEnd without a submission it
