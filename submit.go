@@ -107,7 +107,7 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bo
 	// idle before it is seen here, and one that did after it sees the claim.
 	if gate := p.gate.Load(); gate != 0 {
 		if waits && p.leaveToSentry(q, pos) {
-			gate &^= gateIdle
+			gate &= gateClosed // neither an idle worker nor a stand-in is needed
 		}
 		if gate != 0 && !p.published(gate, q, pos) {
 			return closedFuture, true
@@ -117,9 +117,9 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bo
 }
 
 // published finds somebody to run the entry at pos: an idle worker, or a
-// stand-in for a goroutine that is blocked in a Wait; gate is what p.gate was
-// after publishing. It returns false if the pool
-// has been closed meanwhile and it took the entry back.
+// stand-in for a goroutine that is blocked in a Wait. gate is what p.gate was
+// after publishing. It returns false if the pool has been closed meanwhile and it
+// took the entry back.
 func (p *Pool) published(gate uint64, q *ring, pos uint64) bool {
 	if gate&gateIdle != 0 {
 		p.wakeFor(p.workers[q.id])

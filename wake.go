@@ -77,10 +77,18 @@ func (p *Pool) putsOff() bool {
 	return up > 0 && up+1 >= int(p.later.procs.Load()) && p.later.task.Load() < p.later.short
 }
 
-// wakeIfWork is wakeFor, provided that there is anything to do.
+// wakeIfWork finds somebody for what else is queued: an idle worker, or a
+// stand-in for a goroutine that is blocked in a Wait.
 func (p *Pool) wakeIfWork(w *worker) {
-	if p.gate.Load()&gateIdle != 0 && p.hasWork() {
-		p.wakeFor(w)
+	switch gate := p.gate.Load(); {
+	case gate&gateIdle != 0:
+		if p.hasWork() {
+			p.wakeFor(w)
+		}
+	case gate >= gateWaiter:
+		if p.hasTasks() {
+			p.helpWaiters()
+		}
 	}
 }
 
