@@ -26,6 +26,7 @@ func BenchmarkHot(b *testing.B)           { workload(b, "hot") }
 func BenchmarkAfterIdle(b *testing.B)     { workload(b, "idle-200us") }
 func BenchmarkGoOn(b *testing.B)          { workload(b, "go-on") }
 func BenchmarkIdleCPU(b *testing.B)       { workload(b, "idle-cpu") }
+func BenchmarkIdleMemory(b *testing.B)    { workload(b, "idle-memory") }
 
 func workload(b *testing.B, name string) {
 	w, err := bench.Find(name)
@@ -49,7 +50,7 @@ func workload(b *testing.B, name string) {
 		}
 		report(b, s.Result())
 	})
-	if w.Kind == bench.CPUTime {
+	if w.Kind.AtRest() {
 		return
 	}
 	for i, v := range s.Variants() {
@@ -85,6 +86,8 @@ func report(b *testing.B, r bench.Result) {
 		b.ReportMetric(ours.Latency.Max, "worst-ns")
 	case r.Unit == bench.CPUTime.Unit():
 		b.ReportMetric(ours.Median, "%cpu")
+	case ours.Memory != nil:
+		b.ReportMetric(ours.Median, "held-bytes")
 	default:
 		b.ReportMetric(ours.Median, "ns/task")
 	}

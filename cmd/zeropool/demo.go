@@ -9,6 +9,7 @@ import (
 
 	"github.com/zeropool-go/zeropool"
 	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/cli"
 	"github.com/zeropool-go/zeropool/internal/report"
 	"github.com/zeropool-go/zeropool/topology"
 )
@@ -35,7 +36,7 @@ var demoColumns = []struct{ variant, words string }{
 
 // runDemo is the command without arguments.
 func runDemo(stdout, stderr io.Writer) int {
-	return finish("demonstration", demo(stdout, stderr), stderr)
+	return cli.Finish("zeropool demonstration", demo(stdout, stderr), stderr)
 }
 
 func demo(stdout, stderr io.Writer) error {
@@ -53,7 +54,12 @@ func demo(stdout, stderr io.Writer) error {
 		}
 		workloads = append(workloads, w)
 	}
-	r, err := measure(workloads, bench.Brief, stderr)
+	e, err := bench.NewEnv()
+	if err != nil {
+		return err
+	}
+	set := bench.Set{Env: e, Workloads: workloads}
+	r, err := set.Measure(bench.Brief, stderr)
 	if err != nil {
 		return err
 	}

@@ -6,9 +6,18 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/cli"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	code, child := bench.Child(func() (*bench.Env, error) { return bench.NewEnv() }, os.Stdout, os.Stderr)
+	if !child {
+		code = run(os.Args[1:], os.Stdout, os.Stderr)
+	}
+	os.Exit(code)
+}
 
 const usage = `usage: zeropool [COMMAND [flags]]
 
@@ -38,8 +47,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return runMatrix(args[1:], stdout, stderr)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
-		return exitOK
+		return cli.OK
 	}
 	fmt.Fprintf(stderr, "zeropool: unknown command %q\n%s", args[0], usage)
-	return exitUsage
+	return cli.Usage
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/cli"
 	"github.com/zeropool-go/zeropool/internal/matrix"
 )
 
@@ -31,7 +32,7 @@ func runMatrix(args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		flags.SetOutput(stdout)
 		flags.Usage()
-		return exitOK
+		return cli.OK
 	case err != nil:
 	case !slices.Contains(matrixFormats, format):
 		err = fmt.Errorf("--format %q: want markdown, svg or html", format)
@@ -42,19 +43,19 @@ func runMatrix(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "zeropool matrix: %v\n", err)
 		flags.SetOutput(stderr)
 		flags.Usage()
-		return exitUsage
+		return cli.Usage
 	}
 	var reports []*bench.Report
 	for _, name := range flags.Args() {
 		r, err := readReport(name)
 		if err != nil {
-			return finish("matrix", err, stderr)
+			return cli.Finish("zeropool matrix", err, stderr)
 		}
 		reports = append(reports, r)
 	}
 	m := matrix.New(reports)
 	write := map[string]func(io.Writer) error{"markdown": m.Markdown, "svg": m.SVG, "html": m.HTML}[format]
-	return finish("matrix", writeTo(file, stdout, write), stderr)
+	return cli.Finish("zeropool matrix", cli.WriteTo(file, stdout, write), stderr)
 }
 
 func readReport(name string) (*bench.Report, error) {

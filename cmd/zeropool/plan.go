@@ -1,6 +1,10 @@
 package main
 
-import "io"
+import (
+	"io"
+
+	"github.com/zeropool-go/zeropool/internal/cli"
+)
 
 // runPlan is the command "zeropool plan".
 func runPlan(args []string, stdout, stderr io.Writer) int {
@@ -16,5 +20,5 @@ func runPlan(args []string, stdout, stderr io.Writer) int {
 		}
 		err = write(stdout)
 	}
-	return finish("plan", err, stderr)
+	return cli.Finish("zeropool plan", err, stderr)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,14 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zeropool-go/zeropool/internal/cli"
 	"github.com/zeropool-go/zeropool/internal/report"
 	"github.com/zeropool-go/zeropool/topology"
-)
-
-const (
-	exitOK    = 0
-	exitError = 1
-	exitUsage = 2
 )
 
 // machineFlags are what topo and plan have in common.
@@ -52,7 +46,7 @@ func (f *machineFlags) parse(args []string, stdout, stderr io.Writer) (code int,
 	case errors.Is(err, flag.ErrHelp):
 		f.SetOutput(stdout)
 		f.Usage()
-		return exitOK, true
+		return cli.OK, true
 	case err != nil:
 	case f.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
@@ -69,9 +63,9 @@ func (f *machineFlags) parse(args []string, stdout, stderr io.Writer) (code int,
 		fmt.Fprintf(stderr, "zeropool %s: %v\n", f.Name(), err)
 		f.SetOutput(stderr)
 		f.Usage()
-		return exitUsage, true
+		return cli.Usage, true
 	}
-	return exitOK, false
+	return cli.OK, false
 }
 
 // report reads the machine that the flags name and plans on it.
@@ -147,29 +141,7 @@ func runTopo(args []string, stdout, stderr io.Writer) int {
 	r, err := f.report()
 	if err == nil {
 		write := map[string]func(io.Writer) error{"text": r.Text, "json": r.JSON, "svg": r.SVG, "html": r.HTML}[f.format]
-		err = writeTo(file, stdout, write)
+		err = cli.WriteTo(file, stdout, write)
 	}
-	return finish("topo", err, stderr)
-}
-
-// writeTo writes to the named file, or to stdout when there is no name. The
-// file is only touched once the whole output is there.
-func writeTo(file string, stdout io.Writer, write func(io.Writer) error) error {
-	if file == "" {
-		return write(stdout)
-	}
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		return err
-	}
-	return os.WriteFile(file, b.Bytes(), 0o644)
-}
-
-// finish reports an error in one line and returns the exit code.
-func finish(name string, err error, stderr io.Writer) int {
-	if err == nil {
-		return exitOK
-	}
-	fmt.Fprintf(stderr, "zeropool %s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
-	return exitError
+	return cli.Finish("zeropool topo", err, stderr)
 }

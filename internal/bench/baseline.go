@@ -43,19 +43,14 @@ func (p *chanPool[T]) each(params []T, fn func(*T), done *sync.WaitGroup) {
 	}
 }
 
+func (p *chanPool[T]) submit(params *T, fn func(*T), done *sync.WaitGroup) {
+	done.Add(1)
+	p.tasks <- chanTask[T]{fn, params, done}
+}
+
 func (p *chanPool[T]) stop() {
 	close(p.tasks)
 	p.ended.Wait()
-}
-
-// onChannel makes the instance that works on a channel pool.
-func onChannel[T any](e *Env, instance func(p *chanPool[T]) Instance) func() (Instance, error) {
-	return func() (Instance, error) {
-		p := newChanPool[T](e.Workers)
-		i := instance(p)
-		i.Stop = p.stop
-		return i, nil
-	}
 }
 
 // plain makes an instance that needs nothing to be started.

@@ -19,6 +19,7 @@ const (
 	PerTask Kind = iota // wall time divided by tasks
 	Latency             // one duration per sample, of which percentiles are taken
 	CPUTime             // CPU time used while there is nothing to do
+	Memory              // held while there is nothing to do
 )
 
 // Unit is what values of the kind are counted in.
@@ -28,9 +29,16 @@ func (k Kind) Unit() string {
 		return "ns/task"
 	case Latency:
 		return "ns"
+	case CPUTime:
+		return "% of a CPU"
 	}
-	return "% of a CPU"
+	return "bytes"
 }
+
+// AtRest reports whether the kind is about variants that have nothing to do.
+// Such a variant is started for each turn, in a process of its own where that is
+// possible, and there are no ratios: another variant has no part in its turn.
+func (k Kind) AtRest() bool { return k == CPUTime || k == Memory }
 
 // A Workload is one piece of work, done in several ways.
 type Workload struct {
@@ -56,8 +64,10 @@ type Variant struct {
 type Instance struct {
 	Op     func()               // does the workload once and waits for its end
 	Sample func() time.Duration // Latency only: does it once, preceded by what the workload asks for
-	Verify func() error         // does it once and checks the result
+	Verify func() error         // does it once and checks the result; nil: Op panics when it is wrong
 	Stop   func()
+
+	Wake, Rest func() // surround each turn; nil: there is no need
 }
 
 // The names of variants.
@@ -75,6 +85,7 @@ type Env struct {
 	Options []zeropool.Option // for the pools
 	Workers int               // of such a pool; as many goroutines serve the channel
 	CPUs    int               // that Go code of this process can use at a time
+	Peers   Peers             // to be measured as well
 }
 
 // NewEnv prepares an environment by starting a pool with the options once.
@@ -122,6 +133,7 @@ func Workloads() []Workload {
 		afterIdle(),
 		goOn(),
 		idleCPU(),
+		idleMemory(),
 	}
 }
 

@@ -55,14 +55,17 @@ func checkResult(t *testing.T, w *Workload, r *Result) {
 		if l := s.Latency; l != nil && (l.Count != tiny.Rounds*w.Samples || l.P50 > l.P99 || l.P99 > l.Max) {
 			t.Errorf("%s: latencies %+v", s.Name, *l)
 		}
-		if got := s.Allocs != nil; got != (w.Kind != CPUTime) {
+		if got := s.Allocs != nil; got != !w.Kind.AtRest() {
 			t.Errorf("%s: has allocations: %v", s.Name, got)
+		}
+		if m := s.Memory; (m != nil) != (w.Kind == Memory) || m != nil && s.Median == 0 && m.held() > 0 {
+			t.Errorf("%s: memory %+v", s.Name, m)
 		}
 		if got := s.Efficiency != nil; got != w.Heavy {
 			t.Errorf("%s: has an efficiency: %v", s.Name, got)
 		}
 	}
-	if w.Kind == CPUTime {
+	if w.Kind.AtRest() {
 		return
 	}
 	for _, s := range r.Samples[1:] {

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,23 +58,12 @@ func roundTrip(name, title string, samples int, pause time.Duration) Workload {
 				}
 				return i
 			}
-			return []Variant{
-				{Ours, e.pool(func(p *zeropool.Pool) Instance {
-					return timed(func() { must(zeropool.Submit(p, &cells[0], store).Wait()) })
-				})},
-				{Channel, onChannel(e, func(p *chanPool[cell]) Instance {
-					var done sync.WaitGroup
-					return timed(func() {
-						p.each(cells, store, &done)
-						done.Wait()
-					})
-				})},
-				{Goroutines, plain(timed(func() {
-					var done sync.WaitGroup
-					goEach(cells, store, &done)
-					done.Wait()
-				}))},
-			}
+			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+				return timed(func() { must(zeropool.Submit(p, &cells[0], store).Wait()) })
+			})}
+			return append([]Variant{ours}, others(e, func(r *Runner[cell]) Instance {
+				return timed(func() { r.Submit(&cells[0], store)() })
+			}, e.Peers.Cells, channelPeer[cell](), goroutinePeer[cell]())...)
 		},
 	}
 }
@@ -101,19 +89,18 @@ func goOn() Workload {
 		Tasks:   1,
 		Samples: 60,
 		Variants: func(e *Env) []Variant {
-			s := make([]stamp, 1)
-			var done sync.WaitGroup
+			s := new(stamp)
 			// submit returns how to wait for the end.
 			timed := func(submit func() (wait func())) Instance {
 				sample := func() time.Duration {
 					time.Sleep(idleTime)
-					s[0].began.Store(0)
+					s.began.Store(0)
 					t := now()
 					wait := submit()
-					for s[0].began.Load() == 0 && now()-t < int64(goOnLimit) {
+					for s.began.Load() == 0 && now()-t < int64(goOnLimit) {
 					}
 					wait()
-					return time.Duration(s[0].began.Load() - t)
+					return time.Duration(s.began.Load() - t)
 				}
 				return Instance{
 					Op:     func() { sample() },
@@ -126,49 +113,17 @@ func goOn() Workload {
 					},
 				}
 			}
-			return []Variant{
-				{Ours, e.pool(func(p *zeropool.Pool) Instance {
-					var f zeropool.Future
-					wait := func() { must(f.Wait()) }
-					return timed(func() func() {
-						f = zeropool.Submit(p, &s[0], note)
-						return wait
-					})
-				})},
-				{Channel, onChannel(e, func(p *chanPool[stamp]) Instance {
-					wait := done.Wait
-					return timed(func() func() {
-						p.each(s, note, &done)
-						return wait
-					})
-				})},
-				{Goroutines, plain(timed(func() func() {
-					goEach(s, note, &done)
-					return done.Wait
-				}))},
-			}
-		},
-	}
-}
-
-// idleCPU is a pool that has worked and now has nothing to do.
-func idleCPU() Workload {
-	const n = 1000
-	return Workload{
-		Name:  "idle-cpu",
-		Title: "CPU time of the process with a pool that has nothing to do",
-		Kind:  CPUTime,
-		Tasks: n,
-		Variants: func(e *Env) []Variant {
-			cells := make([]cell, n)
-			return []Variant{
-				{Ours, e.pool(func(p *zeropool.Pool) Instance {
-					futures := make([]zeropool.Future, n)
-					return onCells(cells, func() { submitAll(p, cells, futures) })
-				})},
-				overChannel(e, cells),
-				{Nothing, plain(onCells(cells, func() { serialLoop(cells, store) }))},
-			}
+			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+				var f zeropool.Future
+				wait := func() { must(f.Wait()) }
+				return timed(func() func() {
+					f = zeropool.Submit(p, s, note)
+					return wait
+				})
+			})}
+			return append([]Variant{ours}, others(e, func(r *Runner[stamp]) Instance {
+				return timed(func() func() { return r.Submit(s, note) })
+			}, e.Peers.Stamps, channelPeer[stamp](), goroutinePeer[stamp]())...)
 		},
 	}
 }

@@ -22,9 +22,17 @@ var (
 
 const leastRounds = 7
 
-// idleRounds bounds the rounds of CPUTime workloads, which take long and vary
-// little.
-const idleRounds = 3
+// idleRounds bounds the rounds of workloads at rest, which take long and vary
+// little. It is also how many rounds there are at least of any workload, when
+// leastRounds would take more than slowBudget times the budget.
+const (
+	idleRounds = 3
+	slowBudget = 5
+)
+
+// slowOp is how long an Op takes that is neither run more than once in a turn
+// nor repeated for the count of its allocations.
+const slowOp = 100 * time.Millisecond
 
 // warmUps is the least number of tasks a variant runs before it is measured: a
 // zeropool's waiters run a function themselves only when it has returned a
@@ -35,27 +43,62 @@ const warmUps = 3000
 type Session struct {
 	Workload Workload
 	variants []Variant
-	running  []Instance // but for CPUTime
+	running  []Instance // none of a workload at rest
+	slow     []bool     // an Op takes longer than slowOp
 	ops      []int      // that fill a slice
 	values   [][]float64
 	samples  [][]float64
 	allocs   []allocation
+	memory   [][]MemoryUse
 	env      *Env
 	round    int
 }
 
 type allocation struct{ objects, bytes float64 }
 
+// allocated returns what f allocates, per task. Looking stops the world.
+func allocated(tasks int, f func()) allocation {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return allocation{float64(after.Mallocs-before.Mallocs) / float64(tasks), float64(after.TotalAlloc-before.TotalAlloc) / float64(tasks)}
+}
+
+// wake and rest surround the instance's turn.
+func (in *Instance) wake() {
+	if in.Wake != nil {
+		in.Wake()
+	}
+}
+
+func (in *Instance) rest() {
+	if in.Rest != nil {
+		in.Rest()
+	}
+}
+
+// check does the work once and checks the result.
+func (in *Instance) check() error {
+	if in.Verify == nil {
+		in.Op()
+		return nil
+	}
+	return in.Verify()
+}
+
 // Open starts all variants of a workload and checks that they do it right. The
 // caller must Close the session.
 func Open(w Workload, e *Env) (*Session, error) {
 	s := &Session{Workload: w, variants: w.Variants(e), env: e}
 	n := len(s.variants)
+	s.slow = make([]bool, n)
 	s.ops = make([]int, n)
 	s.values = make([][]float64, n)
 	s.samples = make([][]float64, n)
 	s.allocs = make([]allocation, n)
-	if w.Kind == CPUTime {
+	s.memory = make([][]MemoryUse, n)
+	if w.Kind.AtRest() {
 		return s, nil
 	}
 	for i, v := range s.variants {
@@ -65,31 +108,37 @@ func Open(w Workload, e *Env) (*Session, error) {
 			return nil, fmt.Errorf("%s, %s: %w", w.Name, v.Name, err)
 		}
 		s.running = append(s.running, in)
-		s.warmUp(i)
-	}
-	if err := s.verify(); err != nil {
-		s.Close()
-		return nil, err
+		t := time.Now()
+		if err := s.verify(i); err != nil {
+			s.Close()
+			return nil, err
+		}
+		if s.slow[i] = time.Since(t) > slowOp; !s.slow[i] {
+			s.warmUp(i)
+		}
 	}
 	return s, nil
 }
 
 func (s *Session) warmUp(i int) {
-	op := s.running[i].Op
+	in := &s.running[i]
+	in.wake()
+	defer in.rest()
 	if s.Workload.Name == goOnName {
-		op()
+		in.Op()
 		return
 	}
 	for done := 0; done < warmUps; done += s.Workload.Tasks {
-		op()
+		in.Op()
 	}
 }
 
-func (s *Session) verify() error {
-	for i, in := range s.running {
-		if err := in.Verify(); err != nil {
-			return fmt.Errorf("%s, %s: %w", s.Workload.Name, s.variants[i].Name, err)
-		}
+func (s *Session) verify(i int) error {
+	in := &s.running[i]
+	in.wake()
+	defer in.rest()
+	if err := in.check(); err != nil {
+		return fmt.Errorf("%s, %s: %w", s.Workload.Name, s.variants[i].Name, err)
 	}
 	return nil
 }
@@ -111,15 +160,16 @@ func (s *Session) Variants() []string {
 	return names
 }
 
-// Op does the workload once by the variant with that index.
+// Op does the workload once by the variant with that index, which must not be a
+// Peer that polls.
 func (s *Session) Op(variant int) { s.running[variant].Op() }
 
-// Sample takes one latency.
+// Sample takes one latency, likewise.
 func (s *Session) Sample(variant int) time.Duration { return s.running[variant].Sample() }
 
 // Round gives every variant its turn, beginning with another one each time.
 func (s *Session) Round(set Settings) error {
-	if s.Workload.Kind == CPUTime && s.round >= idleRounds {
+	if s.Workload.Kind.AtRest() && s.round >= idleRounds {
 		return nil
 	}
 	for k := range s.variants {
@@ -136,19 +186,25 @@ func (s *Session) Round(set Settings) error {
 
 // turn measures one variant once.
 func (s *Session) turn(i int, set Settings) (float64, error) {
-	switch s.Workload.Kind {
-	case PerTask:
-		return s.perTask(i, set.Slice), nil
-	case Latency:
+	if s.Workload.Kind.AtRest() {
+		return s.atRest(i, set.Window)
+	}
+	in := &s.running[i]
+	in.wake()
+	defer in.rest()
+	switch {
+	case s.Workload.Kind == Latency:
 		n := s.Workload.Samples
 		latencies := make([]float64, n)
 		for k := range latencies {
-			latencies[k] = float64(s.running[i].Sample())
+			latencies[k] = float64(in.Sample())
 		}
 		s.samples[i] = append(s.samples[i], latencies...)
 		return quantile(sorted(latencies), 0.5), nil
+	case s.slow[i]:
+		return s.once(i), nil
 	}
-	return s.idle(i, set.Window)
+	return s.perTask(i, set.Slice), nil
 }
 
 func (s *Session) perTask(i int, slice time.Duration) float64 {
@@ -168,49 +224,60 @@ func (s *Session) perTask(i int, slice time.Duration) float64 {
 	return float64(time.Since(t)) / float64(s.ops[i]*s.Workload.Tasks)
 }
 
-// idle starts the variant, gives it something to do once, and measures the CPU
-// time that the process uses afterwards, in percent of one CPU.
-func (s *Session) idle(i int, window time.Duration) (float64, error) {
-	in, err := s.variants[i].Start()
-	if err != nil {
-		return 0, err
+// once measures an Op that takes long, and counts what it allocates. It begins
+// with an empty heap: what other variants left behind is not its to collect.
+func (s *Session) once(i int) float64 {
+	runtime.GC()
+	var took time.Duration
+	s.allocs[i] = allocated(s.Workload.Tasks, func() {
+		t := time.Now()
+		s.running[i].Op()
+		took = time.Since(t)
+	})
+	return float64(took) / float64(s.Workload.Tasks)
+}
+
+// atRest watches the variant while it has nothing to do, in a process of its own
+// if the program can start one.
+func (s *Session) atRest(i int, window time.Duration) (float64, error) {
+	kind := s.Workload.Kind
+	var r rest
+	var err error
+	if haveChildren {
+		r, err = watchChild(order{s.Workload.Name, s.variants[i].Name, window})
+	} else {
+		r, err = watch(kind, s.variants[i], window)
 	}
-	defer in.Stop()
-	if err := in.Verify(); err != nil {
-		return 0, err
+	if kind == CPUTime {
+		return r.CPU, err
 	}
-	runtime.GC() // or it might fall into the window
-	time.Sleep(20 * time.Millisecond)
-	t := time.Now()
-	c0, _ := cpuTime()
-	time.Sleep(window)
-	c1, _ := cpuTime()
-	return 100 * float64(c1-c0) / float64(time.Since(t)), nil
+	s.memory[i] = append(s.memory[i], r.Memory)
+	return r.Memory.held(), err
 }
 
 // countAllocations measures what the variants allocate per task, in a turn of
 // its own because looking stops the world.
 func (s *Session) countAllocations() {
-	if s.Workload.Kind == CPUTime {
-		return
-	}
-	var before, after runtime.MemStats
-	for i, in := range s.running {
+	for i := range s.running {
+		if s.slow[i] {
+			continue // already counted
+		}
+		in := &s.running[i]
 		n := max(s.ops[i], 1)
 		op := in.Op
 		if s.Workload.Kind == Latency {
 			n = s.Workload.Samples
 			op = func() { in.Sample() }
 		}
+		in.wake()
 		runtime.GC()
 		op()
-		runtime.ReadMemStats(&before)
-		for range n {
-			op()
-		}
-		runtime.ReadMemStats(&after)
-		tasks := float64(n * s.Workload.Tasks)
-		s.allocs[i] = allocation{float64(after.Mallocs-before.Mallocs) / tasks, float64(after.TotalAlloc-before.TotalAlloc) / tasks}
+		s.allocs[i] = allocated(n*s.Workload.Tasks, func() {
+			for range n {
+				op()
+			}
+		})
+		in.rest()
 	}
 }
 
@@ -229,7 +296,8 @@ func Measure(w Workload, e *Env, set Settings, progress func(round, rounds int))
 	runtime.GC()
 	began := time.Now()
 	for i := range set.Rounds {
-		if i >= leastRounds && time.Since(began) > set.Budget {
+		took := time.Since(began)
+		if i >= leastRounds && took > set.Budget || i >= idleRounds && took > slowBudget*set.Budget {
 			break
 		}
 		if progress != nil {
@@ -240,8 +308,13 @@ func Measure(w Workload, e *Env, set Settings, progress func(round, rounds int))
 		}
 	}
 	s.countAllocations()
-	if err := s.verify(); err != nil {
-		return Result{}, err
+	for i, in := range s.running {
+		if in.Verify == nil {
+			continue
+		}
+		if err := s.verify(i); err != nil {
+			return Result{}, err
+		}
 	}
 	return s.Result(), nil
 }

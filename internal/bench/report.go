@@ -17,7 +17,8 @@ const Schema = 1
 type Report struct {
 	Schema int `json:"schema"`
 	Machine
-	Results []Result `json:"results"`
+	Peers   []PeerInfo `json:"peers,omitempty"` // that were measured as well
+	Results []Result   `json:"results"`
 }
 
 // Machine says what a run was made on and with.
@@ -99,6 +100,10 @@ func (r *Report) check() error {
 		for _, s := range q.Samples {
 			if s.Median < 0 {
 				return fmt.Errorf("sample %q of result %q is negative", s.Name, q.Name)
+			}
+			ours := q.Ours()
+			if (s.Latency == nil) != (ours.Latency == nil) || (s.Efficiency == nil) != (ours.Efficiency == nil) || (s.Memory == nil) != (ours.Memory == nil) {
+				return fmt.Errorf("sample %q of result %q has other figures than the first", s.Name, q.Name)
 			}
 		}
 		for _, x := range q.Ratios {

@@ -18,6 +18,7 @@ func sampleReport() *Report {
 		Schema: Schema,
 		Machine: Machine{Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Commit: "0123456789abcdef", Go: "go1.25", OS: "linux", Arch: "amd64",
 			Level: "v3", Build: "assembly", CPU: "Example", Topology: "abc", CPUs: 2, GOMAXPROCS: 2, Workers: 2, Pinned: 2, ClockCost: 25},
+		Peers: []PeerInfo{{"rival", "example.com/rival", "v1.2.3", "as it comes"}},
 		Results: []Result{
 			{Name: "single", Title: "tasks", Unit: "ns/task", Tasks: 10,
 				Samples: []Sample{
@@ -25,6 +26,9 @@ func sampleReport() *Report {
 					{Name: Channel, Spread: Spread{100, 99, 101, 98, 110, 9}, Allocs: &some, Bytes: &some},
 				},
 				Ratios: []Ratio{{Channel, Spread{0.4, 0.39, 0.41, 0.3, 0.5, 9}}}},
+			{Name: "memory", Title: "held", Unit: "bytes", Tasks: 10, Samples: []Sample{
+				{Name: Ours, Spread: Spread{5000, 5000, 5000, 5000, 5000, 3}, Memory: &MemoryUse{4000, 1000, 16384, 2, 3}},
+			}},
 			{Name: "idle", Title: "nothing", Unit: "% of a CPU", Missing: "not here"},
 		},
 	}
@@ -50,7 +54,8 @@ func TestReportText(t *testing.T) {
 	if err := sampleReport().WriteText(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Example", "assembly ring, v3", "0123456789ab\n", "single: tasks", "0.40×", "not measured: not here"} {
+	for _, want := range []string{"Example", "assembly ring, v3", "0123456789ab\n", "single: tasks", "0.40×", "not measured: not here",
+		"rival: example.com/rival v1.2.3\n  as it comes\n", "16384"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
@@ -76,6 +81,7 @@ func TestReadReportBadInput(t *testing.T) {
 		`{"schema":1,"results":[{"name":"a"}]}`: "no samples",
 		`{"schema":1,"results":[{"name":"a","missing":"x"},{"name":"a","missing":"x"}]}`:                   "two results",
 		`{"schema":1,"results":[{"name":"a","samples":[{"name":"b","median":-1}]}]}`:                       "negative",
+		`{"schema":1,"results":[{"name":"a","samples":[{"name":"b","memory":{}},{"name":"c"}]}]}`:          "other figures",
 		`{"schema":1,"results":[{"name":"a","samples":[{"name":"b"}],"ratios":[{"to":"c","median":-1}]}]}`: "impossible",
 	} {
 		if _, err := ReadReport(strings.NewReader(input)); err == nil || !strings.Contains(err.Error(), want) {

@@ -19,6 +19,7 @@ type Sample struct {
 	Allocs     *float64     `json:"allocs,omitempty"`     // objects per task
 	Bytes      *float64     `json:"bytes,omitempty"`      // bytes per task
 	Efficiency *Spread      `json:"efficiency,omitempty"` // serial time / (CPUs × time)
+	Memory     *MemoryUse   `json:"memory,omitempty"`     // medians
 }
 
 // Ratio compares ours with a baseline: ours divided by its, round by round.
@@ -32,8 +33,8 @@ func (s *Session) Result() Result {
 	w := &s.Workload
 	r := Result{Name: w.Name, Title: w.Title, Unit: w.Kind.Unit(), Tasks: w.Tasks}
 	for i, v := range s.variants {
-		sample := Sample{Name: v.Name, Spread: spreadOf(s.values[i]), Latency: percentilesOf(s.samples[i])}
-		if w.Kind != CPUTime {
+		sample := Sample{Name: v.Name, Spread: spreadOf(s.values[i]), Latency: percentilesOf(s.samples[i]), Memory: medianOf(s.memory[i])}
+		if !w.Kind.AtRest() {
 			a := s.allocs[i]
 			sample.Allocs, sample.Bytes = &a.objects, &a.bytes
 		}
@@ -42,7 +43,7 @@ func (s *Session) Result() Result {
 			sample.Efficiency = &e
 		}
 		r.Samples = append(r.Samples, sample)
-		if i > 0 && w.Kind != CPUTime {
+		if i > 0 && !w.Kind.AtRest() {
 			r.Ratios = append(r.Ratios, Ratio{v.Name, spreadOf(quotients(s.values[0], s.values[i], 1))})
 		}
 	}

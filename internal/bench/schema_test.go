@@ -35,6 +35,8 @@ func TestSchema(t *testing.T) {
 		reflect.TypeFor[Report]():      schema.object,
 		reflect.TypeFor[Result]():      schema.Defs["result"],
 		reflect.TypeFor[Sample]():      schema.Defs["sample"],
+		reflect.TypeFor[MemoryUse]():   schema.Defs["memory"],
+		reflect.TypeFor[PeerInfo]():    schema.Defs["peer"],
 		reflect.TypeFor[Percentiles](): schema.Defs["percentiles"],
 		reflect.TypeFor[Spread]():      schema.Defs["spread"],
 		reflect.TypeFor[Ratio]():       schema.Defs["ratio"],

@@ -12,6 +12,7 @@ import (
 func (r *Report) WriteText(w io.Writer) error {
 	out := &textWriter{w: w}
 	out.printf("%s\n", r.Machine.Text())
+	out.peers(r.Peers)
 	for i := range r.Results {
 		out.result(&r.Results[i])
 	}
@@ -59,6 +60,16 @@ func (t *textWriter) printf(format string, args ...any) {
 	}
 }
 
+// peers says what the variants are that are not plain Go.
+func (t *textWriter) peers(peers []PeerInfo) {
+	for _, p := range peers {
+		t.printf("%s: %s %s\n  %s\n", p.Name, p.Module, p.Version, p.How)
+	}
+	if len(peers) > 0 {
+		t.printf("\n")
+	}
+}
+
 func (t *textWriter) result(r *Result) {
 	t.printf("%s: %s\n", r.Name, r.Title)
 	if r.Missing != "" {
@@ -75,7 +86,12 @@ func (t *textWriter) result(r *Result) {
 	if efficiency {
 		fmt.Fprint(tw, "efficiency\t")
 	}
-	fmt.Fprint(tw, "allocs\tzeropool is\t\n")
+	memory := r.Ours().Memory != nil
+	if memory {
+		fmt.Fprint(tw, "heap\tstacks\tresident\tgoroutines\tthreads\t\n")
+	} else {
+		fmt.Fprint(tw, "allocs\tzeropool is\t\n")
+	}
 	for _, s := range r.Samples {
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t", s.Name, Number(s.Median), Number(s.Q1), Number(s.Q3), Number(s.Min), Number(s.Max))
 		if latency {
@@ -83,6 +99,11 @@ func (t *textWriter) result(r *Result) {
 		}
 		if efficiency {
 			fmt.Fprintf(tw, "%s\t", Number(s.Efficiency.Median))
+		}
+		if memory {
+			m := s.Memory
+			fmt.Fprintf(tw, "%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t\n", m.Heap, m.Stacks, m.RSS, m.Goroutines, m.Threads)
+			continue
 		}
 		allocs, ratio := "", ""
 		if s.Allocs != nil {

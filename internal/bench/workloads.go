@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/zeropool-go/zeropool"
@@ -12,32 +13,19 @@ func onCells(cells []cell, op func()) Instance {
 	return Instance{Op: op, Verify: verifyCells(cells, op)}
 }
 
-// serially, overChannel and asGoroutines are the baselines of all workloads
-// with one task for each cell.
-func serially(cells []cell) Variant {
-	return Variant{Serial, plain(onCells(cells, func() { serialLoop(cells, store) }))}
+// eachCell does one task for each cell, submitted one by one; allCells by what
+// the peer has for many at a time.
+func eachCell(cells []cell) func(r *Runner[cell]) Instance {
+	return func(r *Runner[cell]) Instance { return onCells(cells, func() { r.Each(cells, store) }) }
 }
 
-func overChannel(e *Env, cells []cell) Variant {
-	return Variant{Channel, onChannel(e, func(p *chanPool[cell]) Instance {
-		var done sync.WaitGroup
-		return onCells(cells, func() {
-			p.each(cells, store, &done)
-			done.Wait()
-		})
-	})}
+func allCells(cells []cell) func(r *Runner[cell]) Instance {
+	return func(r *Runner[cell]) Instance { return onCells(cells, func() { r.all(cells, store) }) }
 }
 
-func asGoroutines(cells []cell) Variant {
-	var done sync.WaitGroup
-	return Variant{Goroutines, plain(onCells(cells, func() {
-		goEach(cells, store, &done)
-		done.Wait()
-	}))}
-}
-
-func inChunks(e *Env, cells []cell) Variant {
-	return Variant{Chunks, plain(onCells(cells, func() { goChunks(cells, store, e.CPUs) }))}
+// others makes the variants by the baselines and by the peers.
+func others[T any](e *Env, instance func(r *Runner[T]) Instance, peers []Peer[T], baselines ...Peer[T]) []Variant {
+	return ByPeers(e, append(baselines, peers...), instance)
 }
 
 // submitAll submits a task for each cell, each with its own Future, and then
@@ -65,15 +53,11 @@ func single(n int) Workload {
 		Tasks: n,
 		Variants: func(e *Env) []Variant {
 			cells := make([]cell, n)
-			return []Variant{
-				{Ours, e.pool(func(p *zeropool.Pool) Instance {
-					futures := make([]zeropool.Future, n)
-					return onCells(cells, func() { submitAll(p, cells, futures) })
-				})},
-				overChannel(e, cells),
-				asGoroutines(cells),
-				serially(cells),
-			}
+			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+				futures := make([]zeropool.Future, n)
+				return onCells(cells, func() { submitAll(p, cells, futures) })
+			})}
+			return append([]Variant{ours}, others(e, eachCell(cells), e.Peers.Cells, channelPeer[cell](), goroutinePeer[cell](), serialPeer[cell]())...)
 		},
 	}
 }
@@ -94,31 +78,32 @@ func submitters(goroutines, each int) Workload {
 				wg.Wait()
 			}
 			part := func(i int) []cell { return cells[i*each : (i+1)*each] }
-			return []Variant{
-				{Ours, e.pool(func(p *zeropool.Pool) Instance {
-					futures := make([]zeropool.Future, n)
-					return onCells(cells, func() {
-						all(func(i int) { submitAll(p, part(i), futures[i*each:(i+1)*each]) })
-					})
-				})},
-				{Channel, onChannel(e, func(p *chanPool[cell]) Instance {
-					done := make([]sync.WaitGroup, goroutines)
-					return onCells(cells, func() {
-						all(func(i int) {
-							p.each(part(i), store, &done[i])
-							done[i].Wait()
-						})
-					})
-				})},
-				{Goroutines, plain(onCells(cells, func() {
-					all(func(i int) {
-						var done sync.WaitGroup
-						goEach(part(i), store, &done)
-						done.Wait()
-					})
-				}))},
-			}
+			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+				futures := make([]zeropool.Future, n)
+				return onCells(cells, func() {
+					all(func(i int) { submitAll(p, part(i), futures[i*each:(i+1)*each]) })
+				})
+			})}
+			peers := slices.DeleteFunc(slices.Clone(e.Peers.Cells), func(p Peer[cell]) bool { return p.OneSubmitter })
+			return append([]Variant{ours}, others(e, func(r *Runner[cell]) Instance {
+				return onCells(cells, func() {
+					all(func(i int) { r.Each(part(i), store) })
+				})
+			}, peers, channelPeer[cell](), goroutinePeer[cell]())...)
 		},
+	}
+}
+
+// groupCells submits a task for each cell to a Group, and waits once.
+func groupCells(cells []cell) func(p *zeropool.Pool) Instance {
+	return func(p *zeropool.Pool) Instance {
+		g := p.NewGroup()
+		return onCells(cells, func() {
+			for i := range cells {
+				zeropool.SubmitTo(g, &cells[i], store)
+			}
+			must(g.Wait())
+		})
 	}
 }
 
@@ -129,19 +114,8 @@ func group(n int) Workload {
 		Tasks: n,
 		Variants: func(e *Env) []Variant {
 			cells := make([]cell, n)
-			return []Variant{
-				{Ours, e.pool(func(p *zeropool.Pool) Instance {
-					g := p.NewGroup()
-					return onCells(cells, func() {
-						for i := range cells {
-							zeropool.SubmitTo(g, &cells[i], store)
-						}
-						must(g.Wait())
-					})
-				})},
-				overChannel(e, cells),
-				asGoroutines(cells),
-			}
+			ours := Variant{Ours, e.pool(groupCells(cells))}
+			return append([]Variant{ours}, others(e, eachCell(cells), e.Peers.Cells, channelPeer[cell](), goroutinePeer[cell]())...)
 		},
 	}
 }
@@ -153,15 +127,11 @@ func batch(n int) Workload {
 		Tasks: n,
 		Variants: func(e *Env) []Variant {
 			cells := make([]cell, n)
-			return []Variant{
-				{Ours, e.pool(func(p *zeropool.Pool) Instance {
-					return onCells(cells, func() { must(zeropool.SubmitBatch(p, cells, store).Wait()) })
-				})},
-				overChannel(e, cells),
-				asGoroutines(cells),
-				inChunks(e, cells),
-				serially(cells),
-			}
+			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+				return onCells(cells, func() { must(zeropool.SubmitBatch(p, cells, store).Wait()) })
+			})}
+			return append([]Variant{ours}, others(e, allCells(cells), e.Peers.Cells,
+				channelPeer[cell](), goroutinePeer[cell](), chunkPeer[cell](), serialPeer[cell]())...)
 		},
 	}
 }
@@ -173,17 +143,31 @@ func forEach(n int) Workload {
 		Tasks: n,
 		Variants: func(e *Env) []Variant {
 			cells := make([]cell, n)
-			return []Variant{
-				{Ours, e.pool(func(p *zeropool.Pool) Instance {
-					return onCells(cells, func() { must(zeropool.ForEach(p, cells, store)) })
-				})},
-				serially(cells),
-				inChunks(e, cells),
-				overChannel(e, cells),
-			}
+			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+				return onCells(cells, func() { must(zeropool.ForEach(p, cells, store)) })
+			})}
+			return append([]Variant{ours}, others(e, allCells(cells), e.Peers.Cells, serialPeer[cell](), chunkPeer[cell](), channelPeer[cell]())...)
 		},
 	}
 }
+
+// span is the params of a task that is a part of a loop.
+type span struct {
+	lo, hi int
+	cells  []cell
+}
+
+// storeSpan is the loop: its body is in the task.
+var storeSpan = func(s *span) {
+	part := s.cells[s.lo:s.hi]
+	for i := range part {
+		part[i].value = answer
+	}
+}
+
+// spansPerCPU is into how many parts one cuts a loop by hand, so that CPUs which
+// are late do not hold up the others.
+const spansPerCPU = 4
 
 func loop(n int) Workload {
 	return Workload{
@@ -192,25 +176,25 @@ func loop(n int) Workload {
 		Tasks: n,
 		Variants: func(e *Env) []Variant {
 			cells := make([]cell, n)
-			body := func(lo, hi int) {
-				part := cells[lo:hi]
-				for i := range part {
-					part[i].value = answer
+			cut := func(parts int) []span {
+				spans := make([]span, parts)
+				for i := range spans {
+					spans[i] = span{n * i / parts, n * (i + 1) / parts, cells}
 				}
+				return spans
 			}
-			return []Variant{
+			in := func(spans []span) func(r *Runner[span]) Instance {
+				return func(r *Runner[span]) Instance { return onCells(cells, func() { r.all(spans, storeSpan) }) }
+			}
+			variants := []Variant{
 				{Ours, e.pool(func(p *zeropool.Pool) Instance {
+					body := func(lo, hi int) { storeSpan(&span{lo, hi, cells}) }
 					return onCells(cells, func() { must(p.For(n, body)) })
 				})},
-				{Serial, plain(onCells(cells, func() { body(0, n) }))},
-				{Chunks, plain(onCells(cells, func() {
-					var done sync.WaitGroup
-					for i := range e.CPUs {
-						done.Go(func() { body(n*i/e.CPUs, n*(i+1)/e.CPUs) })
-					}
-					done.Wait()
-				}))},
+				serialPeer[span]().variant(e, in(cut(1))),
+				chunkPeer[span]().variant(e, in(cut(e.CPUs))),
 			}
+			return append(variants, ByPeers(e, e.Peers.Spans, in(cut(spansPerCPU*e.CPUs)))...)
 		},
 	}
 }
@@ -225,25 +209,12 @@ func heavy(name, title string, work func() []spin) Workload {
 		Variants: func(e *Env) []Variant {
 			tasks := work()
 			on := func(op func()) Instance { return Instance{Op: op, Verify: verifySpins(tasks, op)} }
-			return []Variant{
-				{Ours, e.pool(func(p *zeropool.Pool) Instance {
-					return on(func() { must(zeropool.SubmitBatch(p, tasks, compute).Wait()) })
-				})},
-				{Channel, onChannel(e, func(p *chanPool[spin]) Instance {
-					var done sync.WaitGroup
-					return on(func() {
-						p.each(tasks, compute, &done)
-						done.Wait()
-					})
-				})},
-				{Goroutines, plain(on(func() {
-					var done sync.WaitGroup
-					goEach(tasks, compute, &done)
-					done.Wait()
-				}))},
-				{Chunks, plain(on(func() { goChunks(tasks, compute, e.CPUs) }))},
-				{Serial, plain(on(func() { serialLoop(tasks, compute) }))},
-			}
+			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+				return on(func() { must(zeropool.SubmitBatch(p, tasks, compute).Wait()) })
+			})}
+			return append([]Variant{ours}, others(e, func(r *Runner[spin]) Instance {
+				return on(func() { r.all(tasks, compute) })
+			}, e.Peers.Spins, channelPeer[spin](), goroutinePeer[spin](), chunkPeer[spin](), serialPeer[spin]())...)
 		},
 	}
 }

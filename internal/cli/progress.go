@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// progress is a line on a terminal that says how far long work has come. On
+// Progress is a line on a terminal that says how far long work has come. On
 // anything but a terminal it writes nothing.
-type progress struct {
+type Progress struct {
 	w    io.Writer
 	last time.Time
 }
@@ -17,19 +17,21 @@ type progress struct {
 // progressEvery keeps the terminal from disturbing what is measured.
 const progressEvery = 100 * time.Millisecond
 
-func newProgress(w io.Writer) *progress {
+// NewProgress returns the line that is written to w.
+func NewProgress(w io.Writer) *Progress {
 	f, ok := w.(*os.File)
 	if !ok {
-		return &progress{}
+		return &Progress{}
 	}
 	info, err := f.Stat()
 	if err != nil || info.Mode()&os.ModeCharDevice == 0 || os.Getenv("TERM") == "dumb" {
-		return &progress{}
+		return &Progress{}
 	}
-	return &progress{w: w}
+	return &Progress{w: w}
 }
 
-func (p *progress) show(what string, done, total int) {
+// Show says what is being done, and how much of it all is behind.
+func (p *Progress) Show(what string, done, total int) {
 	if p.w == nil || time.Since(p.last) < progressEvery {
 		return
 	}
@@ -37,7 +39,8 @@ func (p *progress) show(what string, done, total int) {
 	fmt.Fprintf(p.w, "\r\x1b[K%3d%%  %s", 100*done/max(total, 1), what)
 }
 
-func (p *progress) clear() {
+// Clear removes the line.
+func (p *Progress) Clear() {
 	if p.w != nil {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}

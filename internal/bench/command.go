@@ -1,0 +1,147 @@
+package bench
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"regexp"
+
+	"github.com/zeropool-go/zeropool/internal/cli"
+)
+
+// A Command is a command line that runs a benchmark set.
+type Command struct {
+	Name     string              // as it is called
+	Synopsis string              // of the flags that Flags adds, with a space before each
+	Flags    func(*flag.FlagSet) // adds further flags; may be nil
+
+	// Set returns the set, after the command line has been read.
+	Set func() (*Set, error)
+}
+
+// A Set is what a Command runs.
+type Set struct {
+	Env       *Env
+	Workloads []Workload
+	Peers     []PeerInfo // for the report
+}
+
+// commandFlags are the flags that every Command has.
+type commandFlags struct {
+	format   string
+	filter   *regexp.Regexp
+	file     string
+	quick    bool
+	emulated bool
+}
+
+// Run does what args say and returns the exit code.
+func (c *Command) Run(args []string, stdout, stderr io.Writer) int {
+	f, code, done := c.parse(args, stdout, stderr)
+	if done {
+		return code
+	}
+	return cli.Finish(c.Name, c.run(&f, stdout, stderr), stderr)
+}
+
+func (c *Command) parse(args []string, stdout, stderr io.Writer) (f commandFlags, code int, done bool) {
+	flags := flag.NewFlagSet(c.Name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {
+		fmt.Fprintf(flags.Output(), "usage: %s [--format text|json] [--filter RE]%s [--quick] [--emulated] [-o FILE]\n", c.Name, c.Synopsis)
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&f.format, "format", "text", "text or json (docs/bench.schema.json)")
+	RegexpVar(flags, &f.filter, "filter", "only the workloads whose name matches `RE`")
+	flags.StringVar(&f.file, "o", "", "write to `FILE` instead of standard output")
+	flags.BoolVar(&f.quick, "quick", false, "fewer and shorter rounds")
+	flags.BoolVar(&f.emulated, "emulated", false, "mark the results as those of an emulated processor")
+	if c.Flags != nil {
+		c.Flags(flags)
+	}
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(stdout)
+		flags.Usage()
+		return f, cli.OK, true
+	case err != nil:
+	case flags.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case f.format != "text" && f.format != "json":
+		err = fmt.Errorf("--format %q: want text or json", f.format)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", c.Name, err)
+		flags.SetOutput(stderr)
+		flags.Usage()
+		return f, cli.Usage, true
+	}
+	return f, cli.OK, false
+}
+
+// RegexpVar defines a flag that is a regular expression; by default it matches
+// everything.
+func RegexpVar(flags *flag.FlagSet, p **regexp.Regexp, name, usage string) {
+	*p = regexp.MustCompile("")
+	flags.Func(name, usage, func(text string) error {
+		re, err := regexp.Compile(text)
+		if err == nil {
+			*p = re
+		}
+		return err
+	})
+}
+
+func (c *Command) run(f *commandFlags, stdout, stderr io.Writer) error {
+	set, err := c.Set()
+	if err != nil {
+		return err
+	}
+	var chosen []Workload
+	for _, w := range set.Workloads {
+		if f.filter.MatchString(w.Name) {
+			chosen = append(chosen, w)
+		}
+	}
+	if len(chosen) == 0 {
+		return fmt.Errorf("--filter %q: no workload has such a name", f.filter)
+	}
+	settings := Full
+	if f.quick {
+		settings = Brief
+	}
+	set.Workloads = chosen
+	report, err := set.Measure(settings, stderr)
+	if err != nil {
+		return err
+	}
+	report.Emulated = f.emulated
+	write := report.WriteText
+	if f.format == "json" {
+		write = report.WriteJSON
+	}
+	return cli.WriteTo(f.file, stdout, write)
+}
+
+// Measure runs the workloads, with progress on stderr if that is a terminal.
+func (s *Set) Measure(settings Settings, stderr io.Writer) (*Report, error) {
+	report, err := NewReport(s.Env)
+	if err != nil {
+		return nil, err
+	}
+	report.Peers = s.Peers
+	progress := cli.NewProgress(stderr)
+	defer progress.Clear()
+	for i, w := range s.Workloads {
+		r, err := Measure(w, s.Env, settings, func(round, rounds int) {
+			progress.Show(fmt.Sprintf("%s: round %d of %d", w.Name, round+1, rounds), i*rounds+round, len(s.Workloads)*rounds)
+		})
+		if err != nil {
+			return nil, err
+		}
+		report.Results = append(report.Results, r)
+	}
+	return report, nil
+}

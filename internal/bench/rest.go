@@ -1,0 +1,134 @@
+package bench
+
+import (
+	"runtime"
+	"runtime/debug"
+	"time"
+)
+
+// restTasks is how much a variant has done before it has nothing to do.
+const restTasks = 1000
+
+// idleCPU and idleMemory are about a pool that has worked and now has nothing to
+// do.
+func idleCPU() Workload {
+	return atRest("idle-cpu", "CPU time of a process with a pool that has nothing to do", CPUTime)
+}
+
+func idleMemory() Workload {
+	return atRest("idle-memory", "heap and stacks held by a pool that has nothing to do", Memory)
+}
+
+func atRest(name, title string, kind Kind) Workload {
+	return Workload{
+		Name:  name,
+		Title: title,
+		Kind:  kind,
+		Tasks: restTasks,
+		Variants: func(e *Env) []Variant {
+			cells := make([]cell, restTasks)
+			variants := append([]Variant{{Ours, e.pool(groupCells(cells))}},
+				others(e, eachCell(cells), e.Peers.Cells, channelPeer[cell]())...)
+			return append(variants, Variant{Nothing, plain(onCells(cells, func() { serialLoop(cells, store) }))})
+		},
+	}
+}
+
+// MemoryUse is what a started variant that has nothing to do holds, two garbage
+// collections after its work: the growth since before its start.
+type MemoryUse struct {
+	Heap       float64 `json:"heap"`       // bytes
+	Stacks     float64 `json:"stacks"`     // bytes
+	RSS        float64 `json:"rss"`        // bytes of the process that are resident; 0 where the system does not tell
+	Goroutines float64 `json:"goroutines"` // how many
+	Threads    float64 `json:"threads"`    // how many; 0 where the system does not tell
+}
+
+// settle is how long a variant has to come to rest before its memory is read.
+const settle = 300 * time.Millisecond
+
+// rest is what was seen of a variant that has nothing to do.
+type rest struct {
+	CPU    float64 // percent of one CPU
+	Memory MemoryUse
+}
+
+// watch starts a variant, gives it something to do once, and looks at the
+// process afterwards.
+func watch(kind Kind, v Variant, window time.Duration) (r rest, err error) {
+	var before MemoryUse
+	if kind == Memory {
+		stirThreads()
+		before = memoryUse()
+	}
+	in, err := v.Start()
+	if err != nil {
+		return rest{}, err
+	}
+	defer in.Stop()
+	in.wake()
+	defer in.rest()
+	if err := in.check(); err != nil {
+		return rest{}, err
+	}
+	if kind == Memory {
+		time.Sleep(min(settle, window))
+		r.Memory = memoryUse().since(before)
+		return r, nil
+	}
+	runtime.GC() // or it might fall into the window
+	time.Sleep(20 * time.Millisecond)
+	t := time.Now()
+	c0, _ := cpuTime()
+	time.Sleep(window)
+	c1, _ := cpuTime()
+	r.CPU = 100 * float64(c1-c0) / float64(time.Since(t))
+	return r, nil
+}
+
+// stirThreads makes the Go runtime start the threads that it needs anyway.
+func stirThreads() {
+	s := make([]spin, runtime.GOMAXPROCS(0))
+	for i := range s {
+		s[i].turns = 1000 * turnsPerMicrosecond
+	}
+	goChunks(s, compute, len(s))
+}
+
+func memoryUse() MemoryUse {
+	runtime.GC() // twice: what a sync.Pool holds survives the first
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	rss, threads := residency()
+	return MemoryUse{float64(m.HeapAlloc), float64(m.StackInuse), rss, float64(runtime.NumGoroutine()), threads}
+}
+
+func (m MemoryUse) since(before MemoryUse) MemoryUse {
+	return MemoryUse{m.Heap - before.Heap, m.Stacks - before.Stacks, m.RSS - before.RSS, m.Goroutines - before.Goroutines, m.Threads - before.Threads}
+}
+
+// held is the memory that Go accounts for, never below 0: a collection may free
+// what was in use before.
+func (m MemoryUse) held() float64 { return max(m.Heap+m.Stacks, 0) }
+
+// medianOf returns the medians of several readings.
+func medianOf(uses []MemoryUse) *MemoryUse {
+	if len(uses) == 0 {
+		return nil
+	}
+	median := func(field func(MemoryUse) float64) float64 {
+		values := make([]float64, len(uses))
+		for i, u := range uses {
+			values[i] = field(u)
+		}
+		return quantile(sorted(values), 0.5)
+	}
+	return &MemoryUse{
+		median(func(m MemoryUse) float64 { return m.Heap }),
+		median(func(m MemoryUse) float64 { return m.Stacks }),
+		median(func(m MemoryUse) float64 { return m.RSS }),
+		median(func(m MemoryUse) float64 { return m.Goroutines }),
+		median(func(m MemoryUse) float64 { return m.Threads }),
+	}
+}
