@@ -1,0 +1,145 @@
+//go:build linux
+
+package guest
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"unsafe"
+
+	"github.com/zeropool-go/zeropool"
+	"github.com/zeropool-go/zeropool/topology"
+	"golang.org/x/sys/unix"
+)
+
+// currentCPU returns the CPU that the caller runs on: always the same one inside
+// the tasks of one pinned worker.
+func currentCPU() int {
+	var cpu uint32
+	if _, _, errno := unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&cpu)), 0, 0); errno != 0 {
+		panic(errno)
+	}
+	return int(cpu)
+}
+
+// holder is a task that keeps its worker busy until it is released.
+type holder struct {
+	holding chan int // gets the worker's CPU
+	release map[int]chan struct{}
+}
+
+func (h *holder) run() {
+	cpu := currentCPU()
+	h.holding <- cpu
+	<-h.release[cpu]
+}
+
+// loot is a task that notes when its turn came.
+type loot struct {
+	queue int // the worker whose queue it was put into
+	cpu   int // where it ran
+	turn  *atomic.Int32
+	order []*loot
+	done  *sync.WaitGroup
+}
+
+func (l *loot) run() {
+	l.cpu = currentCPU()
+	l.order[l.turn.Add(1)-1] = l
+	l.done.Done()
+}
+
+// Every worker but one is busy and every queue is full. The one must empty its
+// own queue first, and then the others', in the order of their distance.
+func TestStealsFromNearestFirst(t *testing.T) {
+	m := theMachine(t)
+	// A submitter wakes workers at once if there is a P to run them.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2*len(m.allowed) + 2))
+	const capacity = 2
+	p, err := zeropool.New(zeropool.WithPlacement(topology.PerThread),
+		zeropool.WithWorkers(len(m.allowed)), zeropool.WithQueueCapacity(capacity), zeropool.WithSpin(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	plan := p.Plan()
+
+	h := &holder{holding: make(chan int), release: map[int]chan struct{}{}}
+	for _, a := range plan.Workers {
+		h.release[a.CPU] = make(chan struct{})
+	}
+	defer func() {
+		for _, c := range h.release {
+			close(c)
+		}
+	}()
+	held := map[int]bool{}
+	for range plan.Workers {
+		zeropool.Submit(p, h, (*holder).run)
+	}
+	for range plan.Workers {
+		held[<-h.holding] = true
+	}
+	for _, a := range plan.Workers {
+		if !held[a.CPU] {
+			t.Fatalf("worker %d should be on CPU %d; held are %v", a.Worker, a.CPU, held)
+		}
+	}
+
+	thieves := 0
+	for i, thief := range plan.Workers {
+		if i%max(len(plan.Workers)/16, 1) != 0 {
+			continue
+		}
+		thieves++
+		// Having found nothing to steal it begins its next search with the nearest.
+		before := p.Stats().Workers[i]
+		h.release[thief.CPU] <- struct{}{}
+		for p.Stats().Workers[i].Parked == before.Parked {
+			runtime.Gosched()
+		}
+		zeropool.Submit(p, h, (*holder).run)
+		<-h.holding
+		if p.Stats().Workers[i].Stolen != before.Stolen {
+			t.Fatalf("worker %d was the only idle one, but its task was put into another queue", i)
+		}
+
+		var turn atomic.Int32
+		var done sync.WaitGroup
+		order := make([]*loot, capacity*len(plan.Workers))
+		for n := 0; ; n++ {
+			before := p.Stats()
+			l := &loot{turn: &turn, order: order, done: &done}
+			done.Add(1)
+			if _, ok := zeropool.TrySubmit(p, l, (*loot).run); !ok {
+				done.Done()
+				if n != len(order) {
+					t.Fatalf("%d tasks fill %d queues of %d", n, len(plan.Workers), capacity)
+				}
+				break
+			}
+			for w, s := range p.Stats().Workers {
+				if s.Submitted != before.Workers[w].Submitted {
+					l.queue = w
+				}
+			}
+		}
+		h.release[thief.CPU] <- struct{}{}
+		done.Wait()
+		zeropool.Submit(p, h, (*holder).run)
+		<-h.holding
+
+		last := -1
+		for n, l := range order {
+			d := m.distance(thief.CPU, plan.Workers[l.queue].CPU)
+			if l.cpu != thief.CPU || d < last {
+				t.Errorf("worker %d on CPU %d: task %d comes from the queue of worker %d on CPU %d, at distance %d, after one at distance %d, and ran on CPU %d",
+					i, thief.CPU, n, l.queue, plan.Workers[l.queue].CPU, d, last, l.cpu)
+			}
+			last = d
+		}
+	}
+	t.Logf("%d thieves, %d queues each, all from the nearest to the farthest", thieves, len(plan.Workers))
+}
