@@ -52,6 +52,8 @@ func TestBadBenchAndMatrix(t *testing.T) {
 		{[]string{"bench", "--filter", "no such workload"}, 1, "no such workload"},
 		{[]string{"bench", "--filter", "("}, 2, "--filter"},
 		{[]string{"bench", "--format", "xml"}, 2, `"xml"`},
+		{[]string{"bench", "--workers", "-1"}, 2, "--workers -1"},
+		{[]string{"bench", "--workers", "5000"}, 2, "--workers 5000"},
 		{[]string{"bench", "extra"}, 2, `"extra"`},
 		{[]string{"bench", "--nonsense"}, 2, "nonsense"},
 		{[]string{"matrix"}, 2, "no FILE"},
@@ -74,7 +76,7 @@ func TestBadBenchAndMatrix(t *testing.T) {
 // TestBenchToMatrix measures a little, in JSON, and merges it.
 func TestBenchToMatrix(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "run.json")
-	args := []string{"bench", "--quick", "--filter", "^(hot|for-)", "--format", "json", "--emulated", "-o", file}
+	args := []string{"bench", "--quick", "--filter", "^(hot|for-)", "--format", "json", "--workers", "3", "--emulated", "-o", file}
 	if code, stdout, stderr := runAll(args...); code != 0 || stdout != "" || stderr != "" {
 		t.Fatalf("exit code %d, output %q, stderr %q", code, stdout, stderr)
 	}
@@ -86,8 +88,8 @@ func TestBenchToMatrix(t *testing.T) {
 	for _, q := range r.Results {
 		names = append(names, q.Name)
 	}
-	if !slices.Equal(names, []string{"for-100000", "hot"}) || !r.Emulated {
-		t.Errorf("results %v, emulated %v", names, r.Emulated)
+	if !slices.Equal(names, []string{"for-100000", "hot"}) || !r.Emulated || r.Workers != 3 {
+		t.Errorf("results %v, emulated %v, %d workers", names, r.Emulated, r.Workers)
 	}
 	for format, want := range map[string]string{"markdown": "# Benchmarks\n", "svg": "<svg ", "html": "<!doctype html>"} {
 		code, stdout, stderr := runAll("matrix", "--format", format, file, file)

@@ -7,6 +7,7 @@ package bench
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/zeropool-go/zeropool"
@@ -101,6 +102,12 @@ func NewEnv(options ...zeropool.Option) (*Env, error) {
 		Workers: p.Workers(),
 		CPUs:    min(runtime.GOMAXPROCS(0), runtime.NumCPU()),
 	}, nil
+}
+
+// SetWorkers has the pools, and the peers, use n workers, from 1 to 4096.
+func (e *Env) SetWorkers(n int) {
+	e.Options = append(slices.Clip(e.Options), zeropool.WithWorkers(n))
+	e.Workers = n
 }
 
 // pool starts a pool and makes the instance that works on it.

@@ -24,6 +24,7 @@ const childLimit = 5 * time.Minute
 type order struct {
 	Workload, Variant string
 	Window            time.Duration
+	Workers           int
 }
 
 // haveChildren says that this program serves children: its main function called
@@ -66,6 +67,9 @@ func serve(text string, prepare func() (*Env, error)) (rest, error) {
 	e, err := prepare()
 	if err != nil {
 		return rest{}, err
+	}
+	if o.Workers > 0 && o.Workers != e.Workers {
+		e.SetWorkers(o.Workers)
 	}
 	for _, v := range w.Variants(e) {
 		if v.Name == o.Variant {

@@ -34,7 +34,11 @@ type commandFlags struct {
 	file     string
 	quick    bool
 	emulated bool
+	workers  int
 }
+
+// maxWorkers is the most that a pool can have.
+const maxWorkers = 4096
 
 // Run does what args say and returns the exit code.
 func (c *Command) Run(args []string, stdout, stderr io.Writer) int {
@@ -49,7 +53,7 @@ func (c *Command) parse(args []string, stdout, stderr io.Writer) (f commandFlags
 	flags := flag.NewFlagSet(c.Name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {
-		fmt.Fprintf(flags.Output(), "usage: %s [--format text|json] [--filter RE]%s [--quick] [--emulated] [-o FILE]\n", c.Name, c.Synopsis)
+		fmt.Fprintf(flags.Output(), "usage: %s [--format text|json] [--filter RE]%s [--workers N] [--quick] [--emulated] [-o FILE]\n", c.Name, c.Synopsis)
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&f.format, "format", "text", "text or json (docs/bench.schema.json)")
@@ -57,6 +61,7 @@ func (c *Command) parse(args []string, stdout, stderr io.Writer) (f commandFlags
 	flags.StringVar(&f.file, "o", "", "write to `FILE` instead of standard output")
 	flags.BoolVar(&f.quick, "quick", false, "fewer and shorter rounds")
 	flags.BoolVar(&f.emulated, "emulated", false, "mark the results as those of an emulated processor")
+	flags.IntVar(&f.workers, "workers", 0, "`N` workers in each pool, at most 4096; 0: as many as are the default here")
 	if c.Flags != nil {
 		c.Flags(flags)
 	}
@@ -69,6 +74,8 @@ func (c *Command) parse(args []string, stdout, stderr io.Writer) (f commandFlags
 	case err != nil:
 	case flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case f.workers < 0 || f.workers > maxWorkers:
+		err = fmt.Errorf("--workers %d: want 0 to %d", f.workers, maxWorkers)
 	case f.format != "text" && f.format != "json":
 		err = fmt.Errorf("--format %q: want text or json", f.format)
 	}
@@ -107,6 +114,9 @@ func (c *Command) run(f *commandFlags, stdout, stderr io.Writer) error {
 	}
 	if len(chosen) == 0 {
 		return fmt.Errorf("--filter %q: no workload has such a name", f.filter)
+	}
+	if f.workers > 0 {
+		set.Env.SetWorkers(f.workers)
 	}
 	settings := Full
 	if f.quick {

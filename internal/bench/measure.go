@@ -244,7 +244,7 @@ func (s *Session) atRest(i int, window time.Duration) (float64, error) {
 	var r rest
 	var err error
 	if haveChildren {
-		r, err = watchChild(order{s.Workload.Name, s.variants[i].Name, window})
+		r, err = watchChild(order{s.Workload.Name, s.variants[i].Name, window, s.env.Workers})
 	} else {
 		r, err = watch(kind, s.variants[i], window)
 	}
