@@ -54,7 +54,9 @@ func TestDetectNarrowed(t *testing.T) {
 			}
 			started <- err
 		}()
-		if err := <-started; err != nil {
+		if err := <-started; errors.Is(err, unix.ENOEXEC) {
+			t.Skip("this emulator cannot run the test binary again")
+		} else if err != nil {
 			t.Fatal(err)
 		}
 		if err := cmd.Wait(); err != nil {
