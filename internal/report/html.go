@@ -6,6 +6,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/zeropool-go/zeropool/internal/svg"
 )
 
 // htmlRows is the number of workers or CPUs up to which a table lists them all
@@ -16,7 +18,7 @@ const htmlRows = 64
 // nothing from the network.
 func (r *Report) HTML(out io.Writer) error {
 	var b bytes.Buffer
-	title := escape("Worker plan on " + or(r.Topology.Model, "this machine"))
+	title := svg.Escape("Worker plan on " + or(r.Topology.Model, "this machine"))
 	fmt.Fprintf(&b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"+
 		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"+
 		"<meta name=\"color-scheme\" content=\"light dark\">\n<title>%s</title>\n%s</head>\n<body>\n<main>\n<h1>Worker plan</h1>\n", title, pageStyle)
@@ -36,7 +38,7 @@ func (r *Report) HTML(out io.Writer) error {
 func (r *Report) htmlFacts(b *bytes.Buffer) {
 	b.WriteString("<section><h2>Machine</h2>\n<dl>\n")
 	fact := func(name, value string) {
-		fmt.Fprintf(b, "<dt>%s</dt><dd>%s</dd>\n", escape(name), escape(value))
+		fmt.Fprintf(b, "<dt>%s</dt><dd>%s</dd>\n", svg.Escape(name), svg.Escape(value))
 	}
 	fact("Layout", r.summary())
 	fact("Plan", r.planText())
@@ -49,7 +51,7 @@ func (r *Report) htmlFacts(b *bytes.Buffer) {
 		b.WriteString("<h3>Warnings</h3>\n<ul>\n")
 		for _, s := range ws {
 			id, rest, _ := strings.Cut(s, " ")
-			fmt.Fprintf(b, "<li><code>%s</code> %s</li>\n", escape(id), escape(rest))
+			fmt.Fprintf(b, "<li><code>%s</code> %s</li>\n", svg.Escape(id), svg.Escape(rest))
 		}
 		b.WriteString("</ul>\n")
 	}
@@ -61,19 +63,19 @@ func table(b *bytes.Buffer, heading string, columns []string, rows [][]string) {
 	if len(rows) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "<section><h2>%s</h2>\n", escape(heading))
+	fmt.Fprintf(b, "<section><h2>%s</h2>\n", svg.Escape(heading))
 	if len(rows) > htmlRows {
 		fmt.Fprintf(b, "<details><summary>%d rows</summary>\n", len(rows))
 	}
 	b.WriteString("<table>\n<thead><tr>")
 	for _, c := range columns {
-		fmt.Fprintf(b, "<th scope=\"col\">%s</th>", escape(c))
+		fmt.Fprintf(b, "<th scope=\"col\">%s</th>", svg.Escape(c))
 	}
 	b.WriteString("</tr></thead>\n<tbody>\n")
 	for _, row := range rows {
 		b.WriteString("<tr>")
 		for _, s := range row {
-			b.WriteString("<td>" + escape(s) + "</td>")
+			b.WriteString("<td>" + svg.Escape(s) + "</td>")
 		}
 		b.WriteString("</tr>\n")
 	}
@@ -140,7 +142,7 @@ func (r *Report) htmlCPUs(b *bytes.Buffer) {
 
 const pageStyle = `<style>
 :root{color-scheme:light dark}
-body{margin:0;background:#ffffff;color:#1f2328;font:14px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
+body{margin:0;background:` + svg.Paper + `;color:` + svg.Ink + `;font:14px/1.5 ` + svg.Font + `}
 main{max-width:1300px;margin:0 auto;padding:16px 24px 48px}
 h1{font-size:20px;margin:8px 0 12px}
 h2{font-size:16px;margin:28px 0 8px}
@@ -157,7 +159,7 @@ th{color:#59636e;font-weight:600}
 td{overflow-wrap:anywhere}
 summary{cursor:pointer}
 @media (prefers-color-scheme:dark){
-body{background:#0d1117;color:#e6edf3}
+body{background:` + svg.PaperDark + `;color:` + svg.InkDark + `}
 .picture{border-color:#30363d}
 dt,th{color:#9aa6b2}
 th,td{border-color:#30363d}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 )
 
 // part is a piece of the picture: its natural size in pixels and how to draw it
@@ -154,74 +153,4 @@ func measure(parts []part, cols, gap int) gridSize {
 		g.h += h
 	}
 	return g
-}
-
-// textWidth is a generous estimate of the width of text in a sans-serif font.
-func textWidth(s string, size float64) int {
-	units := 0.0
-	for _, r := range s {
-		units += runeWidth(r)
-	}
-	return int(math.Ceil(units * size))
-}
-
-// runeWidth is the width of a character in multiples of the font size.
-func runeWidth(r rune) float64 {
-	switch {
-	case strings.ContainsRune("ilj.,:|'·", r):
-		return 0.34
-	case strings.ContainsRune(" ftr()-", r):
-		return 0.40
-	case strings.ContainsRune("mwMW×–…", r):
-		return 0.90
-	case r >= 'A' && r <= 'Z':
-		return 0.74
-	default:
-		return 0.64
-	}
-}
-
-// fits returns how many bytes of text fit into a width; all = the whole text.
-func fits(s string, size float64, width int) (n int, all bool) {
-	units, room := 0.0, float64(width)/size
-	for i, r := range s {
-		if units += runeWidth(r); units > room {
-			return i, false
-		}
-	}
-	return len(s), true
-}
-
-// fit cuts text to a width and marks the cut.
-func fit(s string, size float64, width int) string {
-	if _, all := fits(s, size, width); all {
-		return s
-	}
-	n, _ := fits(s, size, width-textWidth("…", size))
-	return s[:n] + "…"
-}
-
-// lines breaks text at spaces and after commas to a width, at most most lines;
-// a word that is wider, such as a path, is broken after a slash or anywhere.
-func lines(s string, size float64, width, most int) []string {
-	var out []string
-	for s != "" {
-		n, all := fits(s, size, width)
-		if all || len(out) == most-1 {
-			return append(out, fit(s, size, width))
-		}
-		cut := strings.LastIndexAny(s[:n], " ,") + 1
-		if cut == 0 {
-			cut = strings.LastIndexByte(s[:n], '/') + 1
-		}
-		if cut == 0 {
-			cut = n
-		}
-		if cut == 0 {
-			return append(out, fit(s, size, width))
-		}
-		out = append(out, s[:cut])
-		s = s[cut:]
-	}
-	return out
 }

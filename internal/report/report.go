@@ -5,12 +5,10 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"html"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/zeropool-go/zeropool/topology"
 )
@@ -337,19 +335,6 @@ func kind(c *topology.CPU) string {
 		return "E" + strconv.Itoa(c.Efficiency)
 	}
 }
-
-// printable replaces what a terminal or an XML reader might choke on: names in
-// the topology come from firmware.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, s)
-}
-
-func escape(s string) string { return html.EscapeString(printable(s)) }
 
 func plural(n int, one, many string) string {
 	if n == 1 {

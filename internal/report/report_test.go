@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zeropool-go/zeropool/internal/svg"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -217,7 +218,7 @@ func TestTextsDoNotCollide(t *testing.T) {
 					size = fontSmall
 				}
 				// Rendered text is narrower than the estimate that reserves room.
-				width := textWidth(strings.TrimSpace(s), size) * 9 / 10
+				width := svg.Width(strings.TrimSpace(s), size) * 9 / 10
 				left := x
 				switch {
 				case strings.Contains(class, "ze"):
@@ -348,30 +349,6 @@ func BenchmarkFormats(b *testing.B) {
 				}
 			}
 		})
-	}
-}
-
-// TestLines checks that wrapping loses nothing but what exceeds the last line.
-func TestLines(t *testing.T) {
-	for _, s := range []string{
-		"W-CGROUP sys/fs/cgroup/user.slice/user-1001.slice/session-2.scope: the directory does not exist",
-		strings.Repeat("x", 100), "×××××××××××××××××××××××××××××××", "a", "",
-	} {
-		got := lines(s, 12, 150, 30)
-		if strings.Join(got, "") != s {
-			t.Errorf("%q became %q", s, got)
-		}
-		for _, line := range got {
-			if w := textWidth(line, 12); w > 150 {
-				t.Errorf("%q is %d wide", line, w)
-			}
-		}
-	}
-	if got := lines(strings.Repeat("x ", 100), 12, 100, 2); len(got) != 2 || !strings.HasSuffix(got[1], "…") {
-		t.Errorf("cut to %q", got)
-	}
-	if got := lines("wide", 12, 1, 3); len(got) != 1 {
-		t.Errorf("no room: %q", got)
 	}
 }
 

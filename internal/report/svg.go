@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/zeropool-go/zeropool/internal/svg"
 )
 
 // Sizes of the picture in pixels.
@@ -44,21 +46,21 @@ func (c *canvas) rect(class string, x, y, w, h, radius int) {
 }
 
 func (c *canvas) text(class string, x, y int, s string) {
-	fmt.Fprintf(c, `<text class="%s" x="%d" y="%d">%s</text>`+"\n", class, x, y, escape(s))
+	fmt.Fprintf(c, `<text class="%s" x="%d" y="%d">%s</text>`+"\n", class, x, y, svg.Escape(s))
 }
 
 // heading is a bold title with a small note behind it.
 func (c *canvas) heading(x, y int, title, note string) {
-	fmt.Fprintf(c, `<text class="zth" x="%d" y="%d">%s`, x, y, escape(title))
+	fmt.Fprintf(c, `<text class="zth" x="%d" y="%d">%s`, x, y, svg.Escape(title))
 	if note != "" {
-		fmt.Fprintf(c, ` <tspan class="zts zm" dx="4">%s</tspan>`, escape(note))
+		fmt.Fprintf(c, ` <tspan class="zts zm" dx="4">%s</tspan>`, svg.Escape(note))
 	}
 	c.WriteString("</text>\n")
 }
 
 // open begins a group that shows a title when pointed at.
 func (c *canvas) open(title string) {
-	fmt.Fprintf(c, "<g><title>%s</title>\n", escape(title))
+	fmt.Fprintf(c, "<g><title>%s</title>\n", svg.Escape(title))
 }
 
 func (c *canvas) close() { c.WriteString("</g>\n") }
@@ -89,8 +91,8 @@ func (r *Report) picture() []byte {
 
 	var c canvas
 	fmt.Fprintf(&c, `<svg xmlns="http://www.w3.org/2000/svg" class="zp" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-labelledby="zp-title zp-desc">`+"\n", w, h, w, h)
-	fmt.Fprintf(&c, "<title id=\"zp-title\">%s</title>\n", escape("Worker plan on "+or(r.Topology.Model, "this machine")))
-	fmt.Fprintf(&c, "<desc id=\"zp-desc\">%s</desc>\n", escape(r.description()))
+	fmt.Fprintf(&c, "<title id=\"zp-title\">%s</title>\n", svg.Escape("Worker plan on "+or(r.Topology.Model, "this machine")))
+	fmt.Fprintf(&c, "<desc id=\"zp-desc\">%s</desc>\n", svg.Escape(r.description()))
 	c.WriteString(pictureStyle)
 	c.rect("zbg", 0, 0, w, h, 0)
 	all.draw(&c, margin, margin, width, all.h)
@@ -113,17 +115,17 @@ func (r *Report) description() string {
 func (r *Report) headPart() part {
 	const barH = 14
 	model, summary := or(r.Topology.Model, "Unknown processor"), r.summary()
-	sub := lines(summary, fontText, maxWidth, 2)
+	sub := svg.Lines(summary, fontText, maxWidth, 2)
 	plan := "Plan " + r.planText() + "  ·  CPU time: " + r.timeText()
-	planLines := lines(plan, fontText, maxWidth, 2)
+	planLines := svg.Lines(plan, fontText, maxWidth, 2)
 	_, legendH := r.legendEntries(minWidth)
-	w := max(textWidth(model, fontTitle), minWidth)
+	w := max(svg.Width(model, fontTitle), minWidth)
 	for _, s := range append(sub, planLines...) {
-		w = max(w, textWidth(s, fontText))
+		w = max(w, svg.Width(s, fontText))
 	}
 	h := 26 + lineH*(len(sub)+len(planLines)) + 8 + barH + 10 + legendH
 	return part{w: min(w, maxWidth), h: h, draw: func(c *canvas, x, y, w, _ int) {
-		c.text("zt1", x, y+18, fit(model, fontTitle, w))
+		c.text("zt1", x, y+18, svg.Fit(model, fontTitle, w))
 		y += 26
 		for _, s := range sub {
 			y += lineH
@@ -183,12 +185,12 @@ func (r *Report) legendEntries(width int) (entries []legendEntry, height int) {
 	for s, n := range r.count.byState {
 		if n > 0 {
 			text := fmt.Sprintf("%s (%d)", stateNames[s], n)
-			add(state(s), text, 20+textWidth(text, fontText))
+			add(state(s), text, 20+svg.Width(text, fontText))
 		}
 	}
 	if r.pinned() {
 		const remark = "w0 = worker 0, CPU 0 = OS number"
-		add(stateCount, remark, textWidth(remark, fontSmall))
+		add(stateCount, remark, svg.Width(remark, fontSmall))
 	}
 	return entries, y + legendRow
 }
@@ -236,7 +238,7 @@ func (r *Report) memoryPart() part {
 		if n.MemBytes > 0 {
 			note = bytesText(n.MemBytes) + ", no CPU"
 		}
-		parts = append(parts, part{w: textWidth(title+"  "+note, fontText) + 2*pad, h: 2*pad + 12, draw: func(c *canvas, x, y, w, h int) {
+		parts = append(parts, part{w: svg.Width(title+"  "+note, fontText) + 2*pad, h: 2*pad + 12, draw: func(c *canvas, x, y, w, h int) {
 			c.rect(boxClass(levelNode), x, y, w, h, 7)
 			c.heading(x+pad, y+pad+10, title, note)
 		}})
@@ -310,13 +312,13 @@ func (f *figure) group(b *box, depth, width int) part {
 	if len(ws) > 0 {
 		note = workersNote(ws)
 	}
-	titleW := textWidth(title+" "+sizes, fontText)
+	titleW := svg.Width(title+" "+sizes, fontText)
 	w := max(inner.w, titleW) + 2*pad
 	return part{w: w, h: inner.h + headH + 2*pad, draw: func(c *canvas, x, y, w, h int) {
 		c.open(f.tooltip(b))
 		c.rect(boxClass(b.level()), x, y, w, h, 7)
 		c.heading(x+pad, y+pad+10, title, sizes)
-		if room := w - 2*pad - titleW - 8; note != "" && textWidth(note, fontSmall) <= room {
+		if room := w - 2*pad - titleW - 8; note != "" && svg.Width(note, fontSmall) <= room {
 			c.text("zts zm ze", x+w-pad, y+pad+10, note)
 		}
 		inner.draw(c, x+pad, y+pad+headH, w-2*pad, h-2*pad-headH)
@@ -383,13 +385,13 @@ func (f *figure) more(alike []*box, width int) part {
 	if len(ws) > 0 {
 		notes = append(notes, workersNote(sorted(ws)))
 	}
-	w := max(inner.w, textWidth(title, fontText), 150) + 2*pad
+	w := max(inner.w, svg.Width(title, fontText), 150) + 2*pad
 	return part{w: w, h: inner.h + headH + len(notes)*14 + 2*pad + 4, draw: func(c *canvas, x, y, w, h int) {
 		c.open(title + ": " + strings.Join(notes, "; "))
 		c.rect("zmore", x, y, w, h, 7)
 		c.text("zth", x+pad, y+pad+10, title)
 		for i, s := range notes {
-			c.text("zts zm", x+pad, y+pad+headH+4+14*i, fit(s, fontSmall, w-2*pad))
+			c.text("zts zm", x+pad, y+pad+headH+4+14*i, svg.Fit(s, fontSmall, w-2*pad))
 		}
 		inner.draw(c, x+pad, y+pad+headH+len(notes)*14+4, w-2*pad, inner.h)
 		c.close()
@@ -400,7 +402,7 @@ func (f *figure) more(alike []*box, width int) part {
 func (f *figure) mini(b *box, width int, ratio float64) part {
 	dots := f.dotsOf(b, width-8, ratio)
 	label := strconv.Itoa(b.names[0].number)
-	return part{w: max(dots.w, textWidth(label, fontSmall)) + 8, h: dots.h + 20, draw: func(c *canvas, x, y, w, h int) {
+	return part{w: max(dots.w, svg.Width(label, fontSmall)) + 8, h: dots.h + 20, draw: func(c *canvas, x, y, w, h int) {
 		c.open(f.tooltip(b))
 		c.rect(boxClass(b.level()), x, y, w, h, 4)
 		c.text("zts zm", x+4, y+11, label)
@@ -451,8 +453,8 @@ func (f *figure) cores(cores []*box, width int) part {
 			dots = big
 		}
 		note := plural(len(cores), "core", "cores") + ", " + cpusText(sorted(f.r.ids(all)))
-		return part{w: max(dots.w, min(textWidth(note, fontSmall), 200)), h: dots.h + 16, draw: func(c *canvas, x, y, w, h int) {
-			c.text("zts zm", x, y+9, fit(note, fontSmall, w))
+		return part{w: max(dots.w, min(svg.Width(note, fontSmall), 200)), h: dots.h + 16, draw: func(c *canvas, x, y, w, h int) {
+			c.text("zts zm", x, y+9, svg.Fit(note, fontSmall, w))
 			dots.draw(c, x, y+16, w, dots.h)
 		}}
 	}
@@ -469,7 +471,7 @@ func (f *figure) core(b *box) part {
 	cols := min(len(b.cpus), mostThread)
 	rows := (len(b.cpus) + cols - 1) / cols
 	label := f.coreLabel(b)
-	w := max(cols*(cellW+space)-space, textWidth(label, fontSmall)) + 2*inset
+	w := max(cols*(cellW+space)-space, svg.Width(label, fontSmall)) + 2*inset
 	return part{w: w, h: labelH + rows*(cellH+space) - space + 2*inset, draw: func(c *canvas, x, y, w, h int) {
 		c.rect("zc", x, y, w, h, 5)
 		c.text("zts zm", x+inset+1, y+12, label)
@@ -514,7 +516,7 @@ func (f *figure) cell(c *canvas, i, x, y, w int) {
 	if s == offline || s == forbidden || s == isolated {
 		c.rect(class+"p", x+3, y+4, w-6, cellH-8, 3)
 	}
-	c.text("zr "+class+"t", x+w/2, y+16, fit(role, fontText, w))
+	c.text("zr "+class+"t", x+w/2, y+16, svg.Fit(role, fontText, w))
 	c.text("zu "+class+"t", x+w/2, y+29, number)
 	c.close()
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/zeropool-go/zeropool/internal/svg"
 )
 
 func sorted(ids []int) []int {
@@ -50,7 +52,7 @@ func cardOf(title string, width int, items []string) part {
 	const mostLines = 6
 	var body []string
 	for _, s := range items {
-		body = append(body, lines(s, fontText, width-2*pad, mostLines)...)
+		body = append(body, svg.Lines(s, fontText, width-2*pad, mostLines)...)
 		body = append(body, "")
 	}
 	body = body[:len(body)-1]
@@ -132,7 +134,7 @@ func (r *Report) heatPart() (part, bool) {
 	}
 	side := size * len(nodes)
 	scale := fmt.Sprintf("%d (near)  to  %d (far)", least, most)
-	w := max(side+head, textWidth(scale, fontSmall), textWidth("Distance between nodes", fontText)+pad) + 2*pad
+	w := max(side+head, svg.Width(scale, fontSmall), svg.Width("Distance between nodes", fontText)+pad) + 2*pad
 	return part{w: w, h: head + side + headH + 18 + 2*pad, draw: func(c *canvas, x, y, w, h int) {
 		c.open("Distances between NUMA nodes as the firmware reports them, " + scale)
 		c.rect("zk", x, y, w, h, 7)

@@ -1,20 +1,22 @@
 package report
 
+import "github.com/zeropool-go/zeropool/internal/svg"
+
 // pictureStyle holds the classes, hatches and dots of the picture. The colours
 // of workers, isolated CPUs and the rest differ in lightness as well as in hue,
 // and each state has a word, a hatch or a dash of its own, so that colour is
 // never the only sign.
 const pictureStyle = `<style>
-.zp text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;fill:#1f2328;font-size:12px}
+.zp text{font-family:` + svg.Font + `;fill:` + svg.Ink + `;font-size:12px}
 .zp .zt1{font-size:20px;font-weight:600}
 .zp .zth{font-weight:600}
 .zp .zts{font-size:10px;font-weight:400}
-.zp .zm{fill:#59636e}
+.zp .zm{fill:` + svg.Muted + `}
 .zp .ze{text-anchor:end}
 .zp .zc1,.zp .zr,.zp .zu{text-anchor:middle}
 .zp .zr{font-weight:600}
 .zp .zu{font-size:10px}
-.zbg{fill:#ffffff}
+.zbg{fill:` + svg.Paper + `}
 .zb-drawer,.zb-book,.zb-package{fill:#f3f5f8;stroke:#8c96a3}
 .zb-node{fill:#e9f0f7;stroke:#8fa6bf}
 .zb-die{fill:#f4eef8;stroke:#ab98bd}
@@ -22,15 +24,15 @@ const pictureStyle = `<style>
 .zb-cluster{fill:#eef6ee;stroke:#9bb79b}
 .zb-l2{fill:#f6f3ee;stroke:#b8ab96}
 .zb-core,.zc{fill:#ffffff;stroke:#c4ccd5}
-.zk{fill:#fafbfc;stroke:#d5dbe1}
+.zk{fill:` + svg.Panel + `;stroke:` + svg.Rule + `}
 .zmore{fill:none;stroke:#8c96a3;stroke-dasharray:5 4}
-.zw{fill:#0b5cad;stroke:#084a8c}
+.zw{fill:` + svg.Blue + `;stroke:#084a8c}
 .zp .zwt{fill:#ffffff}
 .zs{fill:#d8e8f8;stroke:#0b5cad;stroke-dasharray:3 2}
 .zds{stroke-dasharray:none;stroke:#7aa7d8}
 .zp .zst{fill:#0a3f78}
 .zf{fill:#ffffff;stroke:#59636e}
-.zi{fill:#f6b26b;stroke:#8a4b00}
+.zi{fill:#f6b26b;stroke:` + svg.Orange + `}
 .zp .zit{fill:#4a2800}
 .zn{fill:url(#zh-no);stroke:#8c96a3}
 .zo{fill:url(#zh-off);stroke:#8c96a3;stroke-dasharray:2 2}
@@ -42,9 +44,9 @@ const pictureStyle = `<style>
 .zh0{fill:url(#zh-no)}
 .zh1{fill:#eff5fb}.zh2{fill:#d3e4f5}.zh3{fill:#abcdec}.zh4{fill:#7db0dd}.zh5{fill:#4f8fcb}
 @media (prefers-color-scheme:dark){
-.zp text{fill:#e6edf3}
-.zp .zm{fill:#9aa6b2}
-.zbg{fill:#0d1117}
+.zp text{fill:` + svg.InkDark + `}
+.zp .zm{fill:` + svg.MutedDark + `}
+.zbg{fill:` + svg.PaperDark + `}
 .zb-drawer,.zb-book,.zb-package{fill:#161b22;stroke:#57616c}
 .zb-node{fill:#17202c;stroke:#4a627e}
 .zb-die{fill:#201a28;stroke:#6b5a80}
@@ -52,16 +54,16 @@ const pictureStyle = `<style>
 .zb-cluster{fill:#16211a;stroke:#4f6f56}
 .zb-l2{fill:#211d17;stroke:#6d6250}
 .zb-core,.zc{fill:#0d1117;stroke:#3d444d}
-.zk{fill:#12171e;stroke:#30363d}
+.zk{fill:` + svg.PanelDark + `;stroke:` + svg.RuleDark + `}
 .zds{stroke-dasharray:none;stroke:#7aa7d8}
 .zmore{stroke:#6e7983}
-.zw{fill:#58a6ff;stroke:#8cc2ff}
+.zw{fill:` + svg.BlueDark + `;stroke:#8cc2ff}
 .zp .zwt{fill:#04172e}
 .zs{fill:#12304f;stroke:#58a6ff}
 .zds{stroke:#3d6ea8}
 .zp .zst{fill:#b6d9ff}
 .zf{fill:#0d1117;stroke:#9aa6b2}
-.zi{fill:#b9721a;stroke:#f0b45c}
+.zi{fill:#b9721a;stroke:` + svg.OrangeDark + `}
 .zp .zit{fill:#fff3e0}
 .zn,.zo{stroke:#57616c}
 .znp,.zop{fill:#0d1117}

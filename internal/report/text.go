@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/zeropool-go/zeropool/internal/svg"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -29,7 +30,7 @@ func (w textWriter) field(label string, lines ...string) {
 		if i > 0 {
 			label = ""
 		}
-		fmt.Fprintf(w, "%-*s%s\n", labelWidth, label, printable(line))
+		fmt.Fprintf(w, "%-*s%s\n", labelWidth, label, svg.Printable(line))
 	}
 }
 
