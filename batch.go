@@ -3,7 +3,6 @@ package zeropool
 import (
 	"slices"
 	"sync/atomic"
-	"time"
 	"unsafe"
 )
 
@@ -19,15 +18,15 @@ type batch struct {
 	rec  record
 	pool *Pool
 	work
-	n       int
-	gen     uint64
-	tasks   []Task // of a mixed batch, the storage that work points to
-	refs    atomic.Int32
-	ring    *ring // where the invitations are
-	first   uint64
-	invited int
-	fault   atomic.Pointer[error] // the first
-	_       [lineSize]byte
+	n     int
+	gen   uint64
+	tasks []Task // of a mixed batch, the storage that work points to
+	refs  atomic.Int32
+	ring  *ring // where the invitations are
+	first uint64
+	asked atomic.Int32          // workers that have been invited
+	fault atomic.Pointer[error] // the first
+	_     [lineSize]byte
 
 	cursor atomic.Int64 // first element that nobody has claimed
 	_      [lineSize - 8]byte
@@ -112,6 +111,7 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 	p.batched.Add(uint64(n))
 	want := min(len(p.workers), n)
 	b.refs.Store(int32(want) + 1)
+	b.asked.Store(int32(want))
 	if sent, err := p.invite(b, want, true); sent == 0 {
 		// Nobody was asked, so the batch is still ours to end.
 		a := p.borrow(stackHash())
@@ -170,6 +170,18 @@ func (p *Pool) invite(b *batch, want int, wait bool) (sent int, err error) {
 		b.release(nil)
 	}
 	return sent, err
+}
+
+// inviteMore asks further workers to join b if, at that many ticks for each
+// element, what nobody has claimed is worth it: a loop that began with short
+// elements has asked few. The caller holds a reference.
+func (p *Pool) inviteMore(b *batch, asked int32, each float64) {
+	left := b.n - int(b.cursor.Load())
+	want := int32(worthInviting(each*float64(left), p.worthwhile, p.width))
+	if want > asked && b.asked.CompareAndSwap(asked, want) {
+		b.refs.Add(want - asked)
+		p.invite(b, int(want-asked), false)
+	}
 }
 
 // inviteByList puts n invitations on the pool's list, from which workers take
@@ -400,10 +412,6 @@ func (b *batch) finish(a *agent, n int) {
 	b.release(nil)
 }
 
-// chunkTime is about how long the elements of one claim should take: long
-// enough to make the claim cheap, short enough to end together.
-const chunkTime = 8 * time.Microsecond
-
 // join works on b until nobody can claim any more of it, and drops the
 // reference that the caller holds.
 func (a *agent) join(b *batch) {
@@ -420,11 +428,10 @@ func (a *agent) join(b *batch) {
 		start := ticks()
 		a.runShare(b, lo, hi, false)
 		ran += b.calls(lo, hi)
-		switch took := ticks() - start; {
-		case took < p.chunkTicks/2 && hi-lo == chunk:
-			chunk *= 2
-		case took > 2*p.chunkTicks:
-			chunk = max(chunk/2, 1)
+		took := ticks() - start
+		chunk = nextChunk(chunk, hi-lo, took, p.chunkTicks)
+		if asked := b.asked.Load(); int(asked) < p.width-1 {
+			p.inviteMore(b, asked, float64(took)/float64(hi-lo))
 		}
 	}
 	if ran > 0 && b.kind != mixed && !isProven(b.code()) {
@@ -433,8 +440,7 @@ func (a *agent) join(b *batch) {
 	b.release(a)
 }
 
-// claimRange claims up to chunk elements, fewer towards the end so that width
-// workers end together.
+// claimRange claims up to chunk elements, as claimSize says.
 func (b *batch) claimRange(chunk, width int) (lo, hi int) {
 	for {
 		c := b.cursor.Load()
@@ -442,7 +448,7 @@ func (b *batch) claimRange(chunk, width int) (lo, hi int) {
 		if left <= 0 {
 			return 0, 0
 		}
-		k := min(chunk, max(left/(2*width), 1))
+		k := claimSize(left, chunk, width)
 		if b.cursor.CompareAndSwap(c, c+int64(k)) {
 			return int(c), int(c) + k
 		}

@@ -1,10 +1,6 @@
 package zeropool
 
-import (
-	"math"
-	"time"
-	"unsafe"
-)
+import "unsafe"
 
 // ForEach calls fn(&params[i]) for every element and returns when all calls have
 // returned: nil, or the first panic as a *PanicError. The caller starts at once
@@ -70,21 +66,13 @@ func (p *Pool) driveInline(a *agent, b *batch) {
 	a.drive(b, 0)
 }
 
-const (
-	// worthWaking is how long a loop must have run, and how much it must have
-	// left, before it wakes a worker: a few times what the wake costs both.
-	worthWaking = 8 * time.Microsecond
-	// firstCheck is the most elements that a loop runs between two looks at the
-	// clock while it knows little of their cost.
-	firstCheck = 128
-)
-
 // drive runs the elements of b from lo on, alone until it is worth sharing, and
 // drops the caller's reference.
 func (a *agent) drive(b *batch, lo int) {
 	p := a.pool
 	n, chunk := b.n, 1
 	from, calls, start := lo, 0, ticks()
+	before := start
 	for lo < n {
 		if p.gate.Load()&gateCut != 0 {
 			b.cursor.Store(int64(lo))
@@ -98,19 +86,19 @@ func (a *agent) drive(b *batch, lo int) {
 		if lo == n {
 			break
 		}
-		elapsed := max(ticks()-start, 1)
-		each := float64(elapsed) / float64(lo-from)
-		left := each * float64(n-lo)
-		if worth := float64(p.worthwhile); left >= worth && float64(elapsed) >= worth/2 {
+		now := ticks()
+		next, invite, share := afterAlone(chunk, lo-from, n-lo, now-start, now-before, p.worthwhile, p.width)
+		if share {
 			b.cursor.Store(int64(lo))
-			if want := int(min(float64(p.width-1), left/worth)); want > 0 {
-				b.refs.Add(int32(want))
-				p.invite(b, want, false)
+			b.asked.Store(int32(invite))
+			if invite > 0 {
+				b.refs.Add(int32(invite))
+				p.invite(b, invite, false)
 			}
 			a.join(b)
 			return
 		}
-		chunk = min(4*chunk, max(firstCheck, int(min(float64(p.worthwhile)/(2*each), math.MaxInt/8))))
+		chunk, before = next, now
 	}
 	if b.kind != mixed && !isProven(b.code()) {
 		observe(b.code(), calls)

@@ -1,0 +1,62 @@
+package zeropool
+
+import "time"
+
+// How many elements of a batch or loop one goroutine takes on at a time. These
+// are functions of what has been measured and of nothing else, so that the
+// schedule they lead to can be computed (see loop_schedule_test.go).
+
+const (
+	// chunkTime is about how long the elements of one claim should take: long
+	// enough to make the claim cheap, short enough to end together.
+	chunkTime = 8 * time.Microsecond
+	// worthWaking is how long a loop must have run, and how much it must have
+	// left, before it wakes a worker: a few times what the wake costs both.
+	worthWaking = 8 * time.Microsecond
+	// firstCheck is the most elements that a loop runs between two looks at the
+	// clock while it knows little of their cost.
+	firstCheck = 128
+)
+
+// claimSize returns how many of the elements left one of width goroutines claims
+// that would like to have chunk: fewer towards the end, so that all end together.
+func claimSize(left, chunk, width int) int {
+	return min(chunk, max(left/(2*width), 1))
+}
+
+// nextChunk returns the chunk to ask for when the last request, for chunk
+// elements, brought ran and they took that many ticks; target is what a claim
+// should take.
+func nextChunk(chunk, ran int, took, target int64) int {
+	switch {
+	case took < target/2 && ran == chunk:
+		return 2 * chunk
+	case took > 2*target:
+		return max(chunk/2, 1)
+	}
+	return chunk
+}
+
+// afterAlone says how a loop goes on that its caller has run alone so far: done
+// elements in elapsed ticks, the last chunk of them in took. It either shares the
+// elements left and invites that many workers, or runs next elements more. It
+// goes by the slower of the two speeds, so that it notices elements which become
+// longer.
+func afterAlone(chunk, done, left int, elapsed, took, worthwhile int64, width int) (next, invite int, share bool) {
+	each := max(float64(elapsed)/float64(done), float64(took)/float64(chunk), minEach)
+	worth := float64(worthwhile)
+	if each*float64(left) >= worth && float64(elapsed) >= worth/2 {
+		return 0, worthInviting(each*float64(left), worthwhile, width), true
+	}
+	return min(4*chunk, max(firstCheck, int(worth/(2*each)))), 0, false
+}
+
+// minEach keeps what is computed from a time per element, in ticks, that was too
+// short for the clock within what an int holds.
+const minEach = 1e-3
+
+// worthInviting returns how many workers are worth waking for work that would
+// take one of them that many ticks.
+func worthInviting(rest float64, worthwhile int64, width int) int {
+	return int(min(float64(width-1), rest/float64(worthwhile)))
+}
