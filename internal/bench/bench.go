@@ -46,9 +46,10 @@ type Workload struct {
 	Name    string // short, without spaces
 	Title   string // one line for people
 	Kind    Kind
-	Tasks   int  // in one Op
-	Heavy   bool // tasks long enough for parallel efficiency to mean something
-	Samples int  // of a Latency, in each round
+	Tasks   int    // in one Op
+	Heavy   bool   // tasks long enough for parallel efficiency to mean something
+	Samples int    // of a Latency, in each round
+	Missing string // why it cannot be measured here; "": it can
 
 	// Variants returns the ways to do it, ours first. Variants of one call
 	// share their data, so only one of them may be at work at a time.
@@ -110,8 +111,8 @@ func (e *Env) SetWorkers(n int) {
 	e.Workers = n
 }
 
-// pool starts a pool and makes the instance that works on it.
-func (e *Env) pool(instance func(p *zeropool.Pool) Instance) func() (Instance, error) {
+// Pool starts a pool and makes the instance that works on it.
+func (e *Env) Pool(instance func(p *zeropool.Pool) Instance) func() (Instance, error) {
 	return func() (Instance, error) {
 		p, err := zeropool.New(e.Options...)
 		if err != nil {

@@ -58,11 +58,11 @@ func roundTrip(name, title string, samples int, pause time.Duration) Workload {
 				}
 				return i
 			}
-			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
 				return timed(func() { must(zeropool.Submit(p, &cells[0], store).Wait()) })
 			})}
 			return append([]Variant{ours}, others(e, func(r *Runner[cell]) Instance {
-				return timed(func() { r.Submit(&cells[0], store)() })
+				return timed(func() { r.do(&cells[0], store) })
 			}, e.Peers.Cells, channelPeer[cell](), goroutinePeer[cell]())...)
 		},
 	}
@@ -113,7 +113,7 @@ func goOn() Workload {
 					},
 				}
 			}
-			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
 				var f zeropool.Future
 				wait := func() { must(f.Wait()) }
 				return timed(func() func() {

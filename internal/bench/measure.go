@@ -285,8 +285,11 @@ func (s *Session) countAllocations() {
 func Measure(w Workload, e *Env, set Settings, progress func(round, rounds int)) (Result, error) {
 	if w.Kind == CPUTime {
 		if _, known := cpuTime(); !known {
-			return Result{Name: w.Name, Title: w.Title, Unit: w.Kind.Unit(), Missing: "this system does not tell"}, nil
+			w.Missing = "this system does not tell"
 		}
+	}
+	if w.Missing != "" {
+		return Result{Name: w.Name, Title: w.Title, Unit: w.Kind.Unit(), Missing: w.Missing}, nil
 	}
 	s, err := Open(w, e)
 	if err != nil {

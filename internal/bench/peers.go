@@ -11,7 +11,25 @@ type Peer[T any] struct {
 	Name  string
 	Start func(e *Env) (*Runner[T], error)
 
-	OneSubmitter bool // only one goroutine may submit at a time
+	OneSubmitter bool // only one goroutine may submit at a time to what Start started
+
+	// Shared starts what several goroutines may submit to; nil: Start does,
+	// unless the peer has OneSubmitter.
+	Shared func(e *Env) (*Runner[T], error)
+}
+
+// sharable returns the peers that several goroutines may submit to.
+func sharable[T any](peers []Peer[T]) []Peer[T] {
+	var s []Peer[T]
+	for _, p := range peers {
+		if p.Shared != nil {
+			p.Start = p.Shared
+		} else if p.OneSubmitter {
+			continue
+		}
+		s = append(s, p)
+	}
+	return s
 }
 
 // A Runner is a peer that has been started.
@@ -25,8 +43,11 @@ type Runner[T any] struct {
 	All func(params []T, fn func(*T))
 
 	// Submit submits one task and returns how to wait for it. It is not called
-	// again before that wait. Nil: the peer cannot.
+	// again before that wait.
 	Submit func(params *T, fn func(*T)) (wait func())
+
+	// Do is Submit with its wait, where the peer has that in one; may be nil.
+	Do func(params *T, fn func(*T))
 
 	// Wake and Rest surround each turn of a peer whose workers poll, so that
 	// they do not take the CPUs from the others; nil: there is no need.
@@ -41,6 +62,14 @@ func (r *Runner[T]) all(params []T, fn func(*T)) {
 		return
 	}
 	r.Each(params, fn)
+}
+
+func (r *Runner[T]) do(params *T, fn func(*T)) {
+	if r.Do != nil {
+		r.Do(params, fn)
+		return
+	}
+	r.Submit(params, fn)()
 }
 
 // Peers are further ways to do the workloads of this package.

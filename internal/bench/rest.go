@@ -27,7 +27,7 @@ func atRest(name, title string, kind Kind) Workload {
 		Tasks: restTasks,
 		Variants: func(e *Env) []Variant {
 			cells := make([]cell, restTasks)
-			variants := append([]Variant{{Ours, e.pool(groupCells(cells))}},
+			variants := append([]Variant{{Ours, e.Pool(groupCells(cells))}},
 				others(e, eachCell(cells), e.Peers.Cells, channelPeer[cell]())...)
 			return append(variants, Variant{Nothing, plain(onCells(cells, func() { serialLoop(cells, store) }))})
 		},

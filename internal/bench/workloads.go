@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/zeropool-go/zeropool"
@@ -53,7 +52,7 @@ func single(n int) Workload {
 		Tasks: n,
 		Variants: func(e *Env) []Variant {
 			cells := make([]cell, n)
-			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
 				futures := make([]zeropool.Future, n)
 				return onCells(cells, func() { submitAll(p, cells, futures) })
 			})}
@@ -78,18 +77,17 @@ func submitters(goroutines, each int) Workload {
 				wg.Wait()
 			}
 			part := func(i int) []cell { return cells[i*each : (i+1)*each] }
-			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
 				futures := make([]zeropool.Future, n)
 				return onCells(cells, func() {
 					all(func(i int) { submitAll(p, part(i), futures[i*each:(i+1)*each]) })
 				})
 			})}
-			peers := slices.DeleteFunc(slices.Clone(e.Peers.Cells), func(p Peer[cell]) bool { return p.OneSubmitter })
 			return append([]Variant{ours}, others(e, func(r *Runner[cell]) Instance {
 				return onCells(cells, func() {
 					all(func(i int) { r.Each(part(i), store) })
 				})
-			}, peers, channelPeer[cell](), goroutinePeer[cell]())...)
+			}, sharable(e.Peers.Cells), channelPeer[cell](), goroutinePeer[cell]())...)
 		},
 	}
 }
@@ -114,7 +112,7 @@ func group(n int) Workload {
 		Tasks: n,
 		Variants: func(e *Env) []Variant {
 			cells := make([]cell, n)
-			ours := Variant{Ours, e.pool(groupCells(cells))}
+			ours := Variant{Ours, e.Pool(groupCells(cells))}
 			return append([]Variant{ours}, others(e, eachCell(cells), e.Peers.Cells, channelPeer[cell](), goroutinePeer[cell]())...)
 		},
 	}
@@ -127,7 +125,7 @@ func batch(n int) Workload {
 		Tasks: n,
 		Variants: func(e *Env) []Variant {
 			cells := make([]cell, n)
-			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
 				return onCells(cells, func() { must(zeropool.SubmitBatch(p, cells, store).Wait()) })
 			})}
 			return append([]Variant{ours}, others(e, allCells(cells), e.Peers.Cells,
@@ -143,7 +141,7 @@ func forEach(n int) Workload {
 		Tasks: n,
 		Variants: func(e *Env) []Variant {
 			cells := make([]cell, n)
-			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
 				return onCells(cells, func() { must(zeropool.ForEach(p, cells, store)) })
 			})}
 			return append([]Variant{ours}, others(e, allCells(cells), e.Peers.Cells, serialPeer[cell](), chunkPeer[cell](), channelPeer[cell]())...)
@@ -187,7 +185,7 @@ func loop(n int) Workload {
 				return func(r *Runner[span]) Instance { return onCells(cells, func() { r.all(spans, storeSpan) }) }
 			}
 			variants := []Variant{
-				{Ours, e.pool(func(p *zeropool.Pool) Instance {
+				{Ours, e.Pool(func(p *zeropool.Pool) Instance {
 					body := func(lo, hi int) { storeSpan(&span{lo, hi, cells}) }
 					return onCells(cells, func() { must(p.For(n, body)) })
 				})},
@@ -209,7 +207,7 @@ func heavy(name, title string, work func() []spin) Workload {
 		Variants: func(e *Env) []Variant {
 			tasks := work()
 			on := func(op func()) Instance { return Instance{Op: op, Verify: verifySpins(tasks, op)} }
-			ours := Variant{Ours, e.pool(func(p *zeropool.Pool) Instance {
+			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
 				return on(func() { must(zeropool.SubmitBatch(p, tasks, compute).Wait()) })
 			})}
 			return append([]Variant{ours}, others(e, func(r *Runner[spin]) Instance {

@@ -1,0 +1,61 @@
+// Command bench measures zeropool and other pools and queues side by side: all
+// have their turn in every round of one run, on the same data.
+//
+//	cd bench && go run . [--format text|json] [--filter RE] [--peers RE] [-o FILE]
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+
+	"github.com/panjf2000/ants/v2"
+
+	"github.com/zeropool-go/zeropool/internal/bench"
+)
+
+func main() {
+	// The default pool that ants starts at import has timers, which would
+	// disturb the others.
+	ants.Release()
+	prepare := func() (*bench.Env, error) { return newEnv(regexp.MustCompile("")) }
+	code, child := bench.Child(prepare, os.Stdout, os.Stderr)
+	if !child {
+		code = run(os.Args[1:], os.Stdout, os.Stderr)
+	}
+	os.Exit(code)
+}
+
+func newEnv(names *regexp.Regexp) (*bench.Env, error) {
+	e, err := bench.NewEnv()
+	if err != nil {
+		return nil, err
+	}
+	e.Peers = variants(names)
+	return e, nil
+}
+
+func run(args []string, stdout, stderr io.Writer) int {
+	var names *regexp.Regexp
+	c := bench.Command{
+		Name:     "bench",
+		Synopsis: " [--peers RE]",
+		Flags: func(f *flag.FlagSet) {
+			bench.RegexpVar(f, &names, "peers", "only the peers whose name matches `RE`")
+		},
+		Set: func() (*bench.Set, error) {
+			e, err := newEnv(names)
+			if err != nil {
+				return nil, err
+			}
+			about := infos(names)
+			if len(about) == 0 {
+				return nil, fmt.Errorf("--peers %q: no peer has such a name", names)
+			}
+			return &bench.Set{Env: e, Workloads: bench.Workloads(), Peers: about}, nil
+		},
+	}
+	return c.Run(args, stdout, stderr)
+}
