@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 )
@@ -291,5 +292,49 @@ func TestWorthInviting(t *testing.T) {
 	// Elements that became slower count with their present speed.
 	if _, invite, share := afterAlone(10, 1000, 1000, 6000, 5000, 8000, 64); !share || invite != 62 {
 		t.Errorf("invited %d, share %v", invite, share)
+	}
+}
+
+// TestInviteMore checks that further invitations bring workers, and only as many
+// as the work is worth.
+func TestInviteMore(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	p := newTestPool(t, unpinned(8)...)
+	for _, c := range []struct {
+		each        float64 // ticks
+		asked, want int32
+	}{
+		{float64(p.worthwhile) / 500, 0, 2},
+		{float64(p.worthwhile) / 500, 1, 2},
+		{float64(p.worthwhile), 1, 3}, // the width is that of GOMAXPROCS
+	} {
+		xs := make([]square, 1000)
+		a := p.borrow(0)
+		b := a.newBatch(workOf(xs, (*square).run), len(xs))
+		p.giveBack(a)
+		b.refs.Store(2) // the work's and this test's
+		b.asked.Store(c.asked)
+		p.batched.Add(uint64(len(xs)))
+		f := Future{r: &b.rec, key: b.gen, n: len(xs)}
+		p.inviteMore(b, 0, c.each) // others have asked in the meantime, unless 0
+		if c.asked > 0 {
+			if got := b.asked.Load(); got != c.asked || f.Done() {
+				t.Fatalf("%+v: %d are asked after a look that was too old", c, got)
+			}
+			p.inviteMore(b, c.asked, c.each)
+		}
+		// Those who have come may have asked others.
+		if got := b.asked.Load(); got < c.want || got > int32(p.width)-1 {
+			t.Errorf("%+v: %d are asked", c, got)
+		}
+		if err := f.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		before := b.asked.Load()
+		p.inviteMore(b, before, 1e9)
+		if got := b.asked.Load(); got != before {
+			t.Errorf("%+v: %d are asked when nothing is left, %d before", c, got, before)
+		}
+		b.release(nil)
 	}
 }
