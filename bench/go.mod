@@ -14,6 +14,7 @@ require (
 	github.com/smarty/go-disruptor v0.5.0
 	github.com/sourcegraph/conc v0.3.0
 	github.com/zeropool-go/zeropool v0.0.0-00010101000000-000000000000
+	golang.org/x/image v0.47.0
 	golang.org/x/sync v0.24.0
 )
 
@@ -22,5 +23,5 @@ require (
 	github.com/klauspost/cpuid/v2 v2.4.2 // indirect
 	go.uber.org/atomic v1.7.0 // indirect
 	go.uber.org/multierr v1.9.0 // indirect
-	golang.org/x/sys v0.47.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
 )

@@ -1,7 +1,7 @@
 // Command bench measures zeropool and other pools and queues side by side: all
 // have their turn in every round of one run, on the same data.
 //
-//	cd bench && go run . [--format text|json] [--filter RE] [--peers RE] [-o FILE]
+//	cd bench && go run . [--format text|json] [--filter RE] [--peers RE] [--tree DIR] [-o FILE]
 package main
 
 import (
@@ -39,11 +39,13 @@ func newEnv(names *regexp.Regexp) (*bench.Env, error) {
 
 func run(args []string, stdout, stderr io.Writer) int {
 	var names *regexp.Regexp
+	var tree string
 	c := bench.Command{
 		Name:     "bench",
-		Synopsis: " [--peers RE]",
+		Synopsis: " [--peers RE] [--tree DIR]",
 		Flags: func(f *flag.FlagSet) {
 			bench.RegexpVar(f, &names, "peers", "only the peers whose name matches `RE`")
+			f.StringVar(&tree, "tree", "", "read the files below `DIR` instead of the Go sources")
 		},
 		Set: func() (*bench.Set, error) {
 			e, err := newEnv(names)
@@ -54,7 +56,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 			if len(about) == 0 {
 				return nil, fmt.Errorf("--peers %q: no peer has such a name", names)
 			}
-			return &bench.Set{Env: e, Workloads: bench.Workloads(), Peers: about}, nil
+			real, err := onTree(tree, names)
+			return &bench.Set{Env: e, Workloads: append(bench.Workloads(), real...), Peers: about}, err
 		},
 	}
 	return c.Run(args, stdout, stderr)

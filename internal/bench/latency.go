@@ -73,8 +73,6 @@ type stamp struct{ began atomic.Int64 }
 
 var note = func(s *stamp) { s.began.Store(now()) }
 
-const goOnName = "go-on"
-
 // goOnLimit bounds the time that a submitter keeps busy: beyond it the task
 // counts as begun that late.
 const goOnLimit = time.Second
@@ -83,7 +81,7 @@ const goOnLimit = time.Second
 // goes on with other work.
 func goOn() Workload {
 	return Workload{
-		Name:    goOnName,
+		Name:    "go-on",
 		Title:   "one task for sleeping workers while the submitter goes on: until it begins",
 		Kind:    Latency,
 		Tasks:   1,

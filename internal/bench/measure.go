@@ -34,9 +34,9 @@ const (
 // nor repeated for the count of its allocations.
 const slowOp = 100 * time.Millisecond
 
-// warmUps is the least number of tasks a variant runs before it is measured: a
-// zeropool's waiters run a function themselves only when it has returned a
-// thousand times.
+// warmUps is how many tasks a variant runs before it is measured, unless that
+// takes longer than slowOp: a zeropool's waiters run a function themselves only
+// when it has returned a thousand times.
 const warmUps = 3000
 
 // A Session measures one workload.
@@ -124,11 +124,8 @@ func (s *Session) warmUp(i int) {
 	in := &s.running[i]
 	in.wake()
 	defer in.rest()
-	if s.Workload.Name == goOnName {
-		in.Op()
-		return
-	}
-	for done := 0; done < warmUps; done += s.Workload.Tasks {
+	began := time.Now()
+	for done := 0; done < warmUps && time.Since(began) < slowOp; done += s.Workload.Tasks {
 		in.Op()
 	}
 }

@@ -56,7 +56,8 @@ type Runner[T any] struct {
 	Stop func()
 }
 
-func (r *Runner[T]) all(params []T, fn func(*T)) {
+// DoAll does one task for each element, by All if the peer has it.
+func (r *Runner[T]) DoAll(params []T, fn func(*T)) {
 	if r.All != nil {
 		r.All(params, fn)
 		return

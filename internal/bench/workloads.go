@@ -19,7 +19,7 @@ func eachCell(cells []cell) func(r *Runner[cell]) Instance {
 }
 
 func allCells(cells []cell) func(r *Runner[cell]) Instance {
-	return func(r *Runner[cell]) Instance { return onCells(cells, func() { r.all(cells, store) }) }
+	return func(r *Runner[cell]) Instance { return onCells(cells, func() { r.DoAll(cells, store) }) }
 }
 
 // others makes the variants by the baselines and by the peers.
@@ -182,7 +182,7 @@ func loop(n int) Workload {
 				return spans
 			}
 			in := func(spans []span) func(r *Runner[span]) Instance {
-				return func(r *Runner[span]) Instance { return onCells(cells, func() { r.all(spans, storeSpan) }) }
+				return func(r *Runner[span]) Instance { return onCells(cells, func() { r.DoAll(spans, storeSpan) }) }
 			}
 			variants := []Variant{
 				{Ours, e.Pool(func(p *zeropool.Pool) Instance {
@@ -211,7 +211,7 @@ func heavy(name, title string, work func() []spin) Workload {
 				return on(func() { must(zeropool.SubmitBatch(p, tasks, compute).Wait()) })
 			})}
 			return append([]Variant{ours}, others(e, func(r *Runner[spin]) Instance {
-				return on(func() { r.all(tasks, compute) })
+				return on(func() { r.DoAll(tasks, compute) })
 			}, e.Peers.Spins, channelPeer[spin](), goroutinePeer[spin](), chunkPeer[spin](), serialPeer[spin]())...)
 		},
 	}
