@@ -21,6 +21,7 @@ const (
 	Latency             // one duration per sample, of which percentiles are taken
 	CPUTime             // CPU time used while there is nothing to do
 	Memory              // held while there is nothing to do
+	Share               // most divided by least that one of several submitters got done
 )
 
 // Unit is what values of the kind are counted in.
@@ -32,6 +33,8 @@ func (k Kind) Unit() string {
 		return "ns"
 	case CPUTime:
 		return "% of a CPU"
+	case Share:
+		return "most/least"
 	}
 	return "bytes"
 }
@@ -50,6 +53,7 @@ type Workload struct {
 	Heavy   bool   // tasks long enough for parallel efficiency to mean something
 	Samples int    // of a Latency, in each round
 	Missing string // why it cannot be measured here; "": it can
+	Further bool   // measured only if asked for
 
 	// Variants returns the ways to do it, ours first. Variants of one call
 	// share their data, so only one of them may be at work at a time.
@@ -66,10 +70,13 @@ type Variant struct {
 type Instance struct {
 	Op     func()               // does the workload once and waits for its end
 	Sample func() time.Duration // Latency only: does it once, preceded by what the workload asks for
+	Share  func() float64       // Share only: does it once and returns the value
 	Verify func() error         // does it once and checks the result; nil: Op panics when it is wrong
 	Stop   func()
 
 	Wake, Rest func() // surround each turn; nil: there is no need
+
+	Scale float64 // what times are multiplied by, of a PerTask; 0: they are not
 }
 
 // The names of variants.
@@ -80,6 +87,7 @@ const (
 	Goroutines = "goroutines" // one goroutine for each task
 	Chunks     = "chunks"     // one goroutine for each CPU, an equal part each
 	Nothing    = "nothing"    // no workers at all
+	Ideal      = "ideal"      // what no schedule could do better: computed from a plain loop
 )
 
 // Env is what workloads need to know about the machine and the pools to use.
@@ -124,8 +132,12 @@ func (e *Env) Pool(instance func(p *zeropool.Pool) Instance) func() (Instance, e
 	}
 }
 
-// Workloads returns the set.
+// Workloads returns the set, those that are Further last.
 func Workloads() []Workload {
+	return slices.Concat(basic(), schedules(), tails())
+}
+
+func basic() []Workload {
 	return []Workload{
 		single(1000),
 		submitters(8, 10_000),

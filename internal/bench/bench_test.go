@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -25,6 +26,9 @@ func TestWorkloads(t *testing.T) {
 		}
 		names[w.Name] = true
 		t.Run(w.Name, func(t *testing.T) {
+			if w.Further && testing.Short() {
+				t.Skip("short")
+			}
 			rounds := 0
 			r, err := Measure(w, e, tiny, func(round, of int) { rounds++ })
 			if err != nil {
@@ -144,6 +148,50 @@ func TestNumber(t *testing.T) {
 	} {
 		if got := Number(x); got != want {
 			t.Errorf("Number(%v) = %q, want %q", x, got, want)
+		}
+	}
+}
+
+func TestIdealPart(t *testing.T) {
+	for _, c := range []struct {
+		turns []int
+		want  float64
+	}{
+		{[]int{1, 1, 1, 1}, 0.5}, {[]int{1, 1, 1, 9}, 0.75}, {[]int{5}, 1},
+	} {
+		spins := make([]spin, len(c.turns))
+		for i := range spins {
+			spins[i].turns = c.turns[i]
+		}
+		if got := idealPart(spins, 2); got != c.want {
+			t.Errorf("%v: %v, want %v", c.turns, got, c.want)
+		}
+	}
+}
+
+func TestWorstSchedule(t *testing.T) {
+	r := &Report{Results: []Result{
+		{Name: "a", Ratios: []Ratio{{Channel, Spread{Median: 9}}, {Ideal, Spread{Median: 1.1}}}},
+		{Name: "b", Ratios: []Ratio{{Ideal, Spread{Median: 1.3}}}},
+		{Name: "c", Ratios: []Ratio{{Channel, Spread{Median: 9}}}},
+	}}
+	if name, ratio := r.worstSchedule(); name != "b" || ratio != 1.3 {
+		t.Errorf("got %q, %v", name, ratio)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	all := []Workload{{Name: "a"}, {Name: "ab"}, {Name: "abc", Further: true}}
+	for _, c := range []struct {
+		filter string
+		full   bool
+		want   int
+	}{
+		{"", false, 2}, {"", true, 3}, {"b", false, 1}, {"b", true, 2}, {"c", false, 1}, {"x", true, 0},
+	} {
+		f := commandFlags{filter: regexp.MustCompile(c.filter), full: c.full}
+		if got := f.choose(all); len(got) != c.want {
+			t.Errorf("%+v: %d workloads", c, len(got))
 		}
 	}
 }

@@ -33,6 +33,7 @@ type commandFlags struct {
 	filter   *regexp.Regexp
 	file     string
 	quick    bool
+	full     bool
 	emulated bool
 	workers  int
 }
@@ -53,13 +54,14 @@ func (c *Command) parse(args []string, stdout, stderr io.Writer) (f commandFlags
 	flags := flag.NewFlagSet(c.Name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {
-		fmt.Fprintf(flags.Output(), "usage: %s [--format text|json] [--filter RE]%s [--workers N] [--quick] [--emulated] [-o FILE]\n", c.Name, c.Synopsis)
+		fmt.Fprintf(flags.Output(), "usage: %s [--format text|json] [--filter RE]%s [--workers N] [--quick] [--full] [--emulated] [-o FILE]\n", c.Name, c.Synopsis)
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&f.format, "format", "text", "text or json (docs/bench.schema.json)")
 	RegexpVar(flags, &f.filter, "filter", "only the workloads whose name matches `RE`")
 	flags.StringVar(&f.file, "o", "", "write to `FILE` instead of standard output")
 	flags.BoolVar(&f.quick, "quick", false, "fewer and shorter rounds")
+	flags.BoolVar(&f.full, "full", false, "the further workloads too: schedules, tails, fairness; some minutes")
 	flags.BoolVar(&f.emulated, "emulated", false, "mark the results as those of an emulated processor")
 	flags.IntVar(&f.workers, "workers", 0, "`N` workers in each pool, at most 4096; 0: as many as are the default here")
 	if c.Flags != nil {
@@ -106,12 +108,7 @@ func (c *Command) run(f *commandFlags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var chosen []Workload
-	for _, w := range set.Workloads {
-		if f.filter.MatchString(w.Name) {
-			chosen = append(chosen, w)
-		}
-	}
+	chosen := f.choose(set.Workloads)
 	if len(chosen) == 0 {
 		return fmt.Errorf("--filter %q: no workload has such a name", f.filter)
 	}
@@ -133,6 +130,25 @@ func (c *Command) run(f *commandFlags, stdout, stderr io.Writer) error {
 		write = report.WriteJSON
 	}
 	return cli.WriteTo(f.file, stdout, write)
+}
+
+// choose returns the workloads that match the filter: of the further ones, too,
+// if that is asked for or nothing else matches.
+func (f *commandFlags) choose(all []Workload) []Workload {
+	var main, further []Workload
+	for _, w := range all {
+		switch {
+		case !f.filter.MatchString(w.Name):
+		case w.Further:
+			further = append(further, w)
+		default:
+			main = append(main, w)
+		}
+	}
+	if f.full || len(main) == 0 {
+		return append(main, further...)
+	}
+	return main
 }
 
 // Measure runs the workloads, with progress on stderr if that is a terminal.

@@ -198,10 +198,19 @@ func (s *Session) turn(i int, set Settings) (float64, error) {
 		}
 		s.samples[i] = append(s.samples[i], latencies...)
 		return quantile(sorted(latencies), 0.5), nil
+	case s.Workload.Kind == Share:
+		return in.Share(), nil
 	case s.slow[i]:
-		return s.once(i), nil
+		return s.scaled(i, s.once(i)), nil
 	}
-	return s.perTask(i, set.Slice), nil
+	return s.scaled(i, s.perTask(i, set.Slice)), nil
+}
+
+func (s *Session) scaled(i int, value float64) float64 {
+	if scale := s.running[i].Scale; scale != 0 {
+		return value * scale
+	}
+	return value
 }
 
 func (s *Session) perTask(i int, slice time.Duration) float64 {

@@ -16,7 +16,21 @@ func (r *Report) WriteText(w io.Writer) error {
 	for i := range r.Results {
 		out.result(&r.Results[i])
 	}
+	if name, ratio := r.worstSchedule(); name != "" {
+		out.printf("worst ratio to the ideal schedule: %s, %s\n", Number(ratio), name)
+	}
 	return out.err
+}
+
+// worstSchedule returns the workload with the largest ratio to the ideal
+// schedule, "" if none was compared with it.
+func (r *Report) worstSchedule() (name string, ratio float64) {
+	for i := range r.Results {
+		if q, ok := r.Results[i].Ratio(Ideal); ok && q.Median > ratio {
+			name, ratio = r.Results[i].Name, q.Median
+		}
+	}
+	return name, ratio
 }
 
 // Text says in a few lines what a run was made on.

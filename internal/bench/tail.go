@@ -1,0 +1,323 @@
+package bench
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zeropool-go/zeropool"
+)
+
+// The workloads of this file are about what happens to one submitter while
+// others are at work: in the same pool, or in the same process.
+
+// A server is what does the tasks, ours or the channel.
+type server struct {
+	// client returns what one goroutine does one task by, and waits.
+	client func() (do func(s *spin))
+	// each does tasks submitted one by one, and waits.
+	each func(spins []spin)
+	// fork does tasks submitted all at a time, where that is possible, and waits.
+	fork func(spins []spin)
+}
+
+// served makes the variants that have a server. What prepare returns is the
+// instance; its Wake and Rest surround each turn. procs is what GOMAXPROCS is
+// while the server starts and works, 0 for what it is.
+func served(e *Env, procs int, prepare func(s *server) Instance) []Variant {
+	ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
+		prove(p)
+		do := func(s *spin) { must(zeropool.Submit(p, s, compute).Wait()) }
+		return prepare(&server{
+			client: func() func(*spin) { return do },
+			each: func(spins []spin) {
+				var room [loadBurst]zeropool.Future
+				futures := room[:0]
+				for i := range spins {
+					futures = append(futures, zeropool.Submit(p, &spins[i], compute))
+				}
+				for _, f := range futures {
+					must(f.Wait())
+				}
+			},
+			fork: func(spins []spin) { must(zeropool.SubmitBatch(p, spins, compute).Wait()) },
+		})
+	})}
+	theirs := Variant{Channel, func() (Instance, error) {
+		p := newChanPool[spin](e.Workers)
+		each := func(spins []spin) {
+			var done sync.WaitGroup
+			p.each(spins, compute, &done)
+			done.Wait()
+		}
+		i := prepare(&server{
+			client: func() func(*spin) {
+				done := new(sync.WaitGroup)
+				return func(s *spin) {
+					p.submit(s, compute, done)
+					done.Wait()
+				}
+			},
+			each: each,
+			fork: each,
+		})
+		i.Stop = p.stop
+		return i, nil
+	}}
+	variants := []Variant{ours, theirs}
+	for i := range variants {
+		variants[i].Start = withProcs(procs, variants[i].Start)
+	}
+	return variants
+}
+
+// prove has the pool run the task often enough for its waiters to run it
+// themselves, which would take long while others are at work.
+func prove(p *zeropool.Pool) {
+	must(zeropool.SubmitBatch(p, make([]spin, warmUps), compute).Wait())
+}
+
+// withProcs sets GOMAXPROCS while a variant starts and during its turns.
+func withProcs(procs int, start func() (Instance, error)) func() (Instance, error) {
+	if procs == 0 {
+		return start
+	}
+	return func() (Instance, error) {
+		before := runtime.GOMAXPROCS(procs)
+		defer runtime.GOMAXPROCS(before)
+		in, err := start()
+		if err != nil {
+			return in, err
+		}
+		wake, rest := in.Wake, in.Rest
+		in.Wake = func() {
+			runtime.GOMAXPROCS(procs)
+			wake()
+		}
+		in.Rest = func() {
+			rest()
+			runtime.GOMAXPROCS(before)
+		}
+		return in, nil
+	}
+}
+
+// A crowd is goroutines that are at work from start to stop.
+type crowd struct {
+	stopped atomic.Bool
+	ended   sync.WaitGroup
+}
+
+// start has n goroutines do step over and over.
+func (c *crowd) start(n int, step func(i int)) {
+	c.stopped.Store(false)
+	for i := range n {
+		c.ended.Go(func() {
+			for !c.stopped.Load() {
+				step(i)
+			}
+		})
+	}
+}
+
+func (c *crowd) stop() {
+	c.stopped.Store(true)
+	c.ended.Wait()
+}
+
+// A load is what other submitters have a pool do.
+type load struct {
+	name, title string
+	burst       int // tasks that a submitter submits before it waits for them
+	each        time.Duration
+}
+
+const loadBurst = 64
+
+var (
+	busyLoad = load{"10us", "10 µs", 8, 10 * time.Microsecond}
+	tinyLoad = load{"tiny", "a few ns", loadBurst, 0}
+)
+
+// start has one submitter for each worker keep the server busy.
+func (l *load) start(c *crowd, e *Env, s *server) {
+	spins := make([][]spin, e.Workers)
+	for i := range spins {
+		spins[i] = make([]spin, l.burst)
+		for k := range spins[i] {
+			spins[i][k].turns = turnsIn(l.each)
+		}
+	}
+	c.start(e.Workers, func(i int) { s.each(spins[i]) })
+}
+
+func turnsIn(d time.Duration) int {
+	return int(d * time.Duration(turnsPerMicrosecond) / time.Microsecond)
+}
+
+// timed makes the instance whose sample is the time that op takes.
+func timed(op func(), verify func() error) Instance {
+	return Instance{Op: op, Verify: verify, Sample: func() time.Duration {
+		t := now()
+		op()
+		return time.Duration(now() - t)
+	}}
+}
+
+// underLoad is a round trip while other submitters keep the pool busy.
+func underLoad() Workload {
+	return Workload{
+		Name:    "loaded",
+		Title:   "one tiny task, submitted and waited for, while a submitter for each worker keeps all busy with tasks of 10 µs",
+		Kind:    Latency,
+		Tasks:   1,
+		Samples: 200,
+		Further: true,
+		Variants: func(e *Env) []Variant {
+			return served(e, 0, func(s *server) Instance {
+				task := []spin{{turns: 1}}
+				do := s.client()
+				op := func() { do(&task[0]) }
+				var others crowd
+				in := timed(op, verifySpins(task, op))
+				in.Wake = func() { busyLoad.start(&others, e, s) }
+				in.Rest = others.stop
+				return in
+			})
+		},
+	}
+}
+
+// crowded is a round trip, or a batch, while goroutines that have nothing to do
+// with the pool use as many of the Ps as there are workers.
+func crowded(name, title string, procs func(workers int) int, batch bool) Workload {
+	w := Workload{
+		Name:    "busy-" + name,
+		Title:   "one tiny task, submitted and waited for, while a goroutine for each worker computes, GOMAXPROCS " + title,
+		Kind:    Latency,
+		Tasks:   1,
+		Samples: 30,
+		Further: true,
+	}
+	if batch {
+		w.Name = "busy-batch-" + name
+		w.Title = "a batch of 16 tasks of 10 µs, waited for, while a goroutine for each worker computes, GOMAXPROCS " + title
+		w.Tasks = 16
+	}
+	w.Variants = func(e *Env) []Variant {
+		return served(e, procs(e.Workers), func(s *server) Instance {
+			task := make([]spin, w.Tasks)
+			do := s.client()
+			op := func() { do(&task[0]) }
+			if batch {
+				for i := range task {
+					task[i] = spin{turns: turnsIn(busyLoad.each), x: uint64(i)}
+				}
+				op = func() { s.fork(task) }
+			}
+			var others crowd
+			in := timed(op, verifySpins(task, op))
+			in.Wake = func() {
+				own := make([]spin, e.Workers)
+				others.start(e.Workers, func(i int) {
+					own[i].turns = turnsPerMicrosecond
+					compute(&own[i])
+				})
+			}
+			in.Rest = others.stop
+			return in
+		})
+	}
+	return w
+}
+
+// stopTheWorld is how long it takes to stop and start all goroutines while all
+// workers are busy.
+func stopTheWorld(l load) Workload {
+	return Workload{
+		Name:    "stop-world-" + l.name,
+		Title:   fmt.Sprintf("runtime.ReadMemStats, which stops the world, while a submitter for each worker keeps all busy with tasks of %s", l.title),
+		Kind:    Latency,
+		Tasks:   1,
+		Samples: 100,
+		Further: true,
+		Variants: func(e *Env) []Variant {
+			return served(e, 0, func(s *server) Instance {
+				var m runtime.MemStats
+				var others crowd
+				in := timed(func() { runtime.ReadMemStats(&m) }, nil)
+				in.Wake = func() { l.start(&others, e, s) }
+				in.Rest = others.stop
+				return in
+			})
+		},
+	}
+}
+
+// fairness is how unequal the shares are that submitters get of a pool: each
+// submits and waits over and over until all together have done the work.
+func fairness(submitters, tasks int) Workload {
+	return Workload{
+		Name:    fmt.Sprintf("fairness-%d", submitters),
+		Title:   fmt.Sprintf("%d goroutines submit tasks of 1 µs and wait for each, %s in all: tasks of the one that did most per task of the one that did least", submitters, thousands(tasks)),
+		Kind:    Share,
+		Tasks:   tasks,
+		Further: true,
+		Variants: func(e *Env) []Variant {
+			return served(e, 0, func(s *server) Instance {
+				own := make([]spin, submitters)
+				counts := make([]int, submitters)
+				run := func() {
+					var next atomic.Int64
+					var all sync.WaitGroup
+					for i := range own {
+						counts[i] = 0
+						own[i] = spin{turns: turnsIn(time.Microsecond), x: uint64(i)}
+						do := s.client()
+						all.Go(func() {
+							for next.Add(1) <= int64(tasks) {
+								do(&own[i])
+								counts[i]++
+							}
+						})
+					}
+					all.Wait()
+				}
+				return Instance{
+					Op: run,
+					Share: func() float64 {
+						run()
+						return float64(slices.Max(counts)) / math.Max(float64(slices.Min(counts)), 1)
+					},
+					Verify: func() error {
+						run()
+						sum := 0
+						for _, n := range counts {
+							sum += n
+						}
+						if sum != tasks {
+							return fmt.Errorf("%d tasks were done of %d", sum, tasks)
+						}
+						return nil
+					},
+				}
+			})
+		},
+	}
+}
+
+// tails returns the workloads of this file.
+func tails() []Workload {
+	all := []Workload{underLoad()}
+	for _, batch := range []bool{false, true} {
+		all = append(all,
+			crowded("procs", "= workers", func(n int) int { return n }, batch),
+			crowded("procs+1", "= workers + 1", func(n int) int { return n + 1 }, batch),
+			crowded("procs-x2", "= twice the workers", func(n int) int { return 2 * n }, batch))
+	}
+	return append(all, fairness(8, 20_000), stopTheWorld(busyLoad), stopTheWorld(tinyLoad))
+}
