@@ -51,8 +51,11 @@ func openArena(w *world, r *rand.Rand, resident bool) *arena {
 	capacity := []int{2, 2, 4, 8, 64, 1024}[r.IntN(6)]
 	spin := []time.Duration{0, 5 * time.Microsecond, 100 * time.Microsecond}[r.IntN(3)]
 	placement := []topology.Placement{topology.Unpinned, topology.Unpinned, topology.PerCore, topology.PerThread, topology.Compact, topology.Scatter}[r.IntN(6)]
-	if resident { // one of each kind, for the whole run
-		placement = []topology.Placement{topology.PerCore, topology.Unpinned}[len(w.residents)%2]
+	if n := len(w.residents); resident { // some of each kind, for the whole run
+		placement = []topology.Placement{topology.PerCore, topology.Unpinned}[n%2]
+		if n >= residents { // a loner's: no other worker shall make up for one that sleeps
+			workers = 1
+		}
 	}
 	a.name = fmt.Sprintf("pool of %d workers, %v, capacity %d, %v, spin %v", workers, placement, capacity, a.policy, spin)
 	pool, err := zeropool.New(

@@ -264,16 +264,47 @@ func wait(f zeropool.Future, r *rand.Rand, mayPoll bool) error {
 		case k == 3:
 			return f.WaitTimeout(time.Hour)
 		case k == 4 && mayPoll:
-			for n := 0; !f.Done(); n++ {
-				if n < 100 {
-					runtime.Gosched()
-				} else {
-					time.Sleep(20 * time.Microsecond)
-				}
-			}
+			poll(f)
 			return f.Wait()
 		default:
 			return f.Wait()
+		}
+	}
+}
+
+// poll returns when f is done, without helping.
+func poll(f zeropool.Future) {
+	for n := 0; !f.Done(); n++ {
+		if n < 100 {
+			runtime.Gosched()
+		} else {
+			time.Sleep(20 * time.Microsecond)
+		}
+	}
+}
+
+// lonely submits a few tasks to a pool that nobody else uses, some as the workers
+// fall asleep, and leaves them to the workers: nobody makes up for a lost wake-up.
+func (a *arena) lonely(r *rand.Rand) {
+	var all []*submission
+	jobs := a.newJobs(r, 1+r.IntN(3), 0)
+	tiny := r.IntN(8) != 0
+	for _, j := range jobs {
+		if tiny {
+			j.does = returns
+		}
+		s := &submission{form: "Submit, alone", jobs: []*job{j}}
+		s.future = zeropool.Submit(a.pool, j, j.fn())
+		all = append(all, s)
+		for end := r.IntN(4_000); end > 0; end-- {
+			runtime.KeepAlive(end)
+		}
+	}
+	for _, s := range all {
+		poll(s.future)
+		s.err = s.future.Wait()
+		if err := a.check(s); err != nil {
+			a.world.fail("%v: %s: ended with %v, but %v", a, s.form, s.err, err)
 		}
 	}
 }

@@ -65,12 +65,18 @@ func (d *watchdog) tick() (name string, hung bool) {
 	return "", false
 }
 
+// add returns a new actor to look after. When several hang, the one that was
+// added first is named.
 func (d *watchdog) add(name string) *actor {
 	a := &actor{name: name}
+	d.watch(a)
+	return a
+}
+
+func (d *watchdog) watch(a *actor) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.actors = append(d.actors, a)
-	return a
 }
 
 func (d *watchdog) remove(a *actor) {

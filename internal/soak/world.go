@@ -19,6 +19,7 @@ const (
 	disturbers  = 2
 	residents   = 3 // pools that live as long as the world
 	passing     = 3 // pools at a time that are closed and replaced all the time
+	loners      = 2 // goroutines that have a pool to themselves
 	callsEach   = 12
 	maxDepth    = 2
 	maxFailures = 20
@@ -100,9 +101,9 @@ func (w *world) run(d, period time.Duration) {
 		w.giveUp("%s has made no progress for %d s", name, hangTicks)
 	})
 	defer close(w.watch.stop)
-	coordinator := w.watch.add("coordinator")
+	coordinator := &actor{name: "coordinator"}
 	r := w.rng(0)
-	for range residents {
+	for range residents + loners {
 		w.residents = append(w.residents, openArena(w, r, true))
 	}
 	w.openPassing(r)
@@ -111,10 +112,15 @@ func (w *world) run(d, period time.Duration) {
 		act, r := w.watch.add(fmt.Sprintf("submitter %d", i)), w.rng(uint64(100+i))
 		actors.Go(func() { w.submit(act, r) })
 	}
+	for i := range loners {
+		act, r := w.watch.add(fmt.Sprintf("loner %d", i)), w.rng(uint64(300+i))
+		actors.Go(func() { w.beLonely(act, w.residents[residents+i], r) })
+	}
 	for i := range disturbers {
 		act, r := w.watch.add(fmt.Sprintf("disturber %d", i)), w.rng(uint64(200+i))
 		actors.Go(func() { w.disturb(act, r) })
 	}
+	w.watch.watch(coordinator) // last: it waits for the others
 	end, say := w.start.Add(d), w.start.Add(statusEvery())
 	for {
 		next := time.Now().Add(period)
@@ -162,6 +168,17 @@ func (w *world) submit(act *actor, r *rand.Rand) {
 		}
 		w.running.RUnlock()
 		act.beats.Add(1)
+	}
+}
+
+func (w *world) beLonely(act *actor, a *arena, r *rand.Rand) {
+	for !w.stopping.Load() {
+		w.running.RLock()
+		for range 1 + r.IntN(20) {
+			a.lonely(r)
+			act.beats.Add(1)
+		}
+		w.running.RUnlock()
 	}
 }
 
