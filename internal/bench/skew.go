@@ -120,7 +120,7 @@ func schedules() []Workload {
 					ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
 						return on(func() { must(api.do(p, spins)) })
 					})}
-					inAll := func(r *Runner[spin]) Instance { return on(func() { r.All(spins, compute) }) }
+					inAll := func(r *Runner[spin]) Instance { return on(func() { r.DoAll(spins, compute) }) }
 					ideal := serialPeer[spin]().variant(e, func(r *Runner[spin]) Instance {
 						i := inAll(r)
 						i.Scale = idealPart(spins, e.CPUs)
