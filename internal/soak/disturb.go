@@ -14,9 +14,6 @@ import (
 // disturb shakes the process: the collector, GOMAXPROCS, stop-the-world, signals
 // from profiling, affinity.
 func (w *world) disturb(act *actor, r *rand.Rand) {
-	procs := runtime.GOMAXPROCS(0)
-	defer runtime.GOMAXPROCS(procs)
-	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	for !w.stopping.Load() {
 		w.running.RLock()
 		w.disturbOnce(r)

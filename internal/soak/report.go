@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -48,15 +47,15 @@ func (c *counts) outcome(err error) {
 // status writes one line on how far things have come.
 func (w *world) status() {
 	c := &w.count
-	fmt.Fprintf(w.out, "soak: %4.0f s: %d submissions by %d programs to %d pools; %d rests; %d failures\n",
+	w.printf("soak: %4.0f s: %d submissions by %d programs to %d pools; %d rests; %d failures\n",
 		time.Since(w.start).Seconds(), c.calls.Load(), c.programs.Load(), c.pools.Load(), c.rests.Load(), w.failures.Load())
 }
 
 // table writes what has happened and what was left at the rests.
 func (w *world) table() {
 	c := &w.count
-	line := func(name string, n *atomic.Uint64) { fmt.Fprintf(w.out, "  %-42s %12d\n", name, n.Load()) }
-	fmt.Fprintf(w.out, "soak: %.0f s, seed %d\n", time.Since(w.start).Seconds(), w.seed)
+	line := func(name string, n *atomic.Uint64) { w.printf("  %-42s %12d\n", name, n.Load()) }
+	w.printf("soak: %.0f s, seed %d\n", time.Since(w.start).Seconds(), w.seed)
 	line("pools", &c.pools)
 	line("programs", &c.programs)
 	line("submissions", &c.calls)
@@ -79,7 +78,7 @@ func (w *world) table() {
 	line("CPU profiles and traces", &c.profiles)
 	line("changes of a thread's affinity", &c.moves)
 	line("rests", &c.rests)
-	fmt.Fprintf(w.out, "  %-24s %10s %10s %10s %10s\n", "at rest, medians", "2nd third", "last third", "limit", "")
+	w.printf("  %-24s %10s %10s %10s %10s\n", "at rest, medians", "2nd third", "last third", "limit", "")
 	for _, s := range w.series() {
 		second, last, limit, flat := s.verdict()
 		verdict := "flat"
@@ -89,6 +88,6 @@ func (w *world) table() {
 		case !flat:
 			verdict = "GROWS"
 		}
-		fmt.Fprintf(w.out, "  %-24s %10.1f %10.1f %10.1f %s\n", s.name, second, last, limit, verdict)
+		w.printf("  %-24s %10.1f %10.1f %10.1f %s\n", s.name, second, last, limit, verdict)
 	}
 }

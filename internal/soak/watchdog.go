@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -89,12 +87,4 @@ func (d *watchdog) remove(a *actor) {
 func stacks() string {
 	buf := make([]byte, 16<<20)
 	return string(buf[:runtime.Stack(buf, true)])
-}
-
-// giveUp ends a run that cannot go on.
-func (w *world) giveUp(format string, args ...any) {
-	w.fail(format, args...)
-	fmt.Fprintln(w.out, stacks())
-	fmt.Fprintln(w.out, "soak: given up; the stacks of all goroutines are above")
-	os.Exit(1)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -29,6 +30,7 @@ const (
 // of pools, disturbers shake the process, and at times everybody rests and what
 // is left is counted.
 type world struct {
+	mu       sync.Mutex // for out
 	out      io.Writer
 	seed     uint64
 	start    time.Time
@@ -46,9 +48,8 @@ type world struct {
 	count    counts
 	failures atomic.Int64
 
-	goroutines                 int // at the first rest
-	heap, resident, threads    series
-	goroutineCount, workThread series
+	goroutines int // at the first rest
+	atRest     struct{ heap, memory, threads, goroutines, workers series }
 }
 
 func newWorld(out io.Writer, seed uint64) (*world, error) {
@@ -56,26 +57,37 @@ func newWorld(out io.Writer, seed uint64) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &world{
-		out: out, seed: seed, start: time.Now(), affinity: cpus,
-		slots:          make([]atomic.Pointer[arena], passing),
-		heap:           series{name: "live heap", unit: "MiB", share: 0.1, slack: 1},
-		resident:       series{name: "resident memory", unit: "MiB", share: 0.1, slack: 8},
-		threads:        series{name: "threads", slack: 4},
-		goroutineCount: series{name: "goroutines"},
-		workThread:     series{name: "worker threads"},
-	}, nil
+	w := &world{out: out, seed: seed, start: time.Now(), affinity: cpus, slots: make([]atomic.Pointer[arena], passing)}
+	w.atRest.heap = series{name: "live heap", unit: "MiB", share: 0.1, slack: 1}
+	w.atRest.memory = series{name: "resident memory", unit: "MiB", share: 0.1, slack: 8}
+	w.atRest.threads = series{name: "threads", slack: 4}
+	w.atRest.goroutines = series{name: "goroutines"}
+	w.atRest.workers = series{name: "workers' threads"}
+	return w, nil
 }
 
 // fail reports that something is wrong.
 func (w *world) fail(format string, args ...any) {
 	n := w.failures.Add(1)
 	if n <= maxFailures {
-		fmt.Fprintf(w.out, "soak: FAILED after %v: %s\n", time.Since(w.start).Round(time.Millisecond), fmt.Sprintf(format, args...))
+		w.printf("soak: FAILED after %v: %s\n", time.Since(w.start).Round(time.Millisecond), fmt.Sprintf(format, args...))
 	}
 	if n == maxFailures {
-		fmt.Fprintln(w.out, "soak: no more failures are shown")
+		w.printf("soak: no more failures are shown\n")
 	}
+}
+
+// giveUp ends a run that cannot go on.
+func (w *world) giveUp(format string, args ...any) {
+	w.fail(format, args...)
+	w.printf("%s\nsoak: given up; the stacks of all goroutines are above\n", stacks())
+	os.Exit(1)
+}
+
+func (w *world) printf(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fmt.Fprintf(w.out, format, args...)
 }
 
 // rng returns a generator of its own for each part, all from the seed.
@@ -86,16 +98,14 @@ func (w *world) pick(r *rand.Rand) *arena {
 	if k := r.IntN(residents + passing); k < residents {
 		return w.residents[k]
 	}
-	for {
-		if a := w.slots[r.IntN(passing)].Load(); a != nil {
-			return a
-		}
-	}
+	return w.slots[r.IntN(passing)].Load()
 }
 
 // run lets everything go on for d, with a rest about every period and one at the
 // end.
 func (w *world) run(d, period time.Duration) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	w.teach()
 	w.watch = startWatchdog(time.Second, func(name string) {
 		w.giveUp("%s has made no progress for %d s", name, hangTicks)
@@ -217,7 +227,6 @@ func (w *world) rest(act *actor, r *rand.Rand) {
 		w.slots[i].Load().retire(r)
 		act.beats.Add(1)
 	}
-	pinned := 0
 	for _, a := range w.residents {
 		a.settleFired()
 		// A worker may still be throwing away invitations to finished batches.
@@ -228,11 +237,6 @@ func (w *world) rest(act *actor, r *rand.Rand) {
 		})
 		if err != nil {
 			w.fail("%v: at rest: %v", a, err)
-		}
-		for _, worker := range a.pool.Plan().Workers {
-			if worker.CPU != topology.Unknown {
-				pinned++
-			}
 		}
 		act.beats.Add(1)
 	}
@@ -259,11 +263,12 @@ func (w *world) measure(act *actor) {
 	debug.FreeOSMemory()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	w.heap.add(float64(m.HeapAlloc) / (1 << 20))
-	w.resident.add(float64(residentBytes()) / (1 << 20))
-	w.threads.add(float64(threadCount()))
-	w.goroutineCount.add(float64(runtime.NumGoroutine()))
-	w.workThread.add(float64(len(workerThreads())))
+	s := &w.atRest
+	s.heap.add(float64(m.HeapAlloc) / (1 << 20))
+	s.memory.add(float64(residentBytes()) / (1 << 20))
+	s.threads.add(float64(threadCount()))
+	s.goroutines.add(float64(runtime.NumGoroutine()))
+	s.workers.add(float64(len(workerThreads())))
 }
 
 // fewestGoroutines looks for a while how many goroutines there are: those of
@@ -319,5 +324,6 @@ func (w *world) finish(act *actor, r *rand.Rand) {
 }
 
 func (w *world) series() []*series {
-	return []*series{&w.heap, &w.resident, &w.threads, &w.goroutineCount, &w.workThread}
+	s := &w.atRest
+	return []*series{&s.heap, &s.memory, &s.threads, &s.goroutines, &s.workers}
 }
