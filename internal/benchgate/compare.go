@@ -1,0 +1,184 @@
+package main
+
+import (
+	"math"
+	"slices"
+
+	"github.com/zeropool-go/zeropool/internal/bench"
+)
+
+// A row is one figure of the benchmark set, one value for each run, by the
+// program before and after a change. Less is better.
+type row struct {
+	name      string
+	base, new []float64
+}
+
+// rows pairs what the runs of both programs have in common.
+func rows(base, new []*bench.Report) []row {
+	var all []row
+	at := map[string]int{}
+	add := func(name string, value float64, isNew bool) {
+		i, known := at[name]
+		if !known {
+			i = len(all)
+			at[name] = i
+			all = append(all, row{name: name})
+		}
+		if isNew {
+			all[i].new = append(all[i].new, value)
+		} else {
+			all[i].base = append(all[i].base, value)
+		}
+	}
+	for k, reports := range [][]*bench.Report{base, new} {
+		for _, report := range reports {
+			for i := range report.Results {
+				r := &report.Results[i]
+				if ratio, ok := yardstick(r); ok {
+					add(r.Name+" / "+ratio.To, ratio.Median, k == 1)
+				}
+			}
+		}
+	}
+	// A workload or variant that only one of them has says nothing.
+	return slices.DeleteFunc(all, func(r row) bool { return len(r.base) < len(base) || len(r.new) < len(new) })
+}
+
+// yardstick returns the ratio to the steadiest of the baselines that the
+// workload has.
+func yardstick(r *bench.Result) (bench.Ratio, bool) {
+	for _, to := range []string{bench.Serial, bench.Chunks, bench.Channel} {
+		if ratio, ok := r.Ratio(to); ok {
+			return ratio, true
+		}
+	}
+	return bench.Ratio{}, false
+}
+
+// A verdict is what is concluded about a row.
+type verdict struct {
+	base, new float64 // medians
+	change    float64 // of the medians: 0.1 is 10 % slower
+	p         float64 // that samples differ so much by chance
+	slower    bool
+	faster    bool
+}
+
+// rule says when a difference counts.
+type rule struct {
+	alpha float64 // the chance that any row of a table is called slower or faster when nothing has changed, at most
+	least float64 // the change that matters
+}
+
+// judge compares a row of a table of so many rows: a difference counts if it is
+// both large enough to matter and too large for chance (Mann-Whitney, two-sided,
+// with Bonferroni's correction).
+func (r rule) judge(w *row, rows int) verdict {
+	v := verdict{base: median(w.base), new: median(w.new), p: mannWhitney(w.base, w.new)}
+	if v.base > 0 {
+		v.change = v.new/v.base - 1
+	}
+	if v.p < r.alpha/float64(max(rows, 1)) {
+		v.slower = v.change > r.least
+		v.faster = v.change < -r.least/(1+r.least)
+	}
+	return v
+}
+
+func median(values []float64) float64 {
+	s := slices.Sorted(slices.Values(values))
+	n := len(s)
+	if n == 0 {
+		return 0
+	}
+	return (s[(n-1)/2] + s[n/2]) / 2
+}
+
+// exactLimit is the size of samples up to which the distribution of U is counted
+// out; beyond it, and with ties, the normal one stands for it.
+const exactLimit = 40
+
+// mannWhitney returns the probability that two samples of one distribution
+// differ in their ranks by as much as these, in either direction. It assumes
+// nothing about the distribution.
+func mannWhitney(a, b []float64) float64 {
+	n, m := len(a), len(b)
+	if n == 0 || m == 0 {
+		return 1
+	}
+	u, ties := uStatistic(a, b)
+	if len(ties) == 0 && n <= exactLimit && m <= exactLimit {
+		return exactP(u, n, m)
+	}
+	nm := float64(n * m)
+	all := float64(n + m)
+	tied := 0.0
+	for _, t := range ties {
+		tied += float64(t) * (float64(t)*float64(t) - 1)
+	}
+	variance := nm / 12 * (all + 1 - tied/(all*(all-1)))
+	if variance <= 0 {
+		return 1 // all values are equal
+	}
+	z := max(math.Abs(u-nm/2)-0.5, 0) / math.Sqrt(variance)
+	return math.Erfc(z / math.Sqrt2)
+}
+
+// uStatistic counts the pairs in which the element of a is the larger one,
+// equal ones by half, and returns the lengths of the runs of equal values.
+func uStatistic(a, b []float64) (u float64, ties []int) {
+	for _, x := range a {
+		for _, y := range b {
+			switch {
+			case x > y:
+				u++
+			case x == y:
+				u += 0.5
+			}
+		}
+	}
+	all := slices.Sorted(slices.Values(slices.Concat(a, b)))
+	for i := 0; i < len(all); {
+		k := i
+		for k < len(all) && all[k] == all[i] {
+			k++
+		}
+		if k-i > 1 {
+			ties = append(ties, k-i)
+		}
+		i = k
+	}
+	return u, ties
+}
+
+// exactP is the two-sided probability of a U that is at least as extreme, by
+// counting: the largest of all n+m elements is either one of the n, and then
+// beats all m, or one of the m, and beats nobody.
+func exactP(u float64, n, m int) float64 {
+	extreme := int(min(u, float64(n*m)-u))
+	before := make([][]float64, m+1) // [j][u]: orders of i-1 and j elements
+	for j := range before {
+		before[j] = make([]float64, extreme+1)
+		before[j][0] = 1
+	}
+	for range n {
+		now := make([][]float64, m+1)
+		now[0] = before[0]
+		for j := 1; j <= m; j++ {
+			now[j] = slices.Clone(now[j-1])
+			for u := j; u <= extreme; u++ {
+				now[j][u] += before[j][u-j]
+			}
+		}
+		before = now
+	}
+	tail, all := 0.0, 1.0
+	for _, orders := range before[m] {
+		tail += orders
+	}
+	for i := 1; i <= n; i++ {
+		all *= float64(m+i) / float64(i)
+	}
+	return min(2*tail/all, 1)
+}

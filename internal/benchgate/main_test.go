@@ -1,0 +1,43 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/zeropool-go/zeropool/internal/cli"
+)
+
+func TestBadArguments(t *testing.T) {
+	for _, args := range []string{
+		"", "--base a", "--base a --new b c", "--base a --new b --rounds 4", "--base a --new b --rounds x",
+		"--base a --new b --alpha 0", "--base a --new b --alpha NaN", "--base a --new b --least -1", "--nonsense",
+	} {
+		var out, problems strings.Builder
+		if code := run(strings.Fields(args), &out, &problems); code != cli.Usage || problems.Len() == 0 || out.Len() > 0 {
+			t.Errorf("%q: exit code %d, %q", args, code, problems.String())
+		}
+	}
+}
+
+func TestCommandThatFails(t *testing.T) {
+	var out, problems strings.Builder
+	code := run([]string{"--base", "/does/not/exist", "--new", "/does/not/exist"}, &out, &problems)
+	if code != cli.Error || !strings.Contains(problems.String(), "/does/not/exist") || strings.Count(problems.String(), "\n") != 1 {
+		t.Errorf("exit code %d, %q", code, problems.String())
+	}
+}
+
+func TestTable(t *testing.T) {
+	o := options{rounds: 6, rule: usual}
+	even := []float64{1, 1.01, 1.02, 1.03, 1.04, 1.05}
+	twice := []float64{2, 2.01, 2.02, 2.03, 2.04, 2.05}
+	var out strings.Builder
+	if err := o.write(&out, []row{{"same", even, even}, {"better", twice, even}}); err != nil || !strings.Contains(out.String(), "faster") {
+		t.Errorf("%v in\n%s", err, out.String())
+	}
+	out.Reset()
+	err := o.write(&out, []row{{"same", even, even}, {"worse", even, twice}})
+	if err == nil || err.Error() != "slower: worse" || !strings.Contains(out.String(), "+97.6%") {
+		t.Errorf("%v in\n%s", err, out.String())
+	}
+}
