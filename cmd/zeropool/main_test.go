@@ -58,6 +58,8 @@ func TestBadBenchAndMatrix(t *testing.T) {
 		{[]string{"bench", "--nonsense"}, 2, "nonsense"},
 		{[]string{"matrix"}, 2, "no FILE"},
 		{[]string{"matrix", "--format", "png", other}, 2, `"png"`},
+		{[]string{"matrix", "--readme", "README.md", other}, 2, "--docs"},
+		{[]string{"matrix", "--docs", dir, "-o", "x", other}, 2, "-o and --docs"},
 		{[]string{"matrix", "no-such-file"}, 1, "no-such-file"},
 		{[]string{"matrix", dir}, 1, dir},
 		{[]string{"matrix", other}, 1, "schema 99"},
@@ -91,11 +93,23 @@ func TestBenchToMatrix(t *testing.T) {
 	if !slices.Equal(names, []string{"for-100000", "hot"}) || !r.Emulated || r.Workers != 3 {
 		t.Errorf("results %v, emulated %v, %d workers", names, r.Emulated, r.Workers)
 	}
-	for format, want := range map[string]string{"markdown": "# Benchmarks\n", "svg": "<svg ", "html": "<!doctype html>"} {
+	for format, want := range map[string]string{"markdown": "<!-- Generated", "svg": "<svg ", "html": "<!doctype html>"} {
 		code, stdout, stderr := runAll("matrix", "--format", format, file, file)
 		if code != 0 || stderr != "" || !strings.HasPrefix(stdout, want) {
 			t.Errorf("%s: exit code %d, stderr %q, output begins %.40q", format, code, stderr, stdout)
 		}
+	}
+	docs := filepath.Join(t.TempDir(), "docs")
+	if code, stdout, stderr := runAll("matrix", "--docs", docs, "--note", "made in a test", file); code != 0 || stdout != "" || stderr != "" {
+		t.Fatalf("exit code %d, output %q, stderr %q", code, stdout, stderr)
+	}
+	text, err := os.ReadFile(filepath.Join(docs, "benchmarks.md"))
+	if err != nil || !strings.Contains(string(text), "- made in a test\n") {
+		t.Errorf("no note in the page: %v", err)
+	}
+	// The run is emulated: there is nothing for a README, which stays as it is.
+	if code, _, stderr := runAll("matrix", "--docs", docs, "--readme", "main.go", file); code != 1 || !strings.Contains(stderr, "main.go: no line") {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 }
 

@@ -2,93 +2,150 @@ package matrix
 
 import (
 	"bytes"
+	_ "embed"
 	"fmt"
 	"io"
+
+	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/svg"
 )
 
-const pageStyle = `<style>
-:root{color-scheme:light dark}
-body{font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;margin:0;background:#fff;color:#1f2328}
-main{max-width:1100px;margin:0 auto;padding:24px 16px}
-svg{max-width:100%;height:auto}
-.wide{overflow-x:auto}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:14px}
-th,td{padding:4px 10px;border-bottom:1px solid #d1d9e0;text-align:left;white-space:nowrap}
-th button{all:unset;cursor:pointer;font-weight:600}
-th button:focus-visible{outline:2px solid #0b5cad}
-th[aria-sort=ascending] button::after{content:" ▲"}
-th[aria-sort=descending] button::after{content:" ▼"}
-@media (prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}th,td{border-color:#30363d}}
-</style>
+//go:embed page.css
+var pageStyle string
+
+//go:embed page.js
+var pageScript string
+
+// pageColours are the colours of the page, as those of the pictures.
+const pageColours = `:root{--rule:` + svg.Rule + `;--blue:` + svg.Blue + `;--loss:` + svg.Loss + `}
+body{margin:0;background:` + svg.Paper + `;color:` + svg.Ink + `;font:15px/1.5 ` + svg.Font + `}
+@media (prefers-color-scheme:dark){:root{--rule:` + svg.RuleDark + `;--blue:` + svg.BlueDark + `;--loss:` + svg.LossDark + `}
+body{background:` + svg.PaperDark + `;color:` + svg.InkDark + `}}
 `
 
-// pageScript sorts a table by the column whose heading is pressed: numbers by
-// their value, everything else as text.
-const pageScript = `<script>
-for (const button of document.querySelectorAll("th button")) {
-  button.addEventListener("click", () => {
-    const th = button.parentElement, body = th.closest("table").tBodies[0], column = th.cellIndex;
-    const down = th.getAttribute("aria-sort") === "ascending";
-    for (const other of th.parentElement.cells) other.removeAttribute("aria-sort");
-    th.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const key = row => row.cells[column].textContent.trim();
-    const number = s => parseFloat(s.replace(/[,<]/g, ""));
-    const rows = [...body.rows].sort((a, b) => {
-      const x = key(a), y = key(b), m = number(x), n = number(y);
-      if (!isNaN(m) && !isNaN(n)) return m - n;
-      if (isNaN(m) !== isNaN(n)) return isNaN(m) ? 1 : -1;
-      return x.localeCompare(y);
-    });
-    if (down) rows.reverse();
-    body.append(...rows);
-  });
-}
-</script>
-`
-
-// HTML writes one page with the picture and sortable tables, which needs
-// nothing from the network.
+// HTML writes one page with the main pictures and all measurements in a table
+// that can be sorted and filtered. It needs nothing from the network.
 func (m *Matrix) HTML(out io.Writer) error {
 	var b bytes.Buffer
 	b.WriteString("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n" +
-		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>zeropool benchmarks</title>\n")
-	b.WriteString(pageStyle)
-	b.WriteString("</head>\n<body>\n<main>\n<h1>zeropool benchmarks</h1>\n<div class=\"wide\">\n")
-	b.Write(m.picture())
-	b.WriteString("</div>\n<h2>Runs</h2>\n")
-	var rows [][]string
-	for i := range m.Runs {
-		rows = append(rows, runRow(&m.Runs[i]))
-	}
-	htmlTable(&b, runHead, rows)
-	b.WriteString("<h2>All measurements</h2>\n<p>Press a heading to sort. A ratio below 1 means that zeropool is faster.</p>\n")
-	rows = nil
-	for i := range m.Workloads {
-		q := &m.Workloads[i]
-		for _, row := range detailRows(q) {
-			rows = append(rows, append([]string{q.Name, q.Unit}, row...))
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>zeropool benchmarks</title>\n<style>\n" +
+		pageColours + pageStyle + "</style>\n</head>\n<body>\n<main>\n<h1>zeropool benchmarks</h1>\n")
+	for _, p := range [][]byte{m.overview(), m.latencies(), m.scalingPicture()} {
+		if p != nil {
+			b.WriteString("<div class=\"wide\">\n")
+			b.Write(p)
+			b.WriteString("</div>\n")
 		}
 	}
-	htmlTable(&b, append([]string{"workload", "unit"}, detailHead...), rows)
-	b.WriteString("</main>\n")
-	b.WriteString(pageScript)
-	b.WriteString("</body>\n</html>\n")
+	b.WriteString("<h2>Runs</h2>\n")
+	var rows []htmlRow
+	for i := range m.Runs {
+		rows = append(rows, htmlRow{cells: runRow(&m.Runs[i])})
+	}
+	htmlTable(&b, "runs", runHead, rows)
+	if peers := m.peers(); len(peers) > 0 {
+		b.WriteString("<h2>Libraries</h2>\n")
+		rows = nil
+		for _, p := range peers {
+			rows = append(rows, htmlRow{cells: p})
+		}
+		htmlTable(&b, "libraries", peerHead, rows)
+	}
+	b.WriteString("<h2>All measurements</h2>\n<p>Press a heading to sort. A ratio is zeropool's value divided by the other's in the same rounds: below 1 zeropool is faster.</p>\n" +
+		"<label>Only rows with <input id=\"filter\" type=\"search\" placeholder=\"words, such as: hot channel v3\"></label>\n<p id=\"count\" aria-live=\"polite\"></p>\n")
+	head := []string{"run", "workload", "variant", "median", "unit", "zeropool is"}
+	for _, k := range allColumns {
+		head = append(head, k.head)
+	}
+	htmlTable(&b, "all", head, m.measurements())
+	b.WriteString("</main>\n<script>\n" + pageScript + "</script>\n</body>\n</html>\n")
 	_, err := out.Write(b.Bytes())
 	return err
 }
 
-func htmlTable(b *bytes.Buffer, head []string, rows [][]string) {
-	b.WriteString("<div class=\"wide\"><table>\n<thead><tr>")
+// measurements returns the rows of all samples, the reports with other numbers
+// of workers included.
+func (m *Matrix) measurements() []htmlRow {
+	var rows []htmlRow
+	for _, runs := range [][]Run{m.Runs, m.Scaled} {
+		for i := range runs {
+			for k := range runs[i].Results {
+				rows = append(rows, resultRows(&Cell{&runs[i], &runs[i].Results[k]})...)
+			}
+		}
+	}
+	return rows
+}
+
+func resultRows(c *Cell) []htmlRow {
+	const fixed = 6
+	row := func(variant string) []string {
+		r := make([]string, fixed+len(allColumns))
+		r[0], r[1], r[2], r[4] = c.Run.Label, c.Result.Name, variant, c.Result.Unit
+		return r
+	}
+	if c.Result.Missing != "" {
+		r := row("")
+		r[3] = "not measured: " + c.Result.Missing
+		return []htmlRow{{cells: r}}
+	}
+	var rows []htmlRow
+	for _, s := range c.Result.Samples {
+		r := htmlRow{cells: row(variant(s.Name)), ours: ours(s.Name)}
+		if !c.shown() {
+			r.cells[3] = emulatedNote
+			for i, k := range allColumns {
+				if k.head == "allocations per task" || k.head == "bytes per task" {
+					r.cells[fixed+i] = k.text(c, s)
+				}
+			}
+			rows = append(rows, r)
+			continue
+		}
+		r.cells[3] = value(c.Result.Unit, s.Median)
+		if q, ok := c.Result.Ratio(s.Name); ok {
+			r.cells[5] = bench.Number(q.Median) + "×"
+			r.loss = q.Median > 1 && !ours(s.Name)
+		}
+		for i, k := range allColumns {
+			r.cells[fixed+i] = k.text(c, s)
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+type htmlRow struct {
+	cells []string
+	ours  bool // of zeropool
+	loss  bool // the sixth cell is a ratio above 1
+}
+
+// htmlTable leaves out the end tags that HTML does not ask for.
+func htmlTable(b *bytes.Buffer, id string, head []string, rows []htmlRow) {
+	fmt.Fprintf(b, "<div class=\"wide\"><table id=\"%s\">\n<thead><tr>", id)
 	for _, h := range head {
-		fmt.Fprintf(b, "<th scope=\"col\"><button type=\"button\">%s</button></th>", escape(h))
+		fmt.Fprintf(b, "<th scope=\"col\"><button type=\"button\">%s</button></th>", svg.Escape(h))
 	}
 	b.WriteString("</tr></thead>\n<tbody>\n")
 	for _, row := range rows {
-		b.WriteString("<tr>")
-		for _, c := range row {
-			fmt.Fprintf(b, "<td>%s</td>", escape(c))
+		b.WriteString("<tr")
+		if row.ours {
+			b.WriteString(" class=\"ours\"")
 		}
-		b.WriteString("</tr>\n")
+		b.WriteString(">")
+		for i, c := range row.cells {
+			switch {
+			case row.loss && i == 5:
+				b.WriteString("<td class=\"loss\">")
+			case len(c) > 80:
+				b.WriteString("<td class=\"prose\">")
+			default:
+				b.WriteString("<td>")
+			}
+			b.WriteString(svg.Escape(c))
+		}
+		b.WriteString("\n")
 	}
 	b.WriteString("</tbody>\n</table></div>\n")
 }

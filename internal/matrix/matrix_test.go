@@ -5,6 +5,11 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,27 +68,210 @@ func TestLabels(t *testing.T) {
 	}
 }
 
+func (m *Matrix) text(w io.Writer) error { return m.Markdown(w, "img") }
+
 func TestMarkdown(t *testing.T) {
 	text := render(t, New([]*bench.Report{
-		report(nil),
+		report(func(r *bench.Report) {
+			r.Peers = []bench.PeerInfo{{Name: "rival", Module: "example.org/rival", Version: "v9.8.7", How: "as | usual"}}
+		}),
 		report(func(r *bench.Report) { r.Arch, r.Level, r.Emulated = "arm64", "", true }),
-	}).Markdown)
+	}).text)
 	for _, want := range []string{
-		"| single | ns/task | 40.0 (0.40× channel) | emulated |",
-		"| idle | % of a CPU | not measured | not measured |",
+		"| single | 40 ns (0.40× channel) |",
 		`tasks &lt;one> \| by one`,
-		"| amd64 v1 | serial | 2.00 |",
-		"| arm64 (emulated) | zeropool | " + emulatedNote + " |",
+		"| plain loop | 2 ns (20.0×) |",
+		"amd64 v1: not measured: not here",
+		"arm64 (emulated): correctness and instruction counts only, not time",
+		"| arm64 (emulated) | single | 0 |",
 		"0123456789ab",
+		`| rival | example.org/rival | v9.8.7 | as \| usual |`,
+		"](img/overview.svg)",
+		"](img/workload-single.svg)",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
+	if strings.Contains(text, "| emulated") || strings.Contains(text, "{{") || strings.Contains(text, "%!") {
+		t.Errorf("times of an emulated run, or a template, are shown in\n%s", text)
+	}
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "|") && !strings.HasSuffix(line, "|\n") {
 			t.Errorf("broken row %q", line)
 		}
+	}
+}
+
+// TestJoin checks which reports are one run: the one with peers and the one
+// without, and the counts of instructions with what they belong to.
+func TestJoin(t *testing.T) {
+	peers := report(func(r *bench.Report) {
+		r.Peers = []bench.PeerInfo{{Name: "rival"}}
+		r.Results = r.Results[:1]
+		r.Results[0].Samples = append(r.Results[0].Samples, bench.Sample{Name: "rival", Spread: bench.Spread{Median: 10}})
+		r.Results[0].Ratios = append(r.Results[0].Ratios, bench.Ratio{To: "rival", Spread: bench.Spread{Median: 4}})
+	})
+	counts := report(func(r *bench.Report) {
+		r.Results = []bench.Result{{Name: "path", Title: "path", Unit: instructions, Samples: []bench.Sample{{Name: bench.Ours, Spread: bench.Spread{Median: 321}}}}}
+	})
+	base := report(nil)
+	for _, order := range [][]*bench.Report{{base, peers, counts}, {counts, peers, base}, {peers, base, counts}} {
+		m := New(order)
+		if len(m.Runs) != 1 || len(m.Runs[0].Results) != 3 || len(m.Runs[0].Peers) != 1 {
+			t.Fatalf("%d runs, of which the first has %d results", len(m.Runs), len(m.Runs[0].Results))
+		}
+		for i := range m.Workloads {
+			q := &m.Workloads[i]
+			if c := &q.Cells[0]; q.Name == "single" && len(c.Result.Samples) != 4 {
+				t.Errorf("the peer was lost: %+v", c.Result.Samples)
+			} else if p, _ := c.peer(); q.Name == "single" && p.To != "rival" {
+				t.Errorf("the best peer is %+v", p)
+			}
+		}
+		if text := render(t, m.text); !strings.Contains(text, "| path | zeropool | 321 |") {
+			t.Errorf("no count in\n%s", text)
+		}
+	}
+	if len(base.Results) != 2 || len(base.Peers) != 0 {
+		t.Error("joining changed a report")
+	}
+}
+
+// TestCountsUnderEmulation checks that counts of an emulated run are shown.
+func TestCountsUnderEmulation(t *testing.T) {
+	m := New([]*bench.Report{report(func(r *bench.Report) { r.Emulated, r.Results[0].Unit = true, instructions })})
+	if text := render(t, m.text); !strings.Contains(text, "| zeropool | 40.0 |") {
+		t.Errorf("no count in\n%s", text)
+	}
+	if _, err := m.Readme([]byte(readmeBegin + readmeEnd)); err == nil {
+		t.Error("a README was written without any times")
+	}
+}
+
+func scaledReports() []*bench.Report {
+	efficient := func(workers int, ours float64) *bench.Report {
+		return report(func(r *bench.Report) {
+			r.Workers = workers
+			r.Results[0].Samples[0].Median = ours
+			for i := range r.Results[0].Samples {
+				r.Results[0].Samples[i].Efficiency = &bench.Spread{Median: 0.5}
+			}
+			if workers != 2 {
+				r.Results = r.Results[:1]
+			}
+		})
+	}
+	return []*bench.Report{efficient(1, 2), efficient(2, 1), efficient(4, 0.5)}
+}
+
+func TestScaling(t *testing.T) {
+	m := New(scaledReports())
+	if len(m.Runs) != 1 || m.Runs[0].Workers != 2 || len(m.Scaled) != 2 {
+		t.Fatalf("runs %v, scaled %v", m.Runs, m.Scaled)
+	}
+	if a, b := m.Scaled[0].Label, m.Scaled[1].Label; a != "amd64 v1, 1 worker" || b != "amd64 v1, 4 workers" {
+		t.Errorf("labels %q and %q", a, b)
+	}
+	s := m.scalings()
+	if len(s) != 1 || len(s[0].points) != 3 {
+		t.Fatalf("%+v", s)
+	}
+	for i, want := range []float64{1, 2, 4} {
+		if p := s[0].points[i]; p.workers != int(want) {
+			t.Errorf("point %d has %d workers", i, p.workers)
+		} else if v, ok := p.speedup(bench.Ours); !ok || v != want {
+			t.Errorf("speed-up %v with %d workers", v, p.workers)
+		}
+	}
+	if names := s[0].variants(); !slices.Equal(names, []string{bench.Ours, bench.Channel}) {
+		t.Errorf("variants %v", names)
+	}
+	if text := render(t, m.text); !strings.Contains(text, "| zeropool | 2 ns (1.00× a plain loop) | 1 ns (2.00× a plain loop) | 0.50 ns (4.00× a plain loop) |") {
+		t.Errorf("no table in\n%s", text)
+	}
+	// Both are as full: then neither is only there to show the other's scaling.
+	if m := New([]*bench.Report{report(nil), report(func(r *bench.Report) { r.Workers = 3 })}); len(m.Runs) != 2 || m.Runs[1].Label != "amd64 v1, 3 workers" {
+		t.Errorf("runs %v", m.Runs)
+	}
+}
+
+func TestReadme(t *testing.T) {
+	m := New([]*bench.Report{report(nil)})
+	text, err := m.Readme([]byte("before\n" + readmeBegin + "old\n" + readmeEnd + "after\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(text)
+	for _, want := range []string{"before\n" + readmeBegin, "(docs/img/overview.svg)", "| 40 ns | 100 ns | 2 ns | channel | 0.40× |", "fastest of all", readmeEnd + "after\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "old") {
+		t.Error("what stood there before is still there")
+	}
+	again, err := m.Readme(text)
+	if err != nil || !bytes.Equal(again, text) {
+		t.Errorf("writing it again changes it: %v", err)
+	}
+	for _, bad := range []string{"", readmeBegin, readmeEnd + readmeBegin} {
+		if _, err := m.Readme([]byte(bad)); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+	slow := New([]*bench.Report{report(func(r *bench.Report) { r.Results[0].Ratios[0].Median = 1.5 })})
+	if text, err := slow.Readme(text); err != nil || !strings.Contains(string(text), "**Slower than the best other** in 1 of 1: tasks &lt;one>") {
+		t.Errorf("the loss is not named: %v\n%s", err, text)
+	}
+}
+
+// TestWrite checks that the folder has what the page refers to, and nothing that
+// it does not.
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	img := filepath.Join(dir, pictureFolder)
+	if err := os.MkdirAll(img, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{workloadPrefix + "gone.svg", "other.svg"} {
+		if err := os.WriteFile(filepath.Join(img, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := New(append(scaledReports(), report(func(r *bench.Report) {
+		r.Level = "v3"
+		r.Results[0].Name = "../a b"
+		r.Results[1] = r.Results[0]
+		r.Results[1].Name = "../a*b"
+	})))
+	if err := m.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "benchmarks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refers []string
+	for _, match := range regexp.MustCompile(`\]\(img/([^)]+)\)`).FindAllSubmatch(text, -1) {
+		refers = append(refers, string(match[1]))
+	}
+	entries, err := os.ReadDir(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if name := e.Name(); name != "other.svg" && !slices.Contains(refers, name) {
+			t.Errorf("%s is written but not shown", name)
+		}
+	}
+	for _, name := range append(refers, "other.svg") {
+		if !slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == name }) {
+			t.Errorf("%s is shown but not written", name)
+		}
+	}
+	if !slices.Contains(refers, "workload-..-a-b.svg") || !slices.Contains(refers, "workload-..-a-b-2.svg") {
+		t.Errorf("pictures %v", refers)
 	}
 }
 
@@ -95,52 +283,132 @@ func TestOwnWorkloads(t *testing.T) {
 	}
 }
 
-func TestPicture(t *testing.T) {
-	m := New([]*bench.Report{
-		report(func(r *bench.Report) { r.CPU = "<\x01&\"" }),
-		report(func(r *bench.Report) { r.Arch, r.Emulated = "arm64", true }),
-	})
-	svg := render(t, m.SVG)
-	decoder := xml.NewDecoder(strings.NewReader(svg))
+// wellFormed checks that a picture is XML.
+func wellFormed(t *testing.T, name string, picture []byte) {
+	t.Helper()
+	decoder := xml.NewDecoder(bytes.NewReader(picture))
 	for {
 		if _, err := decoder.Token(); err == io.EOF {
-			break
+			return
 		} else if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v\n%s", name, err, picture)
 		}
 	}
-	if n := strings.Count(svg, `class="win"`); n != 1 {
-		t.Errorf("%d wins are drawn, want 1", n)
+}
+
+func (m *Matrix) allPictures() map[string][]byte {
+	all := map[string][]byte{"overview": m.overview()}
+	if p := m.latencies(); p != nil {
+		all["latency"] = p
 	}
-	if n := strings.Count(svg, `class="lose"`); n != 1 {
-		t.Errorf("%d losses are drawn, want 1", n)
+	if p := m.scalingPicture(); p != nil {
+		all["scaling"] = p
 	}
-	if strings.Contains(svg, "arm64") {
-		t.Error("times of an emulated run are drawn")
+	for i := range m.Workloads {
+		if p := m.picture(&m.Workloads[i]); p != nil {
+			all[m.Workloads[i].Name] = p
+		}
 	}
+	return all
+}
+
+func TestPictures(t *testing.T) {
+	latency := func(r *bench.Report) {
+		for i := range r.Results[0].Samples {
+			r.Results[0].Samples[i].Latency = &bench.Percentiles{P50: 10, P90: 20, P99: 30, P999: 40, Max: 50, Count: 1000}
+		}
+	}
+	m := New(append(scaledReports(),
+		report(func(r *bench.Report) { r.CPU = "<\x01&\"" }),
+		report(func(r *bench.Report) { r.Level, r.Results[0].Unit = "v3", "ns"; latency(r) }),
+		report(func(r *bench.Report) { r.Arch, r.Emulated = "arm64", true })))
+	for name, p := range m.allPictures() {
+		wellFormed(t, name, p)
+		if bytes.Contains(p, []byte("arm64")) {
+			t.Errorf("%s: times of an emulated run are drawn", name)
+		}
+	}
+	for name, p := range New([]*bench.Report{report(func(r *bench.Report) { r.Emulated = true })}).allPictures() {
+		wellFormed(t, "emulated "+name, p)
+	}
+
+	m = New([]*bench.Report{report(nil)})
+	marks := func(p []byte, class string) int { return bytes.Count(p, []byte(`<path class="`+class+`"`)) }
+	if p := m.overview(); marks(p, "win") != 2 || marks(p, "lose") != 1 { // with the key
+		t.Errorf("overview of a win: %s", p)
+	}
+	m = New([]*bench.Report{report(func(r *bench.Report) { r.Results[0].Ratios[0].Median = 1.01 })})
+	if p := m.overview(); marks(p, "win") != 1 || marks(p, "lose") != 2 || !bytes.Contains(p, []byte(`losetext e"`)) {
+		t.Errorf("overview of a loss: %s", p)
+	}
+}
+
+// TestPage checks that the page holds the picture, needs no network, and keeps
+// text of reports from becoming markup.
+func TestPage(t *testing.T) {
+	m := New([]*bench.Report{report(func(r *bench.Report) { r.CPU, r.Results[0].Name = "<\x01&", "</script><b>" })})
 	page := render(t, m.HTML)
-	if !strings.Contains(page, svg) || strings.Contains(page, "http://") != strings.Contains(svg, "http://") || strings.Contains(page, "https://") {
-		t.Error("the page lacks the picture, or needs the network")
+	if !strings.Contains(page, string(m.overview())) {
+		t.Error("the page lacks the picture")
 	}
-	if strings.Contains(page, "<\x01") || strings.Contains(page, "tasks <one>") {
+	if strings.Contains(strings.ReplaceAll(page, "http://www.w3.org/2000/svg", ""), "http://") || strings.Contains(page, "https://") {
+		t.Error("the page needs the network")
+	}
+	if strings.Contains(page, "<\x01") || strings.Contains(page, "<b>") || strings.Count(page, "</script>") != 1 {
 		t.Error("text from the report breaks out of the page")
 	}
 }
 
-func TestScale(t *testing.T) {
-	m := New([]*bench.Report{report(func(r *bench.Report) { r.Results[0].Ratios[0].Median = 1e-9 })})
-	if s := m.scaleOf(); s.lo != -4 || s.hi != 2 {
-		t.Errorf("scale %+v", s)
+func TestAxis(t *testing.T) {
+	a := logAxis(100, 200, 0.3, 4)
+	if lo, hi := math.Pow(10, a.lo), math.Pow(10, a.hi); math.Abs(lo-0.2) > 1e-9 || math.Abs(hi-5) > 1e-9 {
+		t.Errorf("from %v to %v, want 0.2 to 5", lo, hi)
 	}
-	s := scale{-1, 1}
-	if s.x(1) != (plotLeft+plotRight)/2.0 || s.x(1e-6) != plotLeft || s.x(1e6) != plotRight {
-		t.Error("the axis is not logarithmic, or not bounded")
+	if a := logAxis(100, 200, 0.01, 100); a.x(1) != 150 || a.x(1e-9) != 100 || a.x(1e9) != 200 || a.x(0) != 100 {
+		t.Errorf("%+v is not logarithmic, or not bounded", a)
+	}
+	for _, values := range [][]float64{nil, {0}, {7}, {1e-300, 1e300}, {math.Inf(1)}} {
+		a := logAxis(0, 1, values...)
+		if !(a.hi >= a.lo+1) || a.hi-a.lo > maxDecades {
+			t.Errorf("%v: from %v to %v", values, a.lo, a.hi)
+		}
+	}
+}
+
+func TestNiceStep(t *testing.T) {
+	for x, want := range map[float64]float64{0: 1, 1: 1, 1.5: 2, 3: 5, 7: 10, 0.03: 0.05, 1200: 2000} {
+		if got := niceStep(x); math.Abs(got-want) > 1e-9*want {
+			t.Errorf("niceStep(%v) = %v, want %v", x, got, want)
+		}
+	}
+}
+
+func TestValue(t *testing.T) {
+	for _, c := range []struct {
+		unit string
+		x    float64
+		want string
+	}{
+		{"ns", 0, "0 ns"}, {"ns", 42.04, "42.0 ns"}, {"ns/task", 999.6, "1.00 µs"}, {"ns", 2.81e6, "2.81 ms"}, {"ns", 3e9, "3 s"}, {"ns", 5e12, "5,000 s"},
+		{"bytes", 416520, "417 kB"}, {"bytes", -40, "-40 B"}, {"% of a CPU", 0.018, "0.018 %"}, {"parsecs", 12, "12.0"},
+	} {
+		if got := value(c.unit, c.x); got != c.want {
+			t.Errorf("value(%q, %v) = %q, want %q", c.unit, c.x, got, c.want)
+		}
+	}
+	for x, want := range map[float64]string{0.01: "0.01×", 1: "1×", 2.5: "2.5×", 100: "100×"} {
+		if got := axisText("×", x); got != want {
+			t.Errorf("axisText(%v) = %q, want %q", x, got, want)
+		}
+	}
+	if got := axisText("ns", 200); got != "200 ns" {
+		t.Error(got)
 	}
 }
 
 func TestWriteErrors(t *testing.T) {
 	m := New([]*bench.Report{report(nil)})
-	for _, write := range []func(io.Writer) error{m.Markdown, m.SVG, m.HTML} {
+	for _, write := range []func(io.Writer) error{m.text, m.SVG, m.HTML} {
 		if err := write(failing{}); err == nil {
 			t.Error("the error of a write is lost")
 		}
@@ -159,16 +427,23 @@ func FuzzMatrix(f *testing.F) {
 	}
 	f.Add(b.Bytes())
 	f.Add([]byte(`{"schema":1,"results":[{"name":"a","samples":[{}],"ratios":[{"to":"b"},{"to":"c","median":1e300}]}]}`))
+	f.Add([]byte(`{"schema":1,"cpus":2,"workers":1,"results":[{"name":"a","samples":[{"name":"zeropool","median":5e-324,"efficiency":{}},{"name":"serial","median":1e308}]}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := bench.ReadReport(bytes.NewReader(text))
 		if err != nil {
 			return
 		}
-		m := New([]*bench.Report{r, r})
-		for _, write := range []func(io.Writer) error{m.Markdown, m.SVG, m.HTML} {
+		more := *r
+		more.Workers++
+		more.Results = append(slices.Clone(r.Results), bench.Result{Name: "further", Missing: "here"})
+		m := New([]*bench.Report{r, r, &more})
+		for _, write := range []func(io.Writer) error{m.text, m.SVG, m.HTML} {
 			if err := write(io.Discard); err != nil {
 				t.Fatal(err)
 			}
+		}
+		for name, p := range m.allPictures() {
+			wellFormed(t, name, p)
 		}
 	})
 }

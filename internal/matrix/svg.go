@@ -3,161 +3,197 @@ package matrix
 import (
 	"bytes"
 	"fmt"
-	"html"
-	"io"
 	"math"
 	"slices"
-	"strings"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/svg"
 )
 
+// Sizes that all pictures share, in pixels. A picture is as wide as a README.
 const (
-	svgWidth  = 960
-	plotLeft  = 300
-	plotRight = svgWidth - 30
-	lineStep  = 24 // of one run
-	bandGap   = 6  // between workloads
-	headSpace = 150
+	width    = 830
+	margin   = 16
+	fontText = 13.0
+	fontNote = 12.0
 )
 
-// overviewStyle uses blue and orange, which colour-blind readers tell apart, and
-// never colour alone: what is faster lies to the left of the line, and each
-// baseline has a shape.
-const overviewStyle = `<style>
-.zm text{font:13px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;fill:#1f2328}
-.zm .t{font-size:20px;font-weight:600}.zm .s{fill:#59636e;font-size:12px}.zm .e{text-anchor:end}.zm .c{text-anchor:middle}.zm .b{font-weight:600}
-.zm .bg{fill:#fff}.zm .band{fill:#f6f8fa}.zm .grid{stroke:#d1d9e0}.zm .one{stroke:#1f2328;stroke-width:1.5}
-.zm .win{fill:#0b5cad;stroke:#0b5cad}.zm .lose{fill:#fff;stroke:#c2410c;stroke-width:2}.zm .key{fill:none;stroke:#59636e;stroke-width:1.5}
-.zm .rw{stroke:#0b5cad;stroke-opacity:.5;stroke-width:2}.zm .rl{stroke:#c2410c;stroke-opacity:.5;stroke-width:2}
+// style has zeropool in blue and its losses in orange; everybody else is grey.
+// Marks differ in shape as well, so colour is never the only sign.
+const style = `<style>
+.zm text{font:13px ` + svg.Font + `;fill:` + svg.Ink + `}
+.zm .t{font-size:18px;font-weight:600}.zm .s{fill:` + svg.Muted + `;font-size:12px}.zm .e{text-anchor:end}.zm .c{text-anchor:middle}.zm .b{font-weight:600}
+.zm .bg{fill:` + svg.Paper + `}.zm .band{fill:#f3f5f8}.zm .grid{stroke:` + svg.Rule + `}.zm .minor{stroke:` + svg.Rule + `;stroke-opacity:.5}.zm .one{stroke:` + svg.Ink + `;stroke-width:1.5}
+.zm .win{fill:` + svg.Blue + `;stroke:` + svg.Blue + `}.zm .lose{fill:` + svg.Paper + `;stroke:` + svg.Loss + `;stroke-width:2.5}.zm .them{fill:` + svg.Muted + `;stroke:` + svg.Muted + `}
+.zm .win,.zm .them{stroke-width:1.5}.zm .hollow{fill:` + svg.Paper + `}.zm .line{fill:none}
+.zm .winbar{stroke:` + svg.Blue + `}.zm .losebar{stroke:` + svg.Loss + `}.zm .thembar{stroke:` + svg.Muted + `}
+.zm .winbar,.zm .losebar,.zm .thembar{stroke-width:5;stroke-opacity:.3}.zm .thin{stroke-width:1.5;stroke-opacity:.6}
+.zm .losetext{fill:` + svg.Loss + `;font-weight:600}.zm .wintext{fill:` + svg.Blue + `;font-weight:600}
 @media (prefers-color-scheme:dark){
-.zm text{fill:#e6edf3}.zm .s{fill:#9aa6b2}.zm .bg{fill:#0d1117}.zm .band{fill:#161b22}.zm .grid{stroke:#30363d}.zm .one{stroke:#e6edf3}
-.zm .win{fill:#58a6ff;stroke:#58a6ff}.zm .lose{fill:#0d1117;stroke:#fb923c}.zm .key{stroke:#9aa6b2}.zm .rw{stroke:#58a6ff}.zm .rl{stroke:#fb923c}
+.zm text{fill:` + svg.InkDark + `}.zm .s{fill:` + svg.MutedDark + `}.zm .bg{fill:` + svg.PaperDark + `}.zm .band{fill:#161b22}.zm .grid,.zm .minor{stroke:` + svg.RuleDark + `}.zm .one{stroke:` + svg.InkDark + `}
+.zm .win{fill:` + svg.BlueDark + `;stroke:` + svg.BlueDark + `}.zm .lose{fill:` + svg.PaperDark + `;stroke:` + svg.LossDark + `}.zm .them{fill:` + svg.MutedDark + `;stroke:` + svg.MutedDark + `}
+.zm .hollow{fill:` + svg.PaperDark + `}.zm .line{fill:none}
+.zm .winbar{stroke:` + svg.BlueDark + `}.zm .losebar{stroke:` + svg.LossDark + `}.zm .thembar{stroke:` + svg.MutedDark + `}
+.zm .losetext{fill:` + svg.LossDark + `}.zm .wintext{fill:` + svg.BlueDark + `}
 }
 </style>
 `
 
-// shapes draw a baseline's marker about the origin.
-var shapes = []struct{ variant, words, path string }{
-	{bench.Channel, "channel", "M-5.5 0a5.5 5.5 0 1 0 11 0a5.5 5.5 0 1 0 -11 0z"},
-	{bench.Goroutines, "goroutine per task", "M-5-5h10v10h-10z"},
-	{bench.Chunks, "goroutine per CPU", "M0-7l7 7l-7 7l-7-7z"},
-	{bench.Serial, "plain loop", "M0-6.5l6.5 11.5h-13z"},
+// The marks, drawn about the origin.
+const (
+	circle   = "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z"
+	diamond  = "M0-6.5l6.5 6.5l-6.5 6.5l-6.5-6.5z"
+	triangle = "M0-5.5l5.5 9.5h-11z"
+	square   = "M-4.5-4.5h9v9h-9z"
+	cross    = "M-4-4l8 8m0-8l-8 8"
+	tick     = "M0-5v10"
+)
+
+// canvas collects SVG elements.
+type canvas struct{ bytes.Buffer }
+
+func (c *canvas) text(class string, x, y float64, s string) {
+	fmt.Fprintf(c, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", class, x, y, svg.Escape(s))
 }
 
-func shapeOf(variant string) string {
-	for _, s := range shapes {
-		if s.variant == variant {
-			return s.path
+func (c *canvas) line(class string, x1, y1, x2, y2 float64) {
+	fmt.Fprintf(c, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", class, x1, y1, x2, y2)
+}
+
+func (c *canvas) rect(class string, x, y, w, h float64) {
+	fmt.Fprintf(c, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", class, x, y, w, h)
+}
+
+// mark draws a mark that shows a title when pointed at.
+func (c *canvas) mark(class, shape string, x, y float64, title string) {
+	fmt.Fprintf(c, "<path class=\"%s\" transform=\"translate(%.1f %.1f)\" d=\"%s\">", class, x, y, shape)
+	if title != "" {
+		fmt.Fprintf(c, "<title>%s</title>", svg.Escape(title))
+	}
+	c.WriteString("</path>\n")
+}
+
+// key draws a row of marks with their meaning, in lines no wider than the
+// picture, and returns where it ends.
+func (c *canvas) key(y float64, entries ...keyEntry) float64 {
+	x := float64(margin)
+	for _, e := range entries {
+		w := float64(22 + svg.Width(e.words, fontText) + 14)
+		if x > margin && x+w > width-margin {
+			x, y = margin, y+22
+		}
+		if e.bar != "" {
+			c.line(e.bar, x-1, y, x+15, y)
+		}
+		if e.shape != "" {
+			c.mark(e.class, e.shape, x+7, y, "")
+		}
+		c.text("", x+22, y+4.5, e.words)
+		x += w
+	}
+	return y + 22
+}
+
+type keyEntry struct{ class, shape, bar, words string }
+
+// frame makes a picture of what was drawn below its heading.
+func frame(height float64, title, description string, body *canvas) []byte {
+	var c canvas
+	fmt.Fprintf(&c, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"zm\" viewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\" role=\"img\" aria-label=\"%s\">\n",
+		width, height, width, height, svg.Escape(title+". "+description))
+	c.WriteString(style)
+	c.rect("bg", 0, 0, width, height)
+	c.Write(body.Bytes())
+	c.WriteString("</svg>\n")
+	return c.Bytes()
+}
+
+// heading writes a title and notes below it, and returns where they end.
+func (c *canvas) heading(title string, notes ...string) float64 {
+	c.text("t", margin, 32, svg.Fit(title, 18, width-2*margin))
+	y := 54.0
+	for _, n := range notes {
+		for _, line := range svg.Lines(n, fontNote, width-2*margin, 3) {
+			c.text("s", margin, y, line)
+			y += 17
 		}
 	}
-	return "M-5-5l10 10m0-10l-10 10"
+	return y + 2
 }
 
-// scale is a logarithmic axis.
-type scale struct{ lo, hi float64 } // powers of ten
-
-func (s scale) x(ratio float64) float64 {
-	at := (math.Log10(ratio) - s.lo) / (s.hi - s.lo)
-	return plotLeft + min(max(at, 0), 1)*(plotRight-plotLeft)
+// about says what run a picture is of.
+func about(r *Run) string {
+	return fmt.Sprintf("%s on %s, %d CPUs, %s, %s", r.Label, r.CPU, r.CPUs, workers(r.Workers), r.Go)
 }
 
-// scaleOf covers all ratios, and 0.1 to 10 in any case.
-func (m *Matrix) scaleOf() scale {
-	s := scale{-1, 1}
-	for i := range m.Workloads {
-		for k := range m.Workloads[i].Cells {
-			for _, r := range m.Workloads[i].Cells[k].ratios() {
-				s.lo = min(s.lo, math.Floor(math.Log10(r.Median)))
-				s.hi = max(s.hi, math.Ceil(math.Log10(r.Median)))
+// axis is a logarithmic axis.
+type axis struct {
+	lo, hi      float64 // powers of ten
+	left, right float64 // where they lie
+}
+
+// maxDecades bounds an axis.
+const maxDecades = 12
+
+// steps are the values of a decade at which an axis may begin and end.
+var steps = []float64{1, 2, 5}
+
+// logAxis covers all positive values.
+func logAxis(left, right float64, values ...float64) axis {
+	a := axis{math.Inf(1), math.Inf(-1), left, right}
+	for _, v := range values {
+		if v > 0 && !math.IsInf(v, 0) {
+			a.lo = min(a.lo, math.Log10(v))
+			a.hi = max(a.hi, math.Log10(v))
+		}
+	}
+	if a.lo > a.hi {
+		a.lo, a.hi = 0, 1
+	}
+	const slack = 1e-9
+	lo, hi := math.Floor(a.lo), math.Floor(a.hi)+1
+	for _, k := range steps {
+		if p := math.Floor(a.lo) + math.Log10(k); p <= a.lo+slack {
+			lo = p
+		}
+	}
+	for _, k := range slices.Backward(steps) {
+		if p := math.Floor(a.hi) + math.Log10(k); p >= a.hi-slack {
+			hi = p
+		}
+	}
+	a.hi = max(hi, lo+1)
+	a.lo = max(lo, a.hi-maxDecades)
+	return a
+}
+
+func (a axis) x(v float64) float64 {
+	at := 0.0
+	if v > 0 {
+		at = (math.Log10(v) - a.lo) / (a.hi - a.lo)
+	}
+	return a.left + min(max(at, 0), 1)*(a.right-a.left)
+}
+
+// grid draws the lines of the decades, those between them where there is room,
+// and the labels above.
+func (c *canvas) grid(a axis, top, bottom float64, label func(float64) string) {
+	decade := (a.right - a.left) / (a.hi - a.lo)
+	const slack = 1e-9
+	for p := math.Floor(a.lo); p <= a.hi+slack; p++ {
+		for _, k := range steps {
+			at := p + math.Log10(k)
+			if at < a.lo-slack || at > a.hi+slack || k != 1 && decade < 90 {
+				continue
+			}
+			v := k * math.Pow(10, p)
+			class := "minor"
+			if k == 1 {
+				class = "grid"
+			}
+			c.line(class, a.x(v), top, a.x(v), bottom)
+			if k == 1 || decade >= 150 {
+				c.text("s c", a.x(v), top-6, label(v))
 			}
 		}
 	}
-	return scale{max(s.lo, -4), min(s.hi, 4)}
-}
-
-// SVG draws the ratios of all workloads and runs on one logarithmic axis.
-func (m *Matrix) SVG(out io.Writer) error {
-	_, err := out.Write(m.picture())
-	return err
-}
-
-func (m *Matrix) picture() []byte {
-	var body bytes.Buffer
-	sc := m.scaleOf()
-	y := headSpace
-	shown := 0
-	for i := range m.Workloads {
-		q := &m.Workloads[i]
-		cells := slices.DeleteFunc(slices.Clone(q.Cells), func(c Cell) bool { return len(c.ratios()) == 0 })
-		if len(cells) == 0 {
-			continue
-		}
-		height := lineStep*len(cells) + bandGap
-		if shown%2 == 0 {
-			fmt.Fprintf(&body, "<rect class=\"band\" x=\"0\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n", y, svgWidth, height)
-		}
-		shown++
-		for k := range cells {
-			middle := y + bandGap/2 + lineStep*k + lineStep/2
-			if k == 0 {
-				fmt.Fprintf(&body, "<text class=\"b\" x=\"16\" y=\"%d\">%s<title>%s</title></text>\n", middle+4, escape(q.Name), escape(q.Title))
-			}
-			fmt.Fprintf(&body, "<text class=\"s e\" x=\"%d\" y=\"%d\">%s</text>\n", plotLeft-16, middle+4, escape(cells[k].Run.Label))
-			drawRatios(&body, sc, q, &cells[k], middle)
-		}
-		y += height
-	}
-	bottom := y
-
-	var b bytes.Buffer
-	height := bottom + 44
-	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"zm\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\" aria-label=\"zeropool compared with plain Go\">\n",
-		svgWidth, height, svgWidth, height)
-	b.WriteString(overviewStyle)
-	fmt.Fprintf(&b, "<rect class=\"bg\" width=\"%d\" height=\"%d\"/>\n", svgWidth, height)
-	b.WriteString("<text class=\"t\" x=\"16\" y=\"32\">Time of zeropool, divided by the other's</text>\n" +
-		"<text class=\"s\" x=\"16\" y=\"54\">Median over rounds in which both had their turn; the bar spans the middle half. Logarithmic.</text>\n")
-	x := 16
-	for _, s := range shapes {
-		fmt.Fprintf(&b, "<path class=\"key\" transform=\"translate(%d 76)\" d=\"%s\"/><text x=\"%d\" y=\"80\">%s</text>\n", x+7, s.path, x+20, s.words)
-		x += 48 + 7*len(s.words)
-	}
-	one := sc.x(1)
-	fmt.Fprintf(&b, "<text class=\"b e\" x=\"%.1f\" y=\"112\">← zeropool is faster</text><text class=\"b\" x=\"%.1f\" y=\"112\">slower →</text>\n", one-10, one+10)
-	for p := sc.lo; p <= sc.hi; p++ {
-		x := sc.x(math.Pow(10, p))
-		fmt.Fprintf(&b, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", x, x, headSpace-8, bottom)
-		for _, at := range []int{headSpace - 14, bottom + 20} {
-			fmt.Fprintf(&b, "<text class=\"s c\" x=\"%.1f\" y=\"%d\">%g×</text>\n", x, at, math.Pow(10, p))
-		}
-	}
-	b.Write(body.Bytes())
-	fmt.Fprintf(&b, "<line class=\"one\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n</svg>\n", one, one, headSpace-8, bottom)
-	return b.Bytes()
-}
-
-func drawRatios(b *bytes.Buffer, sc scale, q *Workload, c *Cell, y int) {
-	for _, r := range c.ratios() {
-		marker, bar := "win", "rw"
-		if r.Median > 1 {
-			marker, bar = "lose", "rl"
-		}
-		if r.Q1 > 0 && r.Q3 > 0 {
-			fmt.Fprintf(b, "<line class=\"%s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", bar, sc.x(r.Q1), sc.x(r.Q3), y, y)
-		}
-		fmt.Fprintf(b, "<path class=\"%s\" transform=\"translate(%.1f %d)\" d=\"%s\"><title>%s, %s: %s× %s (%s to %s)</title></path>\n",
-			marker, sc.x(r.Median), y, shapeOf(r.To), escape(q.Name), escape(c.Run.Label), bench.Number(r.Median), escape(r.To), bench.Number(r.Q1), bench.Number(r.Q3))
-	}
-}
-
-// escape makes text fit for XML: without control characters, which XML does not
-// have at all.
-func escape(s string) string {
-	return html.EscapeString(strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0xfffe || r == 0xffff {
-			return '\uFFFD'
-		}
-		return r
-	}, s))
 }

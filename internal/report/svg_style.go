@@ -32,7 +32,7 @@ const pictureStyle = `<style>
 .zds{stroke-dasharray:none;stroke:#7aa7d8}
 .zp .zst{fill:#0a3f78}
 .zf{fill:#ffffff;stroke:#59636e}
-.zi{fill:#f6b26b;stroke:` + svg.Orange + `}
+.zi{fill:#f6b26b;stroke:` + svg.Warn + `}
 .zp .zit{fill:#4a2800}
 .zn{fill:url(#zh-no);stroke:#8c96a3}
 .zo{fill:url(#zh-off);stroke:#8c96a3;stroke-dasharray:2 2}
@@ -63,7 +63,7 @@ const pictureStyle = `<style>
 .zds{stroke:#3d6ea8}
 .zp .zst{fill:#b6d9ff}
 .zf{fill:#0d1117;stroke:#9aa6b2}
-.zi{fill:#b9721a;stroke:` + svg.OrangeDark + `}
+.zi{fill:#b9721a;stroke:` + svg.WarnDark + `}
 .zp .zit{fill:#fff3e0}
 .zn,.zo{stroke:#57616c}
 .znp,.zop{fill:#0d1117}
