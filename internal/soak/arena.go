@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,15 +21,23 @@ type arena struct {
 	name     string // its options in words
 	policy   zeropool.WhenFull
 	lifetime atomic.Int64 // programs that it still gets; 0 is reached once, by its end
-	resident bool         // lives as long as the world
-	closing  atomic.Bool  // set before the pool is closed
-	cutting  atomic.Bool  // set before a Shutdown whose context ends
+	kind     kind
+	wasBound bool        // some workers were bound to CPUs at first
+	closing  atomic.Bool // set before the pool is closed
+	cutting  atomic.Bool // set before a Shutdown whose context ends
 	ledger   ledger
 
 	mu     sync.Mutex
 	gone   bool
 	inside sync.WaitGroup
 	fired  []zeropool.Future // of tasks whose submitters went on
+}
+
+// kind is what is not left to chance.
+type kind struct {
+	resident bool // lives as long as the world
+	pinned   bool // if resident: pinned, else unpinned
+	alone    bool // has one worker: none shall make up for one that sleeps
 }
 
 // ledger counts what tasks did, to be compared with what the pool counted.
@@ -44,18 +53,21 @@ type ledger struct {
 }
 
 // openArena starts a pool with options chosen by r.
-func openArena(w *world, r *rand.Rand, resident bool) *arena {
-	a := &arena{world: w, resident: resident, policy: zeropool.WhenFull(r.IntN(3))}
+func openArena(w *world, r *rand.Rand, k kind) *arena {
+	a := &arena{world: w, kind: k, policy: zeropool.WhenFull(r.IntN(3))}
 	a.lifetime.Store(1 + r.Int64N(200))
 	workers := 1 + r.IntN(4)
 	capacity := []int{2, 2, 4, 8, 64, 1024}[r.IntN(6)]
 	spin := []time.Duration{0, 5 * time.Microsecond, 100 * time.Microsecond}[r.IntN(3)]
 	placement := []topology.Placement{topology.Unpinned, topology.Unpinned, topology.PerCore, topology.PerThread, topology.Compact, topology.Scatter}[r.IntN(6)]
-	if n := len(w.residents); resident { // some of each kind, for the whole run
-		placement = []topology.Placement{topology.PerCore, topology.Unpinned}[n%2]
-		if n >= residents { // a loner's: no other worker shall make up for one that sleeps
-			workers = 1
-		}
+	switch {
+	case k.pinned:
+		placement = topology.PerCore
+	case k.resident:
+		placement = topology.Unpinned
+	}
+	if k.alone {
+		workers = 1
 	}
 	a.name = fmt.Sprintf("pool of %d workers, %v, capacity %d, %v, spin %v", workers, placement, capacity, a.policy, spin)
 	pool, err := zeropool.New(
@@ -71,11 +83,17 @@ func openArena(w *world, r *rand.Rand, resident bool) *arena {
 		w.giveUp("%v: New: %v", a, err)
 	}
 	a.pool = pool
+	a.wasBound = a.bound()
 	w.count.pools.Add(1)
 	return a
 }
 
 func (a *arena) String() string { return a.name }
+
+// bound reports whether any worker is bound to its CPU.
+func (a *arena) bound() bool {
+	return slices.ContainsFunc(a.pool.Plan().Workers, func(w topology.Assignment) bool { return w.CPU != topology.Unknown })
+}
 
 // enter lets the caller use the pool until it calls leave. It refuses when the
 // arena is about to be judged.

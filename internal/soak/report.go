@@ -9,7 +9,7 @@ import (
 
 // counts is what has happened so far.
 type counts struct {
-	pools, programs, rests                          atomic.Uint64
+	pools, programs, rests, renewed                 atomic.Uint64
 	collections, procs, stops, profiles, moves      atomic.Uint64
 	submitted, completed, panicked, canceled        atomic.Uint64 // of pools that are closed
 	stolen, helped, parked, woken                   atomic.Uint64
@@ -54,7 +54,7 @@ func (w *world) status() {
 // table writes what has happened and what was left at the rests.
 func (w *world) table() {
 	c := &w.count
-	line := func(name string, n *atomic.Uint64) { w.printf("  %-42s %12d\n", name, n.Load()) }
+	line := func(name string, n *atomic.Uint64) { w.printf("  %-44s %12d\n", name, n.Load()) }
 	w.printf("soak: %.0f s, seed %d\n", time.Since(w.start).Seconds(), w.seed)
 	line("pools", &c.pools)
 	line("programs", &c.programs)
@@ -78,6 +78,7 @@ func (w *world) table() {
 	line("CPU profiles and traces", &c.profiles)
 	line("changes of a thread's affinity", &c.moves)
 	line("rests", &c.rests)
+	line("residents replaced, whose pins were all lost", &c.renewed)
 	w.printf("  %-24s %10s %10s %10s %10s\n", "at rest, medians", "2nd third", "last third", "limit", "")
 	for _, s := range w.series() {
 		second, last, limit, flat := s.verdict()

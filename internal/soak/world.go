@@ -49,7 +49,7 @@ type world struct {
 	failures atomic.Int64
 
 	goroutines int // at the first rest
-	atRest     struct{ heap, memory, threads, goroutines, workers series }
+	atRest     struct{ heap, memory, threads, goroutines series }
 }
 
 func newWorld(out io.Writer, seed uint64) (*world, error) {
@@ -62,7 +62,6 @@ func newWorld(out io.Writer, seed uint64) (*world, error) {
 	w.atRest.memory = series{name: "resident memory", unit: "MiB", share: 0.1, slack: 8}
 	w.atRest.threads = series{name: "threads", slack: 4}
 	w.atRest.goroutines = series{name: "goroutines"}
-	w.atRest.workers = series{name: "workers' threads"}
 	return w, nil
 }
 
@@ -113,8 +112,8 @@ func (w *world) run(d, period time.Duration) {
 	defer close(w.watch.stop)
 	coordinator := &actor{name: "coordinator"}
 	r := w.rng(0)
-	for range residents + loners {
-		w.residents = append(w.residents, openArena(w, r, true))
+	for i := range residents + loners {
+		w.residents = append(w.residents, w.openResident(i))
 	}
 	w.openPassing(r)
 	var actors sync.WaitGroup
@@ -124,7 +123,7 @@ func (w *world) run(d, period time.Duration) {
 	}
 	for i := range loners {
 		act, r := w.watch.add(fmt.Sprintf("loner %d", i)), w.rng(uint64(300+i))
-		actors.Go(func() { w.beLonely(act, w.residents[residents+i], r) })
+		actors.Go(func() { w.beLonely(act, residents+i, r) })
 	}
 	for i := range disturbers {
 		act, r := w.watch.add(fmt.Sprintf("disturber %d", i)), w.rng(uint64(200+i))
@@ -181,11 +180,11 @@ func (w *world) submit(act *actor, r *rand.Rand) {
 	}
 }
 
-func (w *world) beLonely(act *actor, a *arena, r *rand.Rand) {
+func (w *world) beLonely(act *actor, resident int, r *rand.Rand) {
 	for !w.stopping.Load() {
 		w.running.RLock()
 		for range 1 + r.IntN(20) {
-			a.lonely(r)
+			w.residents[resident].lonely(r)
 			act.beats.Add(1)
 		}
 		w.running.RUnlock()
@@ -195,7 +194,7 @@ func (w *world) beLonely(act *actor, a *arena, r *rand.Rand) {
 // mayRetire has the pool closed and replaced when it has had its programs. They
 // use it meanwhile, the caller's too.
 func (w *world) mayRetire(a *arena, seed uint64) {
-	if a.resident || a.lifetime.Add(-1) != 0 {
+	if a.kind.resident || a.lifetime.Add(-1) != 0 {
 		return
 	}
 	act := w.watch.add("keeper")
@@ -204,16 +203,23 @@ func (w *world) mayRetire(a *arena, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		for i := range w.slots {
 			if w.slots[i].Load() == a {
-				w.slots[i].Store(openArena(w, r, false))
+				w.slots[i].Store(openArena(w, r, kind{}))
 			}
 		}
 		a.retire(r)
 	})
 }
 
+// openResident starts resident i, always with the same options: each second one
+// is pinned, and those of loners have a single worker.
+func (w *world) openResident(i int) *arena {
+	k := kind{resident: true, pinned: i%2 == 0, alone: i >= residents}
+	return openArena(w, w.rng(uint64(400+i)), k)
+}
+
 func (w *world) openPassing(r *rand.Rand) {
 	for i := range w.slots {
-		w.slots[i].Store(openArena(w, r, false))
+		w.slots[i].Store(openArena(w, r, kind{}))
 	}
 }
 
@@ -227,7 +233,8 @@ func (w *world) rest(act *actor, r *rand.Rand) {
 		w.slots[i].Load().retire(r)
 		act.beats.Add(1)
 	}
-	for _, a := range w.residents {
+	workers := 0
+	for i, a := range w.residents {
 		a.settleFired()
 		// A worker may still be throwing away invitations to finished batches.
 		var s zeropool.WorkerStats
@@ -238,7 +245,23 @@ func (w *world) rest(act *actor, r *rand.Rand) {
 		if err != nil {
 			w.fail("%v: at rest: %v", a, err)
 		}
+		workers += a.pool.Workers()
+		if a.wasBound && !a.bound() {
+			// A worker that is replaced after runtime.Goexit stays unbound if a
+			// disturber moves its thread just then.
+			a.retire(r)
+			w.residents[i] = w.openResident(i)
+			w.count.renewed.Add(1)
+		}
 		act.beats.Add(1)
+	}
+	if err := w.eventually(act, func() error {
+		if n := len(workerThreads()); n > workers {
+			return fmt.Errorf("%d threads of workers, but %d workers", n, workers)
+		}
+		return nil
+	}); err != nil {
+		w.fail("at rest: %v", err)
 	}
 	w.measure(act)
 	w.count.rests.Add(1)
@@ -268,7 +291,6 @@ func (w *world) measure(act *actor) {
 	s.memory.add(float64(residentBytes()) / (1 << 20))
 	s.threads.add(float64(threadCount()))
 	s.goroutines.add(float64(runtime.NumGoroutine()))
-	s.workers.add(float64(len(workerThreads())))
 }
 
 // fewestGoroutines looks for a while how many goroutines there are: those of
@@ -325,5 +347,5 @@ func (w *world) finish(act *actor, r *rand.Rand) {
 
 func (w *world) series() []*series {
 	s := &w.atRest
-	return []*series{&s.heap, &s.memory, &s.threads, &s.goroutines, &s.workers}
+	return []*series{&s.heap, &s.memory, &s.threads, &s.goroutines}
 }
