@@ -183,3 +183,30 @@ func TestGroupAfterClose(t *testing.T) {
 		t.Error("a task ran after Close")
 	}
 }
+
+// A group in which each task adds the next one before it ends is never complete
+// on the way.
+func TestGroupEndsLast(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	p := newTestPool(t, unpinned(1)...)
+	g := p.NewGroup()
+	left := stressRounds(200000)
+	var over atomic.Bool
+	var step func(*int)
+	step = func(n *int) {
+		if *n--; *n == 0 {
+			over.Store(true)
+			return
+		}
+		SubmitTo(g, n, step)
+	}
+	SubmitTo(g, &left, step)
+	for !g.ended() {
+	}
+	if !over.Load() {
+		t.Error("the group seemed complete between two tasks")
+	}
+	if err := g.Wait(); err != nil || !over.Load() {
+		t.Errorf("%v, over: %v", err, over.Load())
+	}
+}

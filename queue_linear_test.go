@@ -11,9 +11,8 @@ import (
 	"testing"
 )
 
-// Linearizability of the ring. Short concurrent histories are recorded and
-// searched for an order of their operations that respects real time and that a
-// sequential queue allows (Wing and Gong 1993, with the memo of Lowe 2017).
+// Linearizability of the ring: short concurrent histories are recorded and
+// compared with what a sequential queue allows.
 //
 // What a submitter does is two operations, claim and publish, and what a
 // consumer does is two, take and release. Seen like that the ring is strict:
@@ -134,42 +133,13 @@ func (s linearState) apply(o *linearOp, capacity uint64) (linearState, bool) {
 
 // linearizable searches for a legal order of the at most 64 operations.
 func linearizable(ops []linearOp, capacity uint64) bool {
-	if len(ops) > 64 {
-		panic("history too long")
+	spans := make([]span, len(ops))
+	for i, o := range ops {
+		spans[i] = span{o.call, o.end}
 	}
-	type node struct {
-		done  uint64
-		state linearState
-	}
-	failed := map[node]bool{}
-	all := uint64(1)<<len(ops) - 1
-	var search func(n node) bool
-	search = func(n node) bool {
-		if n.done == all {
-			return true
-		}
-		if failed[n] {
-			return false
-		}
-		// An operation may come next if none of the others ended before its call.
-		first := int64(1<<63 - 1)
-		for i := range ops {
-			if n.done&(1<<i) == 0 {
-				first = min(first, ops[i].end)
-			}
-		}
-		for i := range ops {
-			if n.done&(1<<i) != 0 || ops[i].call > first {
-				continue
-			}
-			if next, ok := n.state.apply(&ops[i], capacity); ok && search(node{n.done | 1<<i, next}) {
-				return true
-			}
-		}
-		failed[n] = true
-		return false
-	}
-	return search(node{})
+	return hasLegalOrder(spans, linearState(""), func(s linearState, i int) (linearState, bool) {
+		return s.apply(&ops[i], capacity)
+	})
 }
 
 // TestLinearizable shows that the checker accepts and refuses what it should.
