@@ -28,6 +28,7 @@ func (m *Matrix) Write(folder string) error {
 		"overview.svg": m.overview(),
 		"latency.svg":  m.latencies(),
 		"scaling.svg":  m.scalingPicture(),
+		"schedule.svg": m.schedules(),
 	}
 	for i, name := range m.pictureNames() {
 		if name != "" {
@@ -76,7 +77,7 @@ func (m *Matrix) pictureNames() []string {
 	used := map[string]bool{}
 	for i := range m.Workloads {
 		q := &m.Workloads[i]
-		if q.Unit == instructions || m.picture(q) == nil {
+		if q.Unit == instructions || q.scheduled() || m.picture(q) == nil {
 			continue
 		}
 		base := strings.Map(func(r rune) rune {

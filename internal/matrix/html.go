@@ -30,7 +30,7 @@ func (m *Matrix) HTML(out io.Writer) error {
 	b.WriteString("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n" +
 		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>zeropool benchmarks</title>\n<style>\n" +
 		pageColours + pageStyle + "</style>\n</head>\n<body>\n<main>\n<h1>zeropool benchmarks</h1>\n")
-	for _, p := range [][]byte{m.overview(), m.latencies(), m.scalingPicture()} {
+	for _, p := range [][]byte{m.overview(), m.latencies(), m.schedules(), m.scalingPicture()} {
 		if p != nil {
 			b.WriteString("<div class=\"wide\">\n")
 			b.Write(p)
@@ -105,7 +105,7 @@ func resultRows(c *Cell) []htmlRow {
 		r.cells[3] = value(c.Result.Unit, s.Median)
 		if q, ok := c.Result.Ratio(s.Name); ok {
 			r.cells[5] = bench.Number(q.Median) + "×"
-			r.loss = q.Median > 1 && !ours(s.Name)
+			r.loss = q.Median > 1 && rival(s.Name)
 		}
 		for i, k := range allColumns {
 			r.cells[fixed+i] = k.text(c, s)

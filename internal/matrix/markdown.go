@@ -44,13 +44,14 @@ func (m *Matrix) Markdown(out io.Writer, pictures string) error {
 		w.image("scaling.svg", "Speed with different numbers of workers")
 		m.scalingTables(w)
 	}
+	m.scheduleTable(w)
 	m.instructionTable(w)
 	m.emulatedTable(w)
 	w.line("\n## Workloads")
 	names := m.pictureNames()
 	for i := range m.Workloads {
 		q := &m.Workloads[i]
-		if q.Unit == instructions {
+		if q.Unit == instructions || q.scheduled() {
 			continue
 		}
 		w.line("\n### %s\n\n%s, in %s.", cell(q.Name), cell(q.Title), cell(unitWords(q.Unit)))
@@ -165,7 +166,7 @@ func (m *Matrix) overviewTable(w *page) {
 	var rows [][]string
 	for i := range m.Workloads {
 		q := &m.Workloads[i]
-		if q.Unit == instructions {
+		if q.Unit == instructions || q.scheduled() {
 			continue
 		}
 		row := []string{q.Name}
@@ -243,6 +244,33 @@ func (m *Matrix) scalingTables(w *page) {
 		w.line("")
 		table(w, head, rows, 1)
 	}
+}
+
+func (m *Matrix) scheduleTable(w *page) {
+	all := m.scheduleResults()
+	if len(all) == 0 {
+		return
+	}
+	w.line("\n## Uneven tasks\n\nTimes the ideal schedule: every CPU busy until all is done, at no cost.")
+	w.image("schedule.svg", "Time divided by that of the ideal schedule")
+	var rows [][]string
+	for _, s := range all {
+		row := []string{s.q.Name, s.q.Title, times(s.ours), times(s.channel), ""}
+		if s.bestIs > 0 {
+			row[4] = times(s.bestIs) + " " + variant(s.best.Name)
+		}
+		rows = append(rows, row)
+	}
+	w.line("")
+	table(w, []string{"workload", "", "zeropool", "channel", "best other"}, rows, 2)
+}
+
+// times writes a ratio, or nothing where there is none.
+func times(ratio float64) string {
+	if ratio <= 0 {
+		return ""
+	}
+	return bench.Number(ratio) + "×"
 }
 
 // instructionTable puts the counts of all runs side by side.

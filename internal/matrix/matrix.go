@@ -236,12 +236,21 @@ func (c *Cell) peer() (best bench.Ratio, found bool) {
 	for _, r := range ratios {
 		// A plain loop gives way to any other.
 		better := r.Median > best.Median && r.To != bench.Serial || best.To == bench.Serial
-		if !ours(r.To) && (!found || better) {
+		if rival(r.To) && (!found || better) {
 			best, found = r, true
 		}
 	}
 	return best, found
 }
+
+// scheduled reports whether it is known what no schedule could do better: those
+// workloads are many, and are shown together.
+func (q *Workload) scheduled() bool {
+	return slices.ContainsFunc(q.Cells, func(c Cell) bool { _, ok := c.ideal(); return ok })
+}
+
+// ideal returns what no schedule could do better, where that is known.
+func (c *Cell) ideal() (bench.Sample, bool) { return c.sample(bench.Ideal) }
 
 // sample returns what a cell says about a variant.
 func (c *Cell) sample(variant string) (bench.Sample, bool) {

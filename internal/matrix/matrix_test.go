@@ -196,8 +196,11 @@ func TestScaling(t *testing.T) {
 	}
 }
 
+// known gives a report a workload that READMEs show.
+func known(r *bench.Report) { r.Results[0].Name = "hot" }
+
 func TestReadme(t *testing.T) {
-	m := New([]*bench.Report{report(nil)})
+	m := New([]*bench.Report{report(known)})
 	text, err := m.Readme([]byte("before\n" + readmeBegin + "old\n" + readmeEnd + "after\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -220,8 +223,8 @@ func TestReadme(t *testing.T) {
 			t.Errorf("%q is accepted", bad)
 		}
 	}
-	slow := New([]*bench.Report{report(func(r *bench.Report) { r.Results[0].Ratios[0].Median = 1.5 })})
-	if text, err := slow.Readme(text); err != nil || !strings.Contains(string(text), "**Slower than the best other** in 1 of 1: tasks &lt;one>") {
+	slow := New([]*bench.Report{report(func(r *bench.Report) { known(r); r.Results[0].Ratios[0].Median = 1.5 })})
+	if text, err := slow.Readme(text); err != nil || !strings.Contains(string(text), "**Slower than the best other** in 1 of 1: one task, submit and wait") {
 		t.Errorf("the loss is not named: %v\n%s", err, text)
 	}
 }
@@ -356,6 +359,29 @@ func TestPage(t *testing.T) {
 	}
 	if strings.Contains(page, "<\x01") || strings.Contains(page, "<b>") || strings.Count(page, "</script>") != 1 {
 		t.Error("text from the report breaks out of the page")
+	}
+}
+
+func TestSchedules(t *testing.T) {
+	m := New([]*bench.Report{report(func(r *bench.Report) {
+		r.Results[0].Name = "uneven"
+		r.Results[0].Samples = append(r.Results[0].Samples,
+			bench.Sample{Name: bench.Ideal, Spread: bench.Spread{Median: 20}}, bench.Sample{Name: "rival", Spread: bench.Spread{Median: 30}})
+		r.Results[0].Ratios = append(r.Results[0].Ratios, bench.Ratio{To: bench.Ideal, Spread: bench.Spread{Median: 1.9}})
+	})})
+	s := m.scheduleResults()
+	if len(s) != 1 || s[0].ours != 1.9 || s[0].channel != 5 || s[0].bestIs != 1.5 || s[0].best.Name != "rival" {
+		t.Fatalf("%+v", s)
+	}
+	wellFormed(t, "schedules", m.schedules())
+	if text := render(t, m.text); !strings.Contains(text, "| 1.90× | 5.00× | 1.50× rival |") || strings.Contains(text, "### uneven") {
+		t.Errorf("no table, or it is shown twice, in\n%s", text)
+	}
+	if p, _ := m.Workloads[0].Cells[0].peer(); p.To != bench.Channel {
+		t.Errorf("the best peer is %s", p.To)
+	}
+	if bytes.Contains(m.overview(), []byte("1.90")) {
+		t.Error("it is in the overview, too")
 	}
 }
 

@@ -49,7 +49,7 @@ func (m *Matrix) summary(b *bytes.Buffer, run *Run) {
 	for i := range m.Workloads {
 		q := &m.Workloads[i]
 		c, ok := q.cell(run)
-		if !ok || q.Unit == instructions {
+		if _, shown := workloadWords[q.Name]; !ok || !shown {
 			continue
 		}
 		if a := c.Result.Ours().Allocs; a != nil {

@@ -21,7 +21,7 @@ func (m *Matrix) overview() []byte {
 	for i := range m.Workloads {
 		q := &m.Workloads[i]
 		c, ok := q.cell(run)
-		if !ok || q.Unit == instructions {
+		if !ok || !duration(q.Unit) || q.scheduled() {
 			continue
 		}
 		peer, ok := c.peer()

@@ -14,6 +14,7 @@ var variantWords = map[string]string{
 	bench.Chunks:     "goroutine per CPU",
 	bench.Serial:     "plain loop",
 	bench.Nothing:    "no workers",
+	bench.Ideal:      "ideal schedule",
 }
 
 func variant(name string) string {
@@ -29,8 +30,28 @@ func ours(variant string) bool {
 	return variant == bench.Ours || strings.HasPrefix(variant, bench.Ours+"-")
 }
 
-// workloadWords are short descriptions of the workloads that are always there;
-// others have their title.
+// rival reports whether a variant is something that one could use instead.
+func rival(variant string) bool { return !ours(variant) && variant != bench.Ideal }
+
+// duration reports whether values of a unit are times.
+func duration(unit string) bool { return unit == "ns" || unit == "ns/task" }
+
+// furtherWords are short descriptions of workloads that the README leaves out.
+var furtherWords = map[string]string{
+	"loaded":              "one task, other submitters busy",
+	"busy-procs":          "one task, busy neighbours, a P for each worker",
+	"busy-procs+1":        "the same, one P more",
+	"busy-procs-x2":       "the same, twice the Ps",
+	"busy-batch-procs":    "16 tasks, busy neighbours, a P for each worker",
+	"busy-batch-procs+1":  "the same, one P more",
+	"busy-batch-procs-x2": "the same, twice the Ps",
+	"fairness-8":          "fairness among 8 submitters",
+	"stop-world-10us":     "stop the world, workers busy",
+	"stop-world-tiny":     "the same, busy with tiny tasks",
+}
+
+// workloadWords are short descriptions of those that it shows. Workloads that
+// are in neither have their title.
 var workloadWords = map[string]string{
 	"single-1000":        "1,000 tasks one by one, a Future each",
 	"submitters-8x10000": "8 goroutines submit 10,000 each",
@@ -45,13 +66,18 @@ var workloadWords = map[string]string{
 	"hot":                "one task, submit and wait",
 	"idle-200us":         "the same after 200 µs asleep",
 	"go-on":              "one task, the submitter goes on",
+	"sha256-tree":        "SHA-256 of each file of a tree",
+	"parse-tree":         "go/parser on each file of a tree",
+	"resize":             "thumbnails of pictures",
 	"idle-cpu":           "CPU time of an idle pool",
 	"idle-memory":        "memory of an idle pool",
 }
 
 func (q *Workload) words() string {
-	if w, ok := workloadWords[q.Name]; ok {
-		return w
+	for _, words := range []map[string]string{workloadWords, furtherWords} {
+		if w, ok := words[q.Name]; ok {
+			return w
+		}
 	}
 	return q.Title
 }
