@@ -7,53 +7,67 @@ import (
 	"github.com/zeropool-go/zeropool/internal/bench"
 )
 
-// A row is one figure of the benchmark set, one value for each run, by the
-// program before and after a change. Less is better.
+// A row is one ratio of the benchmark set, one value for each run, by the program
+// before and after a change. Less is better.
 type row struct {
-	name      string
-	base, new []float64
+	workload, to string
+	base, new    []float64
 }
 
-// rows pairs what the runs of both programs have in common.
+func (r *row) name() string { return r.workload + " / " + r.to }
+
+// rows pairs what the runs of both programs have in common: for each workload
+// the ratio to one baseline, that to which the base's vary least. On a machine
+// whose CPUs come and go, that is the one which suffers most alike.
 func rows(base, new []*bench.Report) []row {
-	var all []row
-	at := map[string]int{}
-	add := func(name string, value float64, isNew bool) {
-		i, known := at[name]
-		if !known {
-			i = len(all)
-			at[name] = i
-			all = append(all, row{name: name})
+	var all []*row
+	find := func(workload, to string) *row {
+		for _, r := range all {
+			if r.workload == workload && r.to == to {
+				return r
+			}
 		}
-		if isNew {
-			all[i].new = append(all[i].new, value)
-		} else {
-			all[i].base = append(all[i].base, value)
-		}
+		r := &row{workload: workload, to: to}
+		all = append(all, r)
+		return r
 	}
-	for k, reports := range [][]*bench.Report{base, new} {
+	collect := func(reports []*bench.Report, into func(*row) *[]float64) {
 		for _, report := range reports {
 			for i := range report.Results {
-				r := &report.Results[i]
-				if ratio, ok := yardstick(r); ok {
-					add(r.Name+" / "+ratio.To, ratio.Median, k == 1)
+				for _, ratio := range report.Results[i].Ratios {
+					values := into(find(report.Results[i].Name, ratio.To))
+					*values = append(*values, ratio.Median)
 				}
 			}
 		}
 	}
-	// A workload or variant that only one of them has says nothing.
-	return slices.DeleteFunc(all, func(r row) bool { return len(r.base) < len(base) || len(r.new) < len(new) })
-}
+	collect(base, func(r *row) *[]float64 { return &r.base })
+	collect(new, func(r *row) *[]float64 { return &r.new })
 
-// yardstick returns the ratio to the steadiest of the baselines that the
-// workload has.
-func yardstick(r *bench.Result) (bench.Ratio, bool) {
-	for _, to := range []string{bench.Serial, bench.Chunks, bench.Channel} {
-		if ratio, ok := r.Ratio(to); ok {
-			return ratio, true
+	var chosen []row
+	for _, r := range all {
+		if len(r.base) < len(base) || len(r.new) < len(new) {
+			continue // only one of the two knows it
+		}
+		at := slices.IndexFunc(chosen, func(c row) bool { return c.workload == r.workload })
+		if at < 0 {
+			chosen = append(chosen, *r)
+		} else if variation(r.base) < variation(chosen[at].base) {
+			chosen[at] = *r
 		}
 	}
-	return bench.Ratio{}, false
+	return chosen
+}
+
+// variation is the distance of the quartiles in relation to the median.
+func variation(values []float64) float64 {
+	s := slices.Sorted(slices.Values(values))
+	m := median(s)
+	if m <= 0 {
+		return math.Inf(1)
+	}
+	n := len(s)
+	return (median(s[(n+1)/2:]) - median(s[:n/2])) / m
 }
 
 // A verdict is what is concluded about a row.

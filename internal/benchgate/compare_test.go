@@ -100,18 +100,30 @@ func TestJudgeSlowdown(t *testing.T) {
 }
 
 func TestRows(t *testing.T) {
-	ratio := func(to string, x float64) bench.Ratio { return bench.Ratio{To: to, Spread: bench.Spread{Median: x}} }
-	report := func(results ...bench.Result) *bench.Report { return &bench.Report{Results: results} }
-	base := []*bench.Report{
-		report(bench.Result{Name: "a", Ratios: []bench.Ratio{ratio(bench.Channel, 5), ratio(bench.Serial, 1)}}, bench.Result{Name: "gone", Ratios: []bench.Ratio{ratio(bench.Serial, 1)}}),
-		report(bench.Result{Name: "a", Ratios: []bench.Ratio{ratio(bench.Serial, 2)}}),
+	// ratios are those to the baselines a and b.
+	report := func(workload string, a, b float64, more ...bench.Result) *bench.Report {
+		ratio := func(to string, x float64) bench.Ratio { return bench.Ratio{To: to, Spread: bench.Spread{Median: x}} }
+		return &bench.Report{Results: append(more, bench.Result{Name: workload, Ratios: []bench.Ratio{ratio("a", a), ratio("b", b)}})}
 	}
-	now := []*bench.Report{
-		report(bench.Result{Name: "a", Ratios: []bench.Ratio{ratio(bench.Serial, 3)}}, bench.Result{Name: "new", Ratios: []bench.Ratio{ratio(bench.Serial, 1)}}),
-		report(bench.Result{Name: "a", Ratios: []bench.Ratio{ratio(bench.Serial, 5)}}, bench.Result{Name: "at rest"}),
+	var base, now []*bench.Report
+	for i := range 5 {
+		x := float64(i)
+		base = append(base, report("work", 10+x, 10+x/10, bench.Result{Name: "at rest"}))
+		now = append(now, report("work", 20, 21+x))
 	}
+	base[0].Results = append(base[0].Results, report("gone", 1, 1).Results...)
+	now[0].Results = append(now[0].Results, report("new", 1, 1).Results...)
 	got := rows(base, now)
-	if len(got) != 1 || got[0].name != "a / serial" || median(got[0].base) != 1.5 || median(got[0].new) != 4 {
+	if len(got) != 1 || got[0].name() != "work / b" || median(got[0].base) != 10.2 || median(got[0].new) != 23 {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestVariation(t *testing.T) {
+	if got := variation([]float64{4, 1, 3, 2, 5}); got != 1 {
+		t.Errorf("got %v, want (4.5-1.5)/3", got)
+	}
+	if got := variation([]float64{0, 0}); !math.IsInf(got, 1) {
+		t.Errorf("of nothing: %v", got)
 	}
 }

@@ -126,11 +126,11 @@ func (o *options) write(w io.Writer, table []row) error {
 		switch {
 		case v.slower:
 			text = "slower"
-			slower = append(slower, table[i].name)
+			slower = append(slower, table[i].name())
 		case v.faster:
 			text = "faster"
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%+.1f%%\t%.4f\t%s\t\n", table[i].name, bench.Number(v.base), bench.Number(v.new), 100*v.change, v.p, text)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%+.1f%%\t%.4f\t%s\t\n", table[i].name(), bench.Number(v.base), bench.Number(v.new), 100*v.change, v.p, text)
 	}
 	if err := tw.Flush(); err != nil {
 		return err

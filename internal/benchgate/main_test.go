@@ -32,12 +32,12 @@ func TestTable(t *testing.T) {
 	even := []float64{1, 1.01, 1.02, 1.03, 1.04, 1.05}
 	twice := []float64{2, 2.01, 2.02, 2.03, 2.04, 2.05}
 	var out strings.Builder
-	if err := o.write(&out, []row{{"same", even, even}, {"better", twice, even}}); err != nil || !strings.Contains(out.String(), "faster") {
+	if err := o.write(&out, []row{{"same", "x", even, even}, {"better", "x", twice, even}}); err != nil || !strings.Contains(out.String(), "faster") {
 		t.Errorf("%v in\n%s", err, out.String())
 	}
 	out.Reset()
-	err := o.write(&out, []row{{"same", even, even}, {"worse", even, twice}})
-	if err == nil || err.Error() != "slower: worse" || !strings.Contains(out.String(), "+97.6%") {
+	err := o.write(&out, []row{{"same", "x", even, even}, {"worse", "x", even, twice}})
+	if err == nil || err.Error() != "slower: worse / x" || !strings.Contains(out.String(), "+97.6%") {
 		t.Errorf("%v in\n%s", err, out.String())
 	}
 }
