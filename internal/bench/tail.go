@@ -143,15 +143,21 @@ var (
 	tinyLoad = load{"tiny", "a few ns", loadBurst, 0}
 )
 
-// start has one submitter for each worker keep the server busy.
-func (l *load) start(c *crowd, e *Env, s *server) {
-	spins := make([][]spin, e.Workers)
-	for i := range spins {
-		spins[i] = make([]spin, l.burst)
-		for k := range spins[i] {
-			spins[i][k].turns = turnsIn(l.each)
+// spins makes the tasks that each of some submitters submits at a time.
+func (l *load) spins(submitters int) [][]spin {
+	all := make([][]spin, submitters)
+	for i := range all {
+		all[i] = make([]spin, l.burst)
+		for k := range all[i] {
+			all[i][k].turns = turnsIn(l.each)
 		}
 	}
+	return all
+}
+
+// start has one submitter for each worker keep the server busy.
+func (l *load) start(c *crowd, e *Env, s *server) {
+	spins := l.spins(e.Workers)
 	c.start(e.Workers, func(i int) { s.each(spins[i]) })
 }
 
@@ -259,29 +265,28 @@ func stopTheWorld(l load) Workload {
 }
 
 // fairness is how unequal the shares are that submitters get of a pool: each
-// submits and waits over and over until all together have done the work.
+// submits a few tasks and waits for them, over and over, until all together
+// have done the work. It must be much more work than the time slices of the
+// scheduler.
 func fairness(submitters, tasks int) Workload {
 	return Workload{
 		Name:    fmt.Sprintf("fairness-%d", submitters),
-		Title:   fmt.Sprintf("%d goroutines submit tasks of 1 µs and wait for each, %s in all: tasks of the one that did most per task of the one that did least", submitters, thousands(tasks)),
+		Title:   fmt.Sprintf("%d goroutines submit %d tasks of 10 µs at a time and wait for them, %s in all: tasks of the one that did most per task of the one that did least", submitters, busyLoad.burst, thousands(tasks)),
 		Kind:    Share,
 		Tasks:   tasks,
 		Further: true,
 		Variants: func(e *Env) []Variant {
 			return served(e, 0, func(s *server) Instance {
-				own := make([]spin, submitters)
 				counts := make([]int, submitters)
 				run := func() {
 					var next atomic.Int64
 					var all sync.WaitGroup
-					for i := range own {
+					for i, own := range busyLoad.spins(submitters) {
 						counts[i] = 0
-						own[i] = spin{turns: turnsIn(time.Microsecond), x: uint64(i)}
-						do := s.client()
 						all.Go(func() {
-							for next.Add(1) <= int64(tasks) {
-								do(&own[i])
-								counts[i]++
+							for next.Add(int64(len(own))) <= int64(tasks) {
+								s.each(own)
+								counts[i] += len(own)
 							}
 						})
 					}
@@ -319,5 +324,5 @@ func tails() []Workload {
 			crowded("procs+1", "= workers + 1", func(n int) int { return n + 1 }, batch),
 			crowded("procs-x2", "= twice the workers", func(n int) int { return 2 * n }, batch))
 	}
-	return append(all, fairness(8, 20_000), stopTheWorld(busyLoad), stopTheWorld(tinyLoad))
+	return append(all, fairness(8, 40_000), stopTheWorld(busyLoad), stopTheWorld(tinyLoad))
 }
