@@ -3,6 +3,7 @@
 package zeropool
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -27,5 +28,45 @@ func TestPlanTellsOfWorkersNotPinnedAgain(t *testing.T) {
 	}
 	if len(plan.Warnings) == 0 {
 		t.Error("no warning")
+	}
+}
+
+// A worker whose new thread could not be bound to its CPU, after a task had ended
+// the old one, does not give up: its next thread is bound again.
+func TestWorkerIsPinnedAgain(t *testing.T) {
+	p, err := New(WithWorkers(1), WithPlacement(topology.PerCore), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	cpu := p.Plan().Workers[0].CPU
+	if cpu == topology.Unknown {
+		t.Skip("workers are not pinned here")
+	}
+	const nowhere = 1 << 16 // no machine has this CPU
+	w := p.workers[0]
+	// replaceThread ends the worker's thread with a task that changes the CPU that
+	// the worker wants from one to another, and returns when the next is in place.
+	replaceThread := func(from, to int) {
+		f := p.Go(func() {
+			if w.cpu == from {
+				w.cpu = to
+			}
+			runtime.Goexit()
+		})
+		for !f.Done() { // Wait might take the task away from the worker
+			runtime.Gosched()
+		}
+		for g := p.Go(func() {}); !g.Done(); {
+			runtime.Gosched()
+		}
+	}
+	replaceThread(cpu, nowhere)
+	if got := p.Plan().Workers[0].CPU; got != topology.Unknown {
+		t.Fatalf("the plan says CPU %d", got)
+	}
+	replaceThread(nowhere, cpu)
+	if got := p.Plan().Workers[0].CPU; got != cpu {
+		t.Errorf("the plan says CPU %d, not %d", got, cpu)
 	}
 }

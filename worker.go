@@ -57,7 +57,9 @@ func startWorker(p *Pool, index, capacity, cpu int, ready chan<- *worker) {
 		w := &worker{index: index, cpu: cpu, begin: make(chan struct{})}
 		w.agent.pool = p
 		w.agent.spare = p.newRecord()
-		w.pin()
+		if w.pinError = w.pin(); w.pinError != nil {
+			w.cpu = topology.Unknown
+		}
 		w.parker.init(w.cpu != topology.Unknown && canPin)
 		w.initRing(p, capacity)
 		ready <- w
@@ -109,17 +111,16 @@ func onOwnThread(f func()) {
 
 // pin binds the thread to the worker's CPU. A worker that cannot be bound works
 // unbound.
-func (w *worker) pin() {
+func (w *worker) pin() error {
 	if w.cpu == topology.Unknown {
-		return
+		return nil
 	}
 	if err := w.thread.pin(w.cpu); err != nil {
-		w.pinError = err
-		w.cpu = topology.Unknown
 		w.thread.fail()
-		return
+		return err
 	}
 	setName(fmt.Sprintf("zp/%s/%d", shorten(w.agent.pool.name, w.index), w.index))
+	return nil
 }
 
 // shorten cuts a pool's name so that the worker's number fits into the 15 bytes
@@ -159,7 +160,7 @@ func (w *worker) serve() {
 			return
 		}
 		resume := func() {
-			w.pin()
+			_ = w.pin() // Plan tells, and the next thread has another chance
 			w.serve()
 		}
 		if w.cpu == topology.Unknown {
