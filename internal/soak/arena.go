@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +21,6 @@ type arena struct {
 	policy   zeropool.WhenFull
 	lifetime atomic.Int64 // programs that it still gets; 0 is reached once, by its end
 	kind     kind
-	wasBound bool        // some workers were bound to CPUs at first
 	closing  atomic.Bool // set before the pool is closed
 	cutting  atomic.Bool // set before a Shutdown whose context ends
 	ledger   ledger
@@ -83,17 +81,11 @@ func openArena(w *world, r *rand.Rand, k kind) *arena {
 		w.giveUp("%v: New: %v", a, err)
 	}
 	a.pool = pool
-	a.wasBound = a.bound()
 	w.count.pools.Add(1)
 	return a
 }
 
 func (a *arena) String() string { return a.name }
-
-// bound reports whether any worker is bound to its CPU.
-func (a *arena) bound() bool {
-	return slices.ContainsFunc(a.pool.Plan().Workers, func(w topology.Assignment) bool { return w.CPU != topology.Unknown })
-}
 
 // enter lets the caller use the pool until it calls leave. It refuses when the
 // arena is about to be judged.

@@ -9,7 +9,7 @@ import (
 
 // counts is what has happened so far.
 type counts struct {
-	pools, programs, rests, renewed                 atomic.Uint64
+	pools, programs, rests                          atomic.Uint64
 	collections, procs, stops, profiles, moves      atomic.Uint64
 	submitted, completed, panicked, canceled        atomic.Uint64 // of pools that are closed
 	stolen, helped, parked, woken                   atomic.Uint64
@@ -78,7 +78,6 @@ func (w *world) table() {
 	line("CPU profiles and traces", &c.profiles)
 	line("changes of a thread's affinity", &c.moves)
 	line("rests", &c.rests)
-	line("residents replaced, whose pins were all lost", &c.renewed)
 	w.printf("  %-24s %10s %10s %10s %10s\n", "at rest, medians", "2nd third", "last third", "limit", "")
 	for _, s := range w.series() {
 		second, last, limit, flat := s.verdict()

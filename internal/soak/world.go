@@ -234,7 +234,7 @@ func (w *world) rest(act *actor, r *rand.Rand) {
 		act.beats.Add(1)
 	}
 	workers := 0
-	for i, a := range w.residents {
+	for _, a := range w.residents {
 		a.settleFired()
 		// A worker may still be throwing away invitations to finished batches.
 		var s zeropool.WorkerStats
@@ -246,13 +246,6 @@ func (w *world) rest(act *actor, r *rand.Rand) {
 			w.fail("%v: at rest: %v", a, err)
 		}
 		workers += a.pool.Workers()
-		if a.wasBound && !a.bound() {
-			// A worker that is replaced after runtime.Goexit stays unbound if a
-			// disturber moves its thread just then.
-			a.retire(r)
-			w.residents[i] = w.openResident(i)
-			w.count.renewed.Add(1)
-		}
 		act.beats.Add(1)
 	}
 	if err := w.eventually(act, func() error {
