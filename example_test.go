@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -173,6 +174,25 @@ func ExampleForEach() {
 	// 25
 	// 169
 	// 289
+}
+
+// What went wrong in a task goes where its results go: into the params. The
+// error of ForEach is about panics and closed pools.
+func ExampleForEach_errors() {
+	type parse struct {
+		text  string
+		value int
+		err   error
+	}
+	texts := []parse{{text: "7"}, {text: "seven"}}
+	err := zeropool.ForEach(zeropool.Default(), texts, func(p *parse) {
+		p.value, p.err = strconv.Atoi(p.text)
+	})
+	for _, p := range texts {
+		err = errors.Join(err, p.err)
+	}
+	fmt.Println(texts[0].value, err)
+	// Output: 7 strconv.Atoi: parsing "seven": invalid syntax
 }
 
 // The body is given ranges, so that its inner loop is as fast as any.

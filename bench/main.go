@@ -1,5 +1,8 @@
 // Command bench measures zeropool and other pools and queues side by side: all
-// have their turn in every round of one run, on the same data.
+// have their turn in every round of one run, on the same data, and must give the
+// right answer. What was measured with which version, and how it was set up, is
+// at the head of the output. Pools at rest are watched in processes of their
+// own. Everything takes about five minutes.
 //
 //	cd bench && go run . [--format text|json] [--filter RE] [--peers RE] [--tree DIR] [-o FILE]
 package main
