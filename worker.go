@@ -35,7 +35,7 @@ type worker struct {
 	cpu         int
 	pinError    error
 	thread      thread
-	fresh       bool          // has been woken and not taken anything since
+	fresh       bool          // has been idle and not taken anything since
 	since       int64         // ticks when it was woken
 	begunBefore uint64        // tasks it had begun then
 	begin       chan struct{} // closed when every worker of the pool is there
@@ -309,8 +309,8 @@ func (w *worker) took(q *ring, pos uint64, t *task) {
 	w.passWake()
 }
 
-// passWake wakes the next worker if this one has been woken and there is more
-// to do. Submitters that saw its wake in flight woke nobody, for whatever queue,
+// passWake wakes the next worker if this one has been idle and there is more to
+// do. Submitters that saw its wake in flight woke nobody, for whatever queue,
 // so this comes before the task can block.
 func (w *worker) passWake() {
 	if w.fresh {
@@ -346,6 +346,9 @@ func (w *worker) idle() bool {
 	if closed || p.hasWork() {
 		if p.unidle(w) {
 			w.parker.retract()
+			// Submitters may have counted on this worker, and the owner of the
+			// wake that they saw in flight may have found nobody.
+			w.fresh = true
 			return !closed || p.hasWork()
 		}
 		// Somebody has taken it upon them to wake this worker: wait for that.
