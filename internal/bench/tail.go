@@ -165,9 +165,11 @@ func turnsIn(d time.Duration) int {
 	return int(d * time.Duration(turnsPerMicrosecond) / time.Microsecond)
 }
 
-// timed makes the instance whose sample is the time that op takes.
+// timed makes the instance whose sample is the time that op takes, after a pause
+// that lets the others at work get ahead.
 func timed(op func(), verify func() error) Instance {
 	return Instance{Op: op, Verify: verify, Sample: func() time.Duration {
+		time.Sleep(idleTime)
 		t := now()
 		op()
 		return time.Duration(now() - t)
@@ -181,7 +183,7 @@ func underLoad() Workload {
 		Title:   "one tiny task, submitted and waited for, while a submitter for each worker keeps all busy with tasks of 10 µs",
 		Kind:    Latency,
 		Tasks:   1,
-		Samples: 200,
+		Samples: 100,
 		Further: true,
 		Variants: func(e *Env) []Variant {
 			return served(e, 0, func(s *server) Instance {
@@ -206,7 +208,7 @@ func crowded(name, title string, procs func(workers int) int, batch bool) Worklo
 		Title:   "one tiny task, submitted and waited for, while a goroutine for each worker computes, GOMAXPROCS " + title,
 		Kind:    Latency,
 		Tasks:   1,
-		Samples: 30,
+		Samples: 10,
 		Further: true,
 	}
 	if batch {
