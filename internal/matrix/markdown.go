@@ -278,7 +278,7 @@ func (m *Matrix) instructionTable(w *page) {
 	var runs []*Run
 	for i := range m.Runs {
 		r := &m.Runs[i]
-		if slices.ContainsFunc(r.Results, func(q bench.Result) bool { return q.Unit == instructions && q.Missing == "" }) {
+		if slices.ContainsFunc(r.Results, func(q bench.Result) bool { return q.Unit == instructions }) {
 			runs = append(runs, r)
 		}
 	}
@@ -295,7 +295,7 @@ func (m *Matrix) instructionTable(w *page) {
 		for _, name := range q.variants() {
 			row := []string{q.Title, variant(name)}
 			for _, r := range runs {
-				text := ""
+				text := "not available"
 				if c, ok := q.cell(r); ok {
 					if s, ok := c.sample(name); ok {
 						text = bench.Number(s.Median)
