@@ -279,7 +279,7 @@ func TestWorthInviting(t *testing.T) {
 	}
 	// A clock that stands still must not let the chunk overflow.
 	chunk := 1
-	for done := 1; done < 1<<40; done += chunk {
+	for done := 1; done < math.MaxInt/2; done += chunk {
 		next, _, share := afterAlone(chunk, done, math.MaxInt-done, 0, 0, 8000, 4)
 		if share || next < 1 {
 			t.Fatalf("after %d: next %d, share %v", done, next, share)
