@@ -3,7 +3,6 @@
 package guest
 
 import (
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,18 +13,15 @@ import (
 	"github.com/zeropool-go/zeropool/topology"
 )
 
-// chore is a task of a few microseconds.
+// chore is a task of about a tenth of a millisecond when emulated.
 type chore struct {
-	begun *atomic.Int64 // tasks begun by all
-	after int64         // what it was when this one was submitted
-	late  int64         // how many began between its submission and it
+	begun *atomic.Int64
 	sum   uint64
 }
 
 func (c *chore) run() {
-	c.late = c.begun.Add(1) - 1 - c.after
-	x := uint64(c.after) | 1
-	for range 2000 {
+	x := uint64(c.begun.Add(1))
+	for range 10_000 {
 		x ^= x << 13
 		x ^= x >> 7
 		x ^= x << 17
@@ -33,85 +29,142 @@ func (c *chore) run() {
 	c.sum = x
 }
 
-// With 1, 2, 4 ... workers, up to one for each CPU, and as many submitters, no
-// worker is left without tasks, no submitter without room, and no task waits
-// while a multiple of what the queues hold begins. How long it takes is printed
-// only: emulated CPUs share the machine's own.
+// crowd runs chores in one of the ways that are compared.
+type crowd struct {
+	submit func(*chore)
+	close  func()
+	ran    func() []uint64 // by worker
+}
+
+// poolCrowd has pinned workers.
+func poolCrowd(t *testing.T, workers, capacity int, whenFull zeropool.WhenFull) crowd {
+	p, err := zeropool.New(zeropool.WithPlacement(topology.PerThread), zeropool.WithWorkers(workers),
+		zeropool.WithQueueCapacity(capacity), zeropool.WithWhenFull(whenFull))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return crowd{
+		submit: func(c *chore) { zeropool.Submit(p, c, (*chore).run) },
+		close: func() {
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+			if s := p.Stats().Total; s.Completed != s.Submitted {
+				t.Errorf("%d workers: not all tasks were completed: %+v", workers, s)
+			}
+		},
+		ran: func() (ran []uint64) {
+			for _, w := range p.Stats().Workers {
+				ran = append(ran, w.Completed)
+			}
+			return ran
+		},
+	}
+}
+
+// channelCrowd has goroutines that receive from one channel.
+func channelCrowd(workers, capacity int) crowd {
+	c := make(chan *chore, workers*capacity)
+	counts := make([]atomic.Uint64, workers)
+	var wg sync.WaitGroup
+	for i := range workers {
+		wg.Go(func() {
+			for task := range c {
+				task.run()
+				counts[i].Add(1)
+			}
+		})
+	}
+	return crowd{
+		submit: func(task *chore) { c <- task },
+		close:  func() { close(c); wg.Wait() },
+		ran: func() (ran []uint64) {
+			for i := range counts {
+				ran = append(ran, counts[i].Load())
+			}
+			return ran
+		},
+	}
+}
+
+// feed lets eight goroutines submit until enough says so, which is asked now and
+// then, and each of them has got a chore in. It returns how many each got in.
+func (c crowd) feed(begun *atomic.Int64, enough func() bool) []int64 {
+	const submitters, interval = 8, 64
+	accepted := make([]int64, submitters)
+	var ended atomic.Bool
+	var wg sync.WaitGroup
+	for s := range submitters {
+		wg.Go(func() {
+			for accepted[s] == 0 || !ended.Load() {
+				c.submit(&chore{begun: begun})
+				accepted[s]++
+				if accepted[s]%interval == 0 && enough() {
+					ended.Store(true)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return accepted
+}
+
+// One worker, two, four, up to one for each CPU, and eight submitters that fill
+// the queues: each submitter gets tasks in, and all of them are run; if the work
+// goes on long enough, every worker has a part in it. How long it takes is
+// printed only, next to what goroutines on a channel take: emulated CPUs share
+// the machine's own.
 func TestScale(t *testing.T) {
 	m := theMachine(t)
 	const (
-		capacity = 64 // of each queue
-		window   = 32 // tasks that a submitter has under way
-		share    = 64 // tasks for each worker, at least
-		limit    = 64 // times that, at most
+		capacity = 16      // for each worker
+		chores   = 2000    // in a round that is measured
+		rounds   = 5       // of each kind
+		limit    = 1 << 20 // chores after which a worker without any is a fault
 	)
-	base := 0.0
+	ways := []struct {
+		name string
+		make func(workers int) crowd
+	}{
+		{"help", func(n int) crowd { return poolCrowd(t, n, capacity, zeropool.Help) }},
+		{"block", func(n int) crowd { return poolCrowd(t, n, capacity, zeropool.Block) }},
+		{"channel", func(n int) crowd { return channelCrowd(n, capacity) }},
+	}
+	t.Log("workers, submitters when the queues are full: median tasks/s, per worker; in the last round, fewest and most tasks of a worker, of a submitter")
 	for workers := 1; ; workers = min(2*workers, len(m.allowed)) {
-		p, err := zeropool.New(zeropool.WithPlacement(topology.PerThread), zeropool.WithWorkers(workers), zeropool.WithQueueCapacity(capacity))
-		if err != nil {
-			t.Fatal(err)
-		}
-		submitters := workers
-		var begun atomic.Int64
-		var enough atomic.Bool
-		accepted := make([]int64, submitters)
-		late := make([]int64, submitters)
-		began := time.Now()
-		var wg sync.WaitGroup
-		for s := range submitters {
-			wg.Go(func() {
-				cs := make([]chore, window)
-				fs := make([]zeropool.Future, window)
-				for n := 0; !enough.Load() || n < window; n++ {
-					c, f := &cs[n%window], &fs[n%window]
-					if err := f.Wait(); err != nil {
-						t.Error(err)
-					}
-					late[s] = max(late[s], c.late)
-					*c = chore{begun: &begun, after: begun.Load()}
-					*f = zeropool.Submit(p, c, (*chore).run)
-					accepted[s]++
+		rates := make([][]float64, len(ways))
+		for round := range rounds {
+			for i, way := range ways {
+				c := way.make(workers)
+				var begun atomic.Int64
+				began := time.Now()
+				got := c.feed(&begun, func() bool { return begun.Load() >= chores })
+				rates[i] = append(rates[i], float64(begun.Load())/time.Since(began).Seconds())
+				c.close()
+				if round == rounds-1 {
+					slices.Sort(rates[i])
+					ran := c.ran()
+					t.Logf("%2d %-8s %6.0f %6.0f; %5d %5d; %5d %5d", workers, way.name, rates[i][rounds/2], rates[i][rounds/2]/float64(workers),
+						slices.Min(ran), slices.Max(ran), slices.Min(got), slices.Max(got))
 				}
-				for _, f := range fs {
-					if err := f.Wait(); err != nil {
-						t.Error(err)
-					}
-				}
-				for i := range cs {
-					late[s] = max(late[s], cs[i].late)
-				}
-			})
-		}
-		idle := func() int {
-			return slices.IndexFunc(p.Stats().Workers, func(w zeropool.WorkerStats) bool { return w.Completed == 0 })
-		}
-		for begun.Load() < int64(share*workers) || idle() >= 0 && begun.Load() < int64(limit*share*workers) {
-			runtime.Gosched()
-		}
-		enough.Store(true)
-		wg.Wait()
-		elapsed := time.Since(began).Seconds()
-		if err := p.Close(); err != nil {
-			t.Error(err)
+			}
 		}
 
-		stats := p.Stats()
-		if i := idle(); i >= 0 {
-			t.Errorf("%d workers: worker %d got none of %d tasks", workers, i, stats.Total.Completed)
+		c := poolCrowd(t, workers, capacity, zeropool.Block)
+		var begun, looked atomic.Int64
+		got := c.feed(&begun, func() bool {
+			n := begun.Load()
+			if last := looked.Load(); n-last < chores || !looked.CompareAndSwap(last, n) {
+				return false
+			}
+			return n >= limit || !slices.Contains(c.ran(), 0)
+		})
+		c.close()
+		if ran := c.ran(); slices.Contains(ran, 0) {
+			t.Errorf("%d workers: some got none of %d tasks: %v", workers, begun.Load(), ran)
+		} else {
+			t.Logf("%2d: every worker had tasks (%d to %d) when %d had begun, every submitter %d to %d", workers, slices.Min(ran), slices.Max(ran), begun.Load(), slices.Min(got), slices.Max(got))
 		}
-		if slices.Min(accepted) == 0 {
-			t.Errorf("%d workers: a submitter got no task in, all of them %v", workers, accepted)
-		}
-		var done []uint64
-		for _, w := range stats.Workers {
-			done = append(done, w.Completed)
-		}
-		rate := float64(stats.Total.Completed) / elapsed
-		if base == 0 {
-			base = rate
-		}
-		t.Logf("%2d workers, %2d submitters: %6.0f tasks/s (%.2f of 1 worker), %5.0f per worker; a worker ran %d to %d tasks, helpers %d in all; %d entries stolen; a submitter got %d to %d in; a task began after at most %d others",
-			workers, submitters, rate, rate/base, rate/float64(workers), slices.Min(done), slices.Max(done), stats.Total.Helped, stats.Total.Stolen, slices.Min(accepted), slices.Max(accepted), slices.Max(late))
 		if workers == len(m.allowed) {
 			return
 		}
