@@ -85,6 +85,12 @@ type rule struct {
 	least float64 // the change that matters
 }
 
+// canTell reports whether so many runs of each can show a difference in a table
+// of that many rows at all.
+func (r rule) canTell(runs, rows int) bool {
+	return exactP(0, runs, runs) < r.alpha/float64(rows)
+}
+
 // judge compares a row of a table of so many rows: a difference counts if it is
 // both large enough to matter and too large for chance (Mann-Whitney, two-sided,
 // with Bonferroni's correction).

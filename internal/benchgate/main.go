@@ -40,7 +40,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.base, "base", "", "the command zeropool as it was")
 	flags.StringVar(&o.new, "new", "", "the command zeropool as it is now")
 	flags.StringVar(&o.filter, "filter", defaultFilter, "only the workloads whose name matches `RE`")
-	flags.IntVar(&o.rounds, "rounds", 10, "runs of each, 5 to 1000")
+	flags.IntVar(&o.rounds, "rounds", 10, "runs of each, 3 to 1000")
 	flags.Float64Var(&o.rule.alpha, "alpha", 0.05, "chance of a false alarm in a table, above 0, below 1")
 	flags.Float64Var(&o.rule.least, "least", 0.08, "the slowdown that matters: 0.08 is 8 %")
 	err := flags.Parse(args)
@@ -53,8 +53,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case o.base == "" || o.new == "":
 		err = errors.New("--base and --new are needed")
-	case o.rounds < 5 || o.rounds > 1000:
-		err = fmt.Errorf("--rounds %d: want 5 to 1000", o.rounds)
+	case o.rounds < 3 || o.rounds > 1000:
+		err = fmt.Errorf("--rounds %d: want 3 to 1000", o.rounds)
 	case !(o.rule.alpha > 0 && o.rule.alpha < 1):
 		err = fmt.Errorf("--alpha %v: want more than 0 and less than 1", o.rule.alpha)
 	case !(o.rule.least >= 0):
@@ -73,11 +73,19 @@ func (o *options) gate(stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	table := rows(base, now)
-	if len(table) == 0 {
+	return o.write(stdout, rows(base, now))
+}
+
+// enough returns an error if so many runs could not tell any difference in a
+// table of that many rows.
+func (o *options) enough(rows int) error {
+	switch {
+	case rows == 0:
 		return errors.New("the two have no workload in common that matches the filter")
+	case !o.rule.canTell(o.rounds, rows):
+		return fmt.Errorf("--rounds %d are too few to tell anything about %d ratios", o.rounds, rows)
 	}
-	return o.write(stdout, table)
+	return nil
 }
 
 // measure runs the two in turns, ABBA, so that what the machine does meanwhile
@@ -97,6 +105,11 @@ func (o *options) measure(stderr io.Writer) (base, now []*bench.Report, err erro
 				return nil, nil, err
 			}
 			*to = append(*to, report)
+		}
+		if round == 0 {
+			if err := o.enough(len(rows(base, now))); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	return base, now, nil

@@ -9,7 +9,7 @@ import (
 
 func TestBadArguments(t *testing.T) {
 	for _, args := range []string{
-		"", "--base a", "--base a --new b c", "--base a --new b --rounds 4", "--base a --new b --rounds x",
+		"", "--base a", "--base a --new b c", "--base a --new b --rounds 2", "--base a --new b --rounds x",
 		"--base a --new b --alpha 0", "--base a --new b --alpha NaN", "--base a --new b --least -1", "--nonsense",
 	} {
 		var out, problems strings.Builder
@@ -39,5 +39,20 @@ func TestTable(t *testing.T) {
 	err := o.write(&out, []row{{"same", "x", even, even}, {"worse", "x", even, twice}})
 	if err == nil || err.Error() != "slower: worse / x" || !strings.Contains(out.String(), "+97.6%") {
 		t.Errorf("%v in\n%s", err, out.String())
+	}
+}
+
+func TestEnough(t *testing.T) {
+	o := options{rule: usual}
+	for _, c := range []struct {
+		rounds, rows int
+		want         bool
+	}{
+		{5, 0, false}, {5, 1, true}, {5, 13, false}, {6, 13, true}, {3, 1, false}, {1000, 13, true},
+	} {
+		o.rounds = c.rounds
+		if err := o.enough(c.rows); (err == nil) != c.want {
+			t.Errorf("%d rounds, %d rows: %v", c.rounds, c.rows, err)
+		}
 	}
 }
