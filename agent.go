@@ -44,6 +44,9 @@ func (a *agent) settleSlot(q *ring, pos uint64, t *task) {
 	} else {
 		r, a.spare = a.spare, nil
 	}
+	if r.info.Load() != q.plain {
+		r.info.Store(q.plain)
+	}
 	q.slot(pos).task = task{done: r}
 	rearm(q, pos, r, taskKey(q.id, pos+q.mask+1)<<phaseBits, &a.begun.v, a.begun.load()+1)
 	if a.pool.whenFull == Block {
@@ -134,44 +137,6 @@ func (a *agent) runTaken(t *task) {
 	a.succeed(t)
 }
 
-// runInline is runTaken for a borrowed agent, which it gives back even if the
-// task calls runtime.Goexit.
-func (a *agent) runInline(t *task) {
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		defer a.pool.giveBack(a)
-		if t.done != nil { // else an element of a batch exited, which has noted it
-			a.unwound(t, recover())
-		}
-	}()
-	if t.fn == nil {
-		a.joinEntry(t)
-		returned = true
-		a.pool.giveBack(a)
-		return
-	}
-	t.run()
-	returned = true
-	r := t.done
-	state := r.state.Load()
-	if state == groupState {
-		a.succeed(t)
-		a.pool.giveBack(a)
-		return
-	}
-	// succeed, but with the one fence of giveBack for both: it stands between
-	// the store of the record's state and the load of gate (C1).
-	p := a.pool
-	store(&a.completed.v, a.completed.load()+1)
-	a.spare = r
-	store(&r.state, state|phaseDone)
-	p.giveBack(a)
-	p.wakeWaiters(r)
-}
-
 // joinEntry works on the batch that a queue entry asks to join.
 func (a *agent) joinEntry(t *task) {
 	b := (*batch)(t.params)
@@ -220,6 +185,11 @@ func (p *Pool) giveBack(a *agent) {
 		return
 	}
 	a.busy.Store(0) // L1: a full fence before the load of the gate, for Close
+	p.tellClosers()
+}
+
+// tellClosers lets Close look again at what still runs.
+func (p *Pool) tellClosers() {
 	if p.gate.Load()&gateClosed != 0 {
 		p.mu.Lock()
 		p.changed.Broadcast()

@@ -285,6 +285,25 @@ func (b *batch) hold(key uint64) bool {
 	return false
 }
 
+// help gives the batch that key names one more goroutine: the caller's own, or a
+// stand-in's when the caller must stay free or the functions are not known to
+// return.
+func (b *batch) help(key uint64, stayFree bool) {
+	if !b.hold(key) {
+		return
+	}
+	p := b.pool
+	a := p.borrow(stackHash())
+	if stayFree || !b.proven() {
+		var t task
+		a.accept(b, &t)
+		p.standIn(a, &t)
+		return
+	}
+	defer p.giveBack(a) // even if an element calls runtime.Goexit
+	a.join(b)
+}
+
 // release drops a reference. The last one recycles the batch, unless its record
 // has an error to keep.
 func (b *batch) release(a *agent) {

@@ -71,7 +71,21 @@ func (f Future) Wait() error {
 	if err, done := f.poll(); done {
 		return err
 	}
-	f.help(false)
+	var t task
+	q, pos := f.take(&t)
+	switch p := f.r.info.Load().pool; {
+	case q == nil:
+		f.helpBatch(false)
+	case t.proven():
+		if pos%confirmEvery == 0 && p.gate.Load()&gateIdle != 0 {
+			p.habits.confirm(stackHash())
+		}
+		if p.runHeld(q, pos, &t) {
+			return nil
+		}
+	default:
+		p.standInFor(q, pos, &t)
+	}
 	err, done := f.poll()
 	if !done {
 		f.pool().park(waitable{f: f}, nil)
@@ -89,7 +103,12 @@ func (f Future) WaitContext(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	f.help(true)
+	var t task
+	if q, pos := f.take(&t); q != nil {
+		f.pool().standInFor(q, pos, &t)
+	} else {
+		f.helpBatch(true)
+	}
 	if !f.pool().park(waitable{f: f}, ctx.Done()) {
 		return ctx.Err()
 	}
@@ -127,13 +146,13 @@ func (f Future) Cancel() int {
 	if info.batch != nil {
 		return info.batch.cancel(f.key, ErrCanceled)
 	}
-	q, pos := p.position(f.key)
-	a := p.borrow(stackHash()) // before the take, so that Close waits for it
-	defer p.giveBack(a)
 	var t task
-	if !q.takeAt(pos, &t) {
+	q, pos := f.take(&t)
+	if q == nil {
 		return 0
 	}
+	a := p.borrow(stackHash())
+	defer p.giveBack(a)
 	a.settleSlot(q, pos, &t)
 	a.fail(&t, ErrCanceled)
 	return 1
@@ -155,54 +174,26 @@ func (f Future) Progress() (done, total int) {
 	return 0, total
 }
 
-// position finds the slot that a key names.
-func (p *Pool) position(key uint64) (*ring, uint64) {
-	q := &p.workers[key>>posBits].ring
-	// The position is not later than tail, so its upper bits follow from it.
-	t := q.tail.Load()
-	return q, t - (t-key)&posMask
+// take takes the task out of its queue, or returns nil: somebody has begun it, or
+// it is a batch. The caller releases the slot, for which Close waits.
+func (f Future) take(t *task) (*ring, uint64) {
+	q := f.r.info.Load().ring
+	if q == nil {
+		return nil, 0
+	}
+	// The task is there if the sequence number is one past a position with the
+	// key. The record may have moved to another ring since the caller saw its state.
+	pos := q.slot(f.key).seq.Load() - 1
+	if taskKey(q.id, pos) != f.key || !q.takeAt(pos, t) {
+		return nil, 0
+	}
+	return q, pos
 }
 
-// help gives the task a goroutine if nobody has begun it: the caller's own, or
-// a stand-in's when the caller must stay free or the function is not known to
-// return.
-func (f Future) help(stayFree bool) {
-	info := f.r.info.Load()
-	p := info.pool
-	var t task
-	if b := info.batch; b != nil {
-		if !b.hold(f.key) {
-			return
-		}
-		a := p.borrow(stackHash())
-		a.accept(b, &t)
-		p.runTaken(a, &t, stayFree)
-		return
+// helpBatch gives a batch one more goroutine: the caller's own, or a stand-in's
+// when the caller must stay free or the functions are not known to return.
+func (f Future) helpBatch(stayFree bool) {
+	if b := f.r.info.Load().batch; b != nil {
+		b.help(f.key, stayFree)
 	}
-	q, pos := p.position(f.key)
-	if q.slot(pos).seq.Load() != pos+1 {
-		return
-	}
-	hash := stackHash()
-	a := p.borrow(hash) // before the take, so that Close waits for the task
-	if !q.takeAt(pos, &t) {
-		p.giveBack(a)
-		return
-	}
-	if !stayFree {
-		p.habits.confirm(hash)
-	}
-	a.settleSlot(q, pos, &t)
-	p.runTaken(a, &t, stayFree)
-}
-
-// runTaken runs a task that a borrowed agent has taken, and gives the agent
-// back. It uses the calling goroutine if that may be and the function is known
-// to return, and otherwise a stand-in, without waiting for it.
-func (p *Pool) runTaken(a *agent, t *task, stayFree bool) {
-	if stayFree || !t.proven() {
-		p.standIn(a, t)
-		return
-	}
-	a.runInline(t)
 }

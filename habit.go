@@ -11,8 +11,8 @@ import (
 // submitter does, and relies on it only while a sentry makes a wrong guess
 // harmless.
 //
-//   - A submitter whose Wait has found its task not begun habitual times, since
-//     the pool started or all lost the habit, has the habit of waiting.
+//   - A submitter whose Wait has found its task not begun often, since the pool
+//     started or all lost the habit, has the habit of waiting.
 //   - A worker that goes to sleep while somebody has the habit becomes the
 //     sentry, if there is none: it sleeps for 50 µs at a time, then longer, and
 //     looks at the queues in between. After sentryEnd without a submission it
@@ -35,9 +35,12 @@ type habits struct {
 }
 
 const (
-	habitual    = 8
-	sentryFirst = 50 * time.Microsecond
-	sentryEnd   = 2 * time.Millisecond
+	// habitual is how many confirmations make a habit. A Wait confirms for one
+	// position in confirmEvery, which is enough and costs the others nothing.
+	habitual     = 4
+	confirmEvery = 4
+	sentryFirst  = 50 * time.Microsecond
+	sentryEnd    = 2 * time.Millisecond
 	// burstTime is how much work a waiter may keep to itself.
 	burstTime = 100 * time.Microsecond
 )
@@ -61,13 +64,8 @@ func (h *habits) confirm(hash uint32) {
 // leaveToSentry reports whether the task just published at pos need not wake
 // anybody, provided that its submitter will wait.
 func (p *Pool) leaveToSentry(q *ring, pos uint64) bool {
-	if h := p.habits.sentry.Load(); h == 0 { // S1
-		return false
-	}
-	if each := p.later.task.Load(); each < p.later.short && int64(pos-q.head.Load())*each < p.later.burst {
-		return true
-	}
-	return q.look(pos-1) == gone
+	return p.habits.sentry.Load() != 0 && // S1
+		(int64(pos-q.head.Load()) < p.later.keep.Load() || q.look(pos-1) == gone)
 }
 
 func (h *habits) forget() {

@@ -19,7 +19,7 @@ func (p *Pool) inOwnTask() bool {
 		return true
 	}
 	p.mu.Lock()
-	helped := p.helped()
+	helped := p.helped() || p.holding()
 	p.mu.Unlock()
 	return helped && onStack(taskFrames().helpers[:])
 }
@@ -45,11 +45,11 @@ var taskFrames func() *frames
 func init() { taskFrames = sync.OnceValue(findTaskFrames) } // not above: an initialization cycle
 
 func findTaskFrames() *frames {
-	runTaken, runInline, runRange, loop := (*agent).runTaken, (*agent).runInline, (*agent).runRange, (*worker).loop
+	runTaken, runHeld, runRange, loop := (*agent).runTaken, (*Pool).runHeld, (*agent).runRange, (*worker).loop
 	return &frames{
 		helpers: [...]code{
 			codeOf(*(**funcval)(unsafe.Pointer(&runTaken))),
-			codeOf(*(**funcval)(unsafe.Pointer(&runInline))),
+			codeOf(*(**funcval)(unsafe.Pointer(&runHeld))),
 			codeOf(*(**funcval)(unsafe.Pointer(&runRange))),
 		},
 		workers: [...]code{codeOf(*(**funcval)(unsafe.Pointer(&loop)))},

@@ -42,7 +42,7 @@ type Pool struct {
 	later      later
 
 	mu         sync.Mutex
-	changed    sync.Cond     // an agent was given back, or a worker ended, after Close
+	changed    sync.Cond     // an agent was given back, a slot released, or a worker ended, after Close
 	blocked    atomic.Uint32 // submitters that wait for room
 	moreAgents []*agent
 	standIns   []*standIn
@@ -58,6 +58,9 @@ type Pool struct {
 	joins       atomic.Uint64 // queue entries that are not tasks
 	refused     atomic.Uint64 // queue entries withdrawn because the pool had closed
 	helping     atomic.Int32  // stand-ins that run queued work for a blocked waiter
+	displaced   atomic.Int64  // waiters that run a task whose slot somebody else has taken over
+	heldFailed  atomic.Uint64 // tasks that waiters have run and that did not return
+	heldEnds    uint64        // tasks that waiters have run to their end, at least: see Stats
 }
 
 const (
@@ -248,7 +251,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 // ended reports whether all workers have ended and nobody runs a task of the
 // pool. The caller holds p.mu.
 func (p *Pool) ended() bool {
-	return p.live == 0 && !p.helped()
+	return p.live == 0 && !p.helped() && !p.holding()
 }
 
 // helped reports whether a goroutine that is not a worker runs a task of the

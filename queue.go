@@ -16,6 +16,7 @@ import (
 //	seq == p+1         full: belongs to nobody; the CAS that sets p's bit in the
 //	                   claim word of its block gives it to a consumer
 //	seq == p+capacity  released: free for position p+capacity
+//	seq == heldBy(p)   taken, and held by the waiter that runs the task; see held.go
 //
 // Where Vyukov's consumers claim by moving a head cursor, ours claim by a bit:
 // one 64-bit claim word for each block of 8 slots holds a bit for each slot and
@@ -39,13 +40,15 @@ type ring struct {
 	head atomic.Uint64 // every position before it has been claimed by a consumer
 	_    [lineSize - 8]byte
 
-	slots    unsafe.Pointer // *slot, capacity of them
-	claims   unsafe.Pointer // *atomic.Uint64, one for each block
-	grouped  []groupEntry   // by slot: what belongs to a task of a Group, until it is taken
-	mask     uint64         // capacity-1
-	lapShift uint64         // log2 of the capacity
-	id       uint32         // index of the ring in its pool
-	_        [lineSize - 3*wordSize - 2*wordSize - 24]byte
+	slots    unsafe.Pointer  // *slot, capacity of them
+	claims   unsafe.Pointer  // *atomic.Uint64, one for each block
+	grouped  []groupEntry    // by slot: what belongs to a task of a Group, until it is taken
+	held     []atomic.Uint64 // by slot: tasks that waiters have run while they held it
+	mask     uint64          // capacity-1
+	lapShift uint64          // log2 of the capacity
+	id       uint32          // index of the ring in its pool
+	plain    *outcome        // what the records in the slots point to
+	_        [lineSize - 2*3*wordSize - 2*wordSize - wordSize - 24]byte
 }
 
 // lineSize is the distance that keeps two words off each other's cache lines:
@@ -91,6 +94,7 @@ func (q *ring) init(id uint32, slots []slot, claims []atomic.Uint64, capacity in
 	q.slots = unsafe.Pointer(unsafe.SliceData(slots[:capacity]))
 	q.claims = unsafe.Pointer(unsafe.SliceData(claims[:(capacity+blockMask)/blockSize]))
 	q.grouped = make([]groupEntry, capacity)
+	q.held = make([]atomic.Uint64, capacity)
 	q.mask = uint64(capacity - 1)
 	q.lapShift = uint64(bits.TrailingZeros64(uint64(capacity)))
 	q.id = id
@@ -132,7 +136,7 @@ func (q *ring) unclaimed(c, pos uint64) uint64 {
 // look says what has become of position pos.
 func (q *ring) look(pos uint64) position {
 	c := q.claim(pos).Load() // before seq, as in take (A3)
-	switch d := int64(q.slot(pos).seq.Load() - (pos + 1)); {
+	switch d := lead(q.slot(pos).seq.Load(), pos); {
 	case d < 0:
 		return blank
 	case d == 0 && q.unclaimed(c, pos)&(1<<(pos&q.mask&blockMask)) != 0:
@@ -236,15 +240,16 @@ func (q *ring) advance(end uint64) {
 	}
 }
 
-// settle moves head over the blocks that have been taken whole.
+// settle moves head over the blocks that have been taken whole: those whose claim
+// word says so, and those that lie a lap behind tail. Every position before head
+// has been taken, so a bit has flipped for each lap before head's; if it has
+// flipped twice more, it reads as not taken.
 func (q *ring) settle() {
 	for {
 		h := q.head.Load()
 		next := q.nextBlock(h)
-		for pos := h; pos != next; pos++ {
-			if q.look(pos) != gone {
-				return
-			}
+		if q.unclaimed(q.claim(h).Load(), h) != 0 && int64(q.tail.Load()-next) <= int64(q.mask) {
+			return
 		}
 		q.head.CompareAndSwap(h, next)
 	}

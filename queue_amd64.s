@@ -95,6 +95,51 @@ TEXT ·take(SB), NOSPLIT, $0-40
 	MOVQ ring_mask(ring), mask
 	MOVQ ring_lapShift(ring), CX
 	MOVQ ring_claims(ring), claimWord
+	CMPQ n+16(FP), $1
+	JNE  several
+
+	// One task, which is what workers and waiters take.
+	slotAt(at)
+	XORL lap, lap
+	BTQ  CX, at
+	ADCL lap, lap           // 1 in odd laps
+	MOVQ at, bit
+	ANDQ mask, bit
+	MOVQ bit, DI
+	SHRQ $const_blockShift, DI
+	LEAQ (claimWord)(DI*8), claimWord
+	ANDQ $const_blockMask, bit
+	LEAQ 1(at), p
+
+retryOne:
+	MOVQ  0(claimWord), AX  // A3: before the sequence number
+	MOVQ  AX, DX
+	BTCQ  bit, DX
+	SBBL  DI, DI
+	NEGL  DI
+	CMPL  DI, lap           // the bit reads the lap's parity until the task is taken
+	JNE   noneOne
+	CMPQ  p, slot_seq(s)    // A2, pairs with R2
+	JNE   noneOne
+	ADDQ  $const_claimStep, DX
+	LOCK
+	CMPXCHGQ DX, 0(claimWord)
+	JNE   retryOne
+	MOVQ  out+24(FP), AX
+	MOVQ  (slot_task+task_fn)(s), BX
+	MOVQ  BX, task_fn(AX)
+	MOVQ  (slot_task+task_params)(s), BX
+	MOVQ  BX, task_params(AX)
+	MOVQ  (slot_task+task_done)(s), BX
+	MOVQ  BX, task_done(AX)
+	MOVQ  $1, ret+32(FP)
+	RET
+
+noneOne:
+	MOVQ $0, ret+32(FP)
+	RET
+
+several:
 	MOVQ at, lap
 	SHRQ CX, lap
 	ANDQ $1, lap
@@ -219,6 +264,17 @@ TEXT ·complete(SB), NOSPLIT, $0-32
 	MOVQ state+24(FP), DX
 	MOVQ BX, 0(AX)
 	XCHGQ DX, record_state(CX) // F1; C1: a full fence before the load of the waiter count
+	RET
+
+// func holdSlot(count *atomic.Uint64, n uint64, seq *atomic.Uint64, v uint64)
+// Writes the counter and the sequence number.
+TEXT ·holdSlot(SB), NOSPLIT, $0-32
+	MOVQ count+0(FP), AX
+	MOVQ n+8(FP), BX
+	MOVQ seq+16(FP), CX
+	MOVQ v+24(FP), DX
+	MOVQ BX, 0(AX)
+	MOVQ DX, 0(CX)        // T1: a store-release on TSO
 	RET
 
 // func store(c *atomic.Uint64, v uint64)

@@ -244,6 +244,17 @@ TEXT ·complete(SB), NOSPLIT, $0-32
 	STLR  R12, (R11)      // F1; C1: RCsc, so the LDAR of the waiter count that follows cannot pass it
 	RET
 
+// func holdSlot(count *atomic.Uint64, n uint64, seq *atomic.Uint64, v uint64)
+// Writes the counter and the sequence number.
+TEXT ·holdSlot(SB), NOSPLIT, $0-32
+	MOVD count+0(FP), R0
+	MOVD n+8(FP), R1
+	MOVD seq+16(FP), R2
+	MOVD v+24(FP), R3
+	STLR R1, (R0)
+	STLR R3, (R2)         // T1: store-release
+	RET
+
 // func store(c *atomic.Uint64, v uint64)
 TEXT ·store(SB), NOSPLIT, $0-16
 	MOVD c+0(FP), R9

@@ -47,6 +47,12 @@ func rearm(q *ring, pos uint64, r *record, state uint64, count *atomic.Uint64, n
 //go:noescape
 func complete(count *atomic.Uint64, n uint64, r *record, state uint64)
 
+// holdSlot works like holdSlotGeneric: it stores n in a counter that only the caller
+// writes, then v in a sequence number, with plain store-releases.
+//
+//go:noescape
+func holdSlot(count *atomic.Uint64, n uint64, seq *atomic.Uint64, v uint64)
+
 // store works like storeGeneric: a store-release to a counter that only the
 // caller writes, without the locked instruction that sync/atomic uses on amd64.
 //

@@ -85,4 +85,9 @@ func completeGeneric(count *atomic.Uint64, n uint64, r *record, state uint64) {
 	r.state.Swap(state) // F1; C1: a full fence before the load of the pool's waiter count
 }
 
+func holdSlotGeneric(count *atomic.Uint64, n uint64, seq *atomic.Uint64, v uint64) {
+	storeGeneric(count, n)
+	seq.Store(v) // T1
+}
+
 func storeGeneric(p *atomic.Uint64, v uint64) { p.Store(v) }

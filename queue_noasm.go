@@ -14,4 +14,7 @@ func rearm(q *ring, pos uint64, r *record, state uint64, count *atomic.Uint64, n
 func complete(count *atomic.Uint64, n uint64, r *record, state uint64) {
 	completeGeneric(count, n, r, state)
 }
+func holdSlot(count *atomic.Uint64, n uint64, seq *atomic.Uint64, v uint64) {
+	holdSlotGeneric(count, n, seq, v)
+}
 func store(c *atomic.Uint64, v uint64) { storeGeneric(c, v) }

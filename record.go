@@ -32,10 +32,11 @@ const (
 	groupState = ^uint64(0)
 )
 
-// outcome is what a record points to: shared by all records of a pool while
-// nothing went wrong, private to the record once something did.
+// outcome is what a record points to: shared by all records in the slots of a
+// ring while nothing went wrong, private to the record once something did.
 type outcome struct {
 	pool  *Pool
+	ring  *ring  // whose slot the record is in, or was in when its task was taken
 	batch *batch // the batch that embeds the record, or nil for a single task
 	err   error  // set before state becomes phaseFailed, never changed after
 }

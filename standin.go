@@ -24,6 +24,14 @@ func (p *Pool) standIn(a *agent, t *task) {
 	go s.start()
 }
 
+// standInFor is standIn for a task that has just been taken out of the slot at
+// pos.
+func (p *Pool) standInFor(q *ring, pos uint64, t *task) {
+	a := p.borrow(stackHash())
+	a.settleSlot(q, pos, t)
+	p.standIn(a, t)
+}
+
 // standInAndWait is standIn, returning when the task has ended.
 func (p *Pool) standInAndWait(a *agent, t *task) {
 	s := p.newStandIn()

@@ -62,11 +62,24 @@ func (p *Pool) Stats() Stats {
 		helper(&p.agents[i])
 	}
 	p.mu.Lock()
-	more := p.moreAgents
-	p.mu.Unlock()
-	for _, a := range more {
+	for _, a := range p.moreAgents {
 		helper(a)
 	}
+	// What waiters have run: those begun, less those that were running a little
+	// later. So it is never too high, and what an earlier call saw still holds.
+	held, running := uint64(0), uint64(0)
+	for _, w := range p.workers {
+		b, now := w.ring.heldTasks()
+		held, running = held+b, running+now
+	}
+	running += uint64(max(p.displaced.Load(), 0))
+	held -= min(held, p.heldFailed.Load()) // an agent has counted them
+	p.heldEnds = max(p.heldEnds, held-min(held, running))
+	t.Completed += p.heldEnds
+	t.Helped += p.heldEnds
+	t.Running += running
+	begun += held
+	p.mu.Unlock()
 	for i, w := range p.workers {
 		s.Workers[i].Submitted = w.ring.tail.Load()
 		t.Submitted += s.Workers[i].Submitted

@@ -13,7 +13,6 @@ import (
 // It panics if p or fn is nil. After Close the Future is done with ErrClosed.
 // When every queue is full it does what WithWhenFull says.
 func Submit[T any](p *Pool, params *T, fn func(*T)) Future {
-	check(p, fn == nil, "Submit")
 	f, _ := p.submit(funcOf(fn), unsafe.Pointer(params), true)
 	return f
 }
@@ -22,7 +21,6 @@ func Submit[T any](p *Pool, params *T, fn func(*T)) Future {
 // when every queue is full. After Close it returns a Future that is done with
 // ErrClosed, and true.
 func TrySubmit[T any](p *Pool, params *T, fn func(*T)) (Future, bool) {
-	check(p, fn == nil, "TrySubmit")
 	return p.submit(funcOf(fn), unsafe.Pointer(params), false)
 }
 
@@ -76,14 +74,21 @@ func (p *Pool) home(hash uint32) *worker {
 }
 
 func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bool) {
+	if p == nil || fn == nil {
+		call := "TrySubmit"
+		if wait {
+			call = "Submit"
+		}
+		check(p, fn == nil, call)
+	}
 	hash := stackHash()
 	w := p.home(hash)
-	waits := p.habits.waits(hash)
+	waits := false
 	if gate := p.gate.Load(); gate != 0 {
 		if gate&gateClosed != 0 {
 			return closedFuture, true
 		}
-		if !waits {
+		if waits = p.habits.waits(hash); !waits {
 			w = p.target(w)
 		}
 	}
@@ -192,6 +197,14 @@ func (p *Pool) claimAny(w *worker) (*ring, uint64) {
 			return &v.ring, pos
 		}
 	}
+	if pos, ok := p.claimHeld(&w.ring); ok {
+		return &w.ring, pos
+	}
+	for _, v := range w.near {
+		if pos, ok := p.claimHeld(&v.ring); ok {
+			return &v.ring, pos
+		}
+	}
 	return nil, 0
 }
 
@@ -213,12 +226,17 @@ func (p *Pool) claimBlocking(w *worker) (*ring, uint64) {
 	}
 }
 
-// madeRoom wakes the submitters that wait for room. The locked instruction, on
+// madeRoom tells the submitters that wait for room. The locked instruction, on
 // a word that nobody else uses, stands between the release of the slot and the
 // look at blocked (B1).
 func (a *agent) madeRoom() {
 	a.fence.Add(1)
-	if p := a.pool; p.blocked.Load() != 0 {
+	a.pool.wakeBlocked()
+}
+
+// wakeBlocked wakes the submitters that wait for room.
+func (p *Pool) wakeBlocked() {
+	if p.blocked.Load() != 0 {
 		p.mu.Lock()
 		p.changed.Broadcast()
 		p.mu.Unlock()

@@ -34,7 +34,8 @@ type later struct {
 	procs atomic.Int32  // GOMAXPROCS, as last seen
 	task  atomic.Int64  // ticks that tasks have taken of late, on average
 	short int64         // ticks that a short task takes at most
-	burst int64         // ticks of short tasks that a waiter may keep to itself
+	keep  atomic.Int64  // how many such tasks a waiter may keep to itself
+	burst int64         // ticks that those may take
 	begun atomic.Uint64 // progress when the timer last fired
 }
 
@@ -53,7 +54,12 @@ func (p *Pool) up() int { return len(p.workers) - int(p.gate.Load()&gateIdle) }
 // measure notes how long the tasks took that w has begun since it was woken.
 func (p *Pool) measure(w *worker) {
 	if n := int64(w.begun.load() - w.begunBefore); n > 0 {
-		p.later.task.Store((ticks() - w.since) / n)
+		each := max((ticks()-w.since)/n, 1)
+		p.later.task.Store(each)
+		p.later.keep.Store(0)
+		if each < p.later.short {
+			p.later.keep.Store(p.later.burst / each)
+		}
 	}
 }
 
@@ -119,7 +125,7 @@ func (p *Pool) wakeNow() {
 // begins, and how many goroutines besides the workers run tasks.
 func (p *Pool) progress() (begun uint64, helpers int) {
 	for _, w := range p.workers {
-		begun += w.begun.load()
+		begun += w.begun.load() + w.ring.head.Load()
 	}
 	for i := range p.agents {
 		a := &p.agents[i]

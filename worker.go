@@ -81,10 +81,11 @@ func (w *worker) initRing(p *Pool, capacity int) {
 		claims = make([]atomic.Uint64, capacity/blockSize)
 	}
 	w.ring.init(uint32(w.index), slots, claims, capacity, 0)
+	w.ring.plain = &outcome{pool: p, ring: &w.ring}
 	records := make([]record, capacity)
 	for i := range records {
 		r := &records[i]
-		r.info.Store(&p.plain)
+		r.info.Store(w.ring.plain)
 		r.state.Store(taskKey(uint32(w.index), uint64(i)) << phaseBits)
 		slots[i].task.done = r
 	}
