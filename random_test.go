@@ -24,6 +24,7 @@ const (
 	panics
 	exits
 	nests // submits a program of its own and waits for it
+	grows // adds another task to its group
 )
 
 // randomTask is the params of every task of a random program.
@@ -32,17 +33,20 @@ type randomTask struct {
 	does  behavior
 	seed  uint64
 	depth int
+	group *Group      // of one that grows
+	next  *randomTask // what it adds
 	runs  atomic.Int32
 }
 
-// These are four functions, so that the harmless ones can become trusted.
+// These are several functions, so that the harmless ones can become trusted.
 func (r *randomTask) doReturn() { r.runs.Add(1) }
 func (r *randomTask) doPanic()  { r.runs.Add(1); panic(r) }
 func (r *randomTask) doExit()   { r.runs.Add(1); runtime.Goexit() }
 func (r *randomTask) doNest() {
 	r.runs.Add(1)
-	r.run.program(r.seed, r.depth-1, 4)
+	r.run.program(newChoices(r.seed, nil), r.depth-1, 4)
 }
+func (r *randomTask) doGrow() { r.runs.Add(1); SubmitTo(r.group, r.next, r.next.fn()) }
 
 func (r *randomTask) fn() func(*randomTask) {
 	switch r.does {
@@ -52,6 +56,8 @@ func (r *randomTask) fn() func(*randomTask) {
 		return (*randomTask).doExit
 	case nests:
 		return (*randomTask).doNest
+	case grows:
+		return (*randomTask).doGrow
 	}
 	return (*randomTask).doReturn
 }
@@ -61,7 +67,27 @@ type submission struct {
 	form     string
 	tasks    []*randomTask
 	err      error
-	canceled int
+	canceled atomic.Int64
+}
+
+// choices are what a random program decides by: the bytes of a fuzz input as
+// long as they last, then random numbers.
+type choices struct {
+	data []byte
+	rng  *rand.Rand
+}
+
+func newChoices(seed uint64, data []byte) *choices {
+	return &choices{data, rand.New(rand.NewPCG(seed, 0))}
+}
+
+func (c *choices) IntN(n int) int {
+	if len(c.data) == 0 {
+		return c.rng.IntN(n)
+	}
+	b := c.data[0]
+	c.data = c.data[1:]
+	return int(b) % n
 }
 
 type randomRun struct {
@@ -74,10 +100,10 @@ type randomRun struct {
 	stragglers sync.WaitGroup
 }
 
-func (run *randomRun) newTasks(r *rand.Rand, n, depth int) []*randomTask {
+func (run *randomRun) newTasks(r *choices, n, depth int) []*randomTask {
 	ts := make([]*randomTask, n)
 	for i := range ts {
-		ts[i] = &randomTask{run: run, seed: r.Uint64(), depth: depth}
+		ts[i] = &randomTask{run: run, seed: r.rng.Uint64(), depth: depth}
 		switch k := r.IntN(20); {
 		case k == 0:
 			ts[i].does = panics
@@ -90,10 +116,12 @@ func (run *randomRun) newTasks(r *rand.Rand, n, depth int) []*randomTask {
 	return ts
 }
 
-// program makes calls chosen by the seed, waits for all it submitted, and notes
-// how each came out.
-func (run *randomRun) program(seed uint64, depth, calls int) {
-	r := rand.New(rand.NewPCG(seed, 0))
+// programDepth is how deep programs nest.
+const programDepth = 2
+
+// program makes calls as it chooses, waits for all it submitted, and notes how
+// each came out.
+func (run *randomRun) program(r *choices, depth, calls int) {
 	p := run.p
 	type open struct {
 		*submission
@@ -109,7 +137,7 @@ func (run *randomRun) program(seed uint64, depth, calls int) {
 		return s
 	}
 	for range calls {
-		switch r.IntN(9) {
+		switch r.IntN(11) {
 		case 0:
 			ts := run.newTasks(r, 1, depth)
 			s := begin("Submit", ts)
@@ -144,7 +172,17 @@ func (run *randomRun) program(seed uint64, depth, calls int) {
 			s := begin("Group", ts)
 			g := p.NewGroup()
 			for _, t := range ts {
-				SubmitTo(g, t, t.fn())
+				if r.IntN(4) == 0 {
+					t.does, t.group, t.next = grows, g, run.newTasks(r, 1, depth)[0]
+					s.tasks = append(s.tasks, t.next)
+				}
+			}
+			for _, t := range ts {
+				if fn := t.fn(); r.IntN(2) == 0 {
+					SubmitTo(g, t, fn)
+				} else {
+					g.Go(func() { fn(t) })
+				}
 			}
 			if r.IntN(2) == 0 {
 				s.err = g.Wait()
@@ -163,24 +201,48 @@ func (run *randomRun) program(seed uint64, depth, calls int) {
 				if done, total := o.f.Progress(); done < 0 || done > total {
 					panic(fmt.Sprintf("progress %d of %d", done, total))
 				}
-				o.canceled += o.f.Cancel()
+				o.canceled.Add(int64(o.f.Cancel()))
 			}
 		case 8:
 			if len(opened) > 0 {
 				o := opened[r.IntN(len(opened))]
 				run.stragglers.Go(func() { o.f.WaitTimeout(time.Microsecond) })
 			}
+		case 9:
+			if len(opened) > 0 {
+				o := opened[r.IntN(len(opened))]
+				run.stragglers.Go(func() { o.canceled.Add(int64(o.f.Cancel())) })
+			}
+		case 10:
+			ts := run.newTasks(r, r.IntN(60), depth)
+			for _, t := range ts {
+				if t.does != nests {
+					t.does = returns // the rest of its range would not run
+				}
+			}
+			s := begin("For", ts)
+			s.err = p.For(len(ts), func(lo, hi int) {
+				for _, t := range ts[lo:hi] {
+					t.fn()(t)
+				}
+			})
 		}
 	}
-	r.Shuffle(len(opened), func(i, k int) { opened[i], opened[k] = opened[k], opened[i] })
+	r.rng.Shuffle(len(opened), func(i, k int) { opened[i], opened[k] = opened[k], opened[i] })
 	for _, o := range opened {
-		switch r.IntN(3) {
+		switch r.IntN(4) {
 		case 0:
 			o.err = o.f.Wait()
 		case 1:
 			o.err = o.f.WaitContext(context.Background())
 		case 2:
 			o.err = o.f.WaitTimeout(time.Hour)
+		case 3:
+			// Not inside a task, where it would keep the worker from the others.
+			for depth == programDepth && !o.f.Done() {
+				runtime.Gosched()
+			}
+			o.err = o.f.Wait()
 		}
 		if !o.f.Done() || o.f.Wait() != o.err {
 			panic(fmt.Sprintf("%s: Wait returns %v and then %v", o.form, o.err, o.f.Wait()))
@@ -201,6 +263,7 @@ func (run *randomRun) check(s *submission) error {
 		}
 	}
 	missing := len(s.tasks) - ran
+	canceled := int(s.canceled.Load())
 	var pe *PanicError
 	switch {
 	case s.err == nil:
@@ -233,7 +296,7 @@ func (run *randomRun) check(s *submission) error {
 			return fmt.Errorf("nobody called Goexit")
 		}
 	case s.err == ErrCanceled:
-		if s.canceled == 0 {
+		if canceled == 0 {
 			return fmt.Errorf("nobody canceled")
 		}
 	case s.err == ErrClosed:
@@ -249,17 +312,17 @@ func (run *randomRun) check(s *submission) error {
 	}
 	// What did not run was canceled, cut, or refused whole.
 	refusable := run.closing || run.policy == Reject || s.form == "TrySubmit"
-	if missing != s.canceled && !refusable {
-		return fmt.Errorf("%d tasks did not run, %d were canceled", missing, s.canceled)
+	if missing != canceled && !refusable {
+		return fmt.Errorf("%d tasks did not run, %d were canceled", missing, canceled)
 	}
-	if missing > s.canceled && missing < len(s.tasks) && s.form != "Group" && !run.cutting {
-		return fmt.Errorf("%d of %d tasks did not run, %d were canceled", missing, len(s.tasks), s.canceled)
+	if missing > canceled && missing < len(s.tasks) && s.form != "Group" && !run.cutting {
+		return fmt.Errorf("%d of %d tasks did not run, %d were canceled", missing, len(s.tasks), canceled)
 	}
 	return nil
 }
 
-func randomProgram(t *testing.T, seed uint64) {
-	r := rand.New(rand.NewPCG(seed, 1))
+func randomProgram(t *testing.T, seed uint64, data []byte) {
+	r := newChoices(^seed, data)
 	policy := WhenFull(r.IntN(3))
 	opts := []Option{
 		WithWorkers(1 + r.IntN(4)), WithQueueCapacity([]int{2, 2, 4, 8, 1024}[r.IntN(5)]),
@@ -277,15 +340,17 @@ func randomProgram(t *testing.T, seed uint64) {
 	end := r.IntN(3) // 0: Close after everything, 1: in the midst, 2: Shutdown in the midst
 	run.closing, run.cutting = end > 0, end == 2
 	var wg sync.WaitGroup
-	for range 1 + r.IntN(4) {
-		seed := r.Uint64()
-		wg.Go(func() { run.program(seed, 2, 12) })
+	goroutines, yields := 1+r.IntN(4), r.IntN(300)
+	for g := range goroutines {
+		n := len(r.data)
+		own := newChoices(r.rng.Uint64(), r.data[n*g/goroutines:n*(g+1)/goroutines])
+		wg.Go(func() { run.program(own, programDepth, 12) })
 	}
 	if end == 0 {
 		wg.Wait()
 		err = p.Close()
 	} else {
-		for range r.IntN(300) {
+		for range yields {
 			runtime.Gosched()
 		}
 		ctx, cancel := context.WithCancel(context.Background())
@@ -323,21 +388,23 @@ func TestRandomPrograms(t *testing.T) {
 		programs = 100
 	}
 	for seed := range programs {
-		randomProgram(t, seed)
+		randomProgram(t, seed, nil)
 	}
 	if stressFactor() > 1 {
 		for range programs * uint64(stressFactor()) {
-			randomProgram(t, rand.Uint64())
+			randomProgram(t, rand.Uint64(), nil)
 		}
 	}
 }
 
+// FuzzPrograms runs programs whose choices the input spells, one byte each: of
+// the pool first, then those of its goroutines.
 func FuzzPrograms(f *testing.F) {
 	for seed := range uint64(10) {
-		f.Add(seed)
+		f.Add(seed, []byte{})
 	}
-	f.Fuzz(func(t *testing.T, seed uint64) {
+	f.Fuzz(func(t *testing.T, seed uint64, data []byte) {
 		watch(t)
-		randomProgram(t, seed)
+		randomProgram(t, seed, data[:min(len(data), 1<<10)])
 	})
 }

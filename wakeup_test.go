@@ -3,6 +3,8 @@ package zeropool
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -11,7 +13,8 @@ import (
 // Future, at every moment of a worker's falling asleep. A lost wake-up leaves a
 // task behind, and the test hangs.
 func TestNoWakeUpIsLost(t *testing.T) {
-	type ping struct{ back chan struct{} }
+	// More than workers and submitter, so that no wake is put off.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
 	for _, workers := range []int{1, 2} {
 		for _, pinned := range []bool{false, true} {
 			for _, spin := range []time.Duration{0, time.Microsecond} {
@@ -22,14 +25,47 @@ func TestNoWakeUpIsLost(t *testing.T) {
 					}
 					p := newTestPool(t, opts...)
 					rng := rand.New(rand.NewPCG(6, uint64(workers)))
-					m := &ping{make(chan struct{}, 1)}
-					for range stressRounds(5000) {
-						Submit(p, m, func(m *ping) { m.back <- struct{}{} })
-						<-m.back
-						busy(rng.IntN(1 << rng.IntN(11)))
+					var c count
+					for i := range int32(stressRounds(5000)) {
+						Submit(p, &c, (*count).run)
+						for turns := 1; c.runs.Load() == i; turns++ {
+							spinTurn()
+							if turns%4096 == 0 {
+								runtime.Gosched()
+							}
+						}
+						busy(rng.IntN(1 << rng.IntN(9)))
 					}
 				})
 			}
+		}
+	}
+}
+
+// TestNoWaiterIsForgotten ends tasks at every moment of their waiter's falling
+// asleep. A forgotten waiter hangs.
+func TestNoWaiterIsForgotten(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+	p := newTestPool(t, unpinned(1)...)
+	type long struct {
+		turns int
+		begun atomic.Bool
+	}
+	rng := rand.New(rand.NewPCG(7, 0))
+	for range stressRounds(4000) {
+		l := &long{turns: rng.IntN(1 << rng.IntN(12))}
+		f := Submit(p, l, func(l *long) {
+			l.begun.Store(true)
+			busy(l.turns)
+		})
+		for turns := 1; !l.begun.Load(); turns++ { // or the waiter would run it
+			spinTurn()
+			if turns%4096 == 0 {
+				runtime.Gosched()
+			}
+		}
+		if err := f.Wait(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
