@@ -146,6 +146,24 @@ func endOf(c *chain) *Pool {
 	return c.end
 }
 
+// gcChunk is how many tasks are submitted in one form: as many pointers as a
+// gcParams has words, so that the elements of a batch are reused like those.
+const gcChunk = 8
+
+// Forms of submission.
+const (
+	gcSingle = iota
+	gcBatch
+	gcGroup
+	gcMixed
+)
+
+// gcForm says how a round submits its task i. Nothing but the pool refers to the
+// task, its batch or its group afterwards.
+func gcForm(i, round int) int {
+	return [...]int{gcSingle, gcBatch, gcSingle, gcGroup, gcSingle, gcBatch, gcSingle, gcMixed}[(i/gcChunk+round)%8]
+}
+
 // gcRound submits half of the tasks before a collection and half while it
 // marks; in even rounds they are taken when it is over, in odd ones while it
 // marks.
@@ -163,21 +181,45 @@ func gcRound(t *testing.T, late *chain, result *atomic.Uint64, round, each int) 
 	submitted := make(chan struct{})
 	go func() {
 		defer close(submitted)
+		// On this stack only, or in a slice that only this stack refers to. Both
+		// must stay here: what a store to the heap replaces is kept by its barrier.
 		var mine [64]*gcParams
+		var lists [64 / gcChunk][]*gcParams
 		for i := range mine[:each] {
-			mine[i] = newGCParams(uint64(round*each+i), result)
+			q := newGCParams(uint64(round*each+i), result)
+			if gcForm(i, round) == gcBatch {
+				lists[i/gcChunk] = append(lists[i/gcChunk], q)
+			} else {
+				mine[i] = q
+			}
 		}
 		p := endOf(late)
-		for i := range mine[:each/2] {
-			Submit(p, mine[i], runGCParams)
+		var g *Group
+		for i := range mine[:each] {
+			if i == each/2 {
+				close(queued)
+				<-marking
+			}
+			if i >= each/2 {
+				busy(rng.IntN(pace))
+			}
+			switch first := i%gcChunk == 0; gcForm(i, round) {
+			case gcSingle:
+				Submit(p, mine[i], runGCParams)
+			case gcGroup:
+				if first {
+					g = p.NewGroup()
+				}
+				SubmitTo(g, mine[i], runGCParams)
+			case gcMixed:
+				p.SubmitMixed([]Task{Bind(mine[i], runGCParams)})
+			case gcBatch:
+				if first {
+					SubmitBatch(p, lists[i/gcChunk], func(q **gcParams) { runGCParams(*q) })
+					lists[i/gcChunk] = nil
+				}
+			}
 			mine[i] = nil
-		}
-		close(queued)
-		<-marking
-		for i := each / 2; i < each; i++ {
-			Submit(p, mine[i], runGCParams)
-			mine[i] = nil
-			busy(rng.IntN(pace))
 		}
 	}()
 	<-queued
