@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -104,11 +105,36 @@ func TestReport(t *testing.T) {
 			t.Errorf("node %d: memory %v, should be %v", i, hasMemory, m.hasMemory[i])
 		}
 	}
+	m.checkWarnings(t, r.Warnings)
 	switch {
 	case r.Quota == nil && m.quota != 0:
 		t.Errorf("no quota, should be %v", m.quota)
 	case r.Quota != nil && *r.Quota != m.quota:
 		t.Errorf("quota %v, should be %v (0 = none)", *r.Quota, m.quota)
+	}
+}
+
+// checkWarnings asserts that what is particular about the machine is reported,
+// and that nothing was found doubtful.
+func (m *machine) checkWarnings(t *testing.T, warnings []string) {
+	t.Helper()
+	expected := map[string]bool{
+		"W-OFFLINE-SIBLING": len(m.online) < len(m.present),
+		"W-MEMONLY":         slices.ContainsFunc(m.nodes, func(cpus []int) bool { return len(cpus) == 0 }),
+		"W-QUOTA-PARENT":    m.quota > 0,
+		"W-BAD-FILE":        false,
+		"W-CGROUP":          false,
+		"W-SYSFS-CONFLICT":  false,
+		"W-NO-TOPOLOGY":     false,
+		"W-NUMA-AMBIGUOUS":  false,
+		"W-MIXED-KINDS":     false,
+		"W-ISOLATED":        false,
+		"W-AFFINITY-NARROW": false,
+	}
+	for id, want := range expected {
+		if got := slices.ContainsFunc(warnings, func(w string) bool { return strings.HasPrefix(w, id+" ") }); got != want {
+			t.Errorf("warning %s: %v, should be %v: %q", id, got, want, warnings)
+		}
 	}
 }
 

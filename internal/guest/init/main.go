@@ -34,6 +34,9 @@ func main() {
 		}
 	}
 	report(mountAll())
+	if kernel, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		fmt.Printf("guest: kernel: %s", kernel)
+	}
 	config, err := readConfig("/guest/config")
 	report(err)
 	for _, v := range config["offline"] {
