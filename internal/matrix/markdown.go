@@ -54,7 +54,7 @@ func (m *Matrix) Markdown(out io.Writer, pictures string) error {
 		if q.Unit == instructions || q.scheduled() {
 			continue
 		}
-		w.line("\n### %s\n\n%s, in %s.", cell(q.Name), cell(q.Title), cell(unitWords(q.Unit)))
+		w.line("\n### %s\n\n%s: %s.", cell(q.Name), cell(q.Title), cell(unitWords(q.Unit)))
 		if names[i] != "" {
 			w.image(names[i], q.words())
 		}

@@ -68,7 +68,7 @@ func (m *Matrix) summary(b *bytes.Buffer, run *Run) {
 		rows = append(rows, append(row, medianOf(c, bench.Serial), variant(p.To), bench.Number(p.Median)+"×"))
 	}
 	table(b, []string{"time per task, medians", "zeropool", "channel", "plain loop", "best other", "zeropool / best other"}, append(rows, rest...), 1)
-	fmt.Fprintf(b, "\nZeropool allocates %s per task, in each row.", allocations(most))
+	fmt.Fprintf(b, "\nZeropool allocates %s per task in any of these.", allocations(most))
 	switch len(losses) {
 	case 0:
 		fmt.Fprintf(b, " It is the fastest of all in each of the %d that are compared.\n", compared)
@@ -91,5 +91,5 @@ func allocations(n float64) string {
 	if n < 0.01 {
 		return "nothing"
 	}
-	return bench.Number(n) + " objects at most"
+	return "at most " + bench.Number(n) + " objects"
 }

@@ -100,7 +100,7 @@ func (m *Matrix) picture(q *Workload) []byte {
 		}
 	}
 	var c canvas
-	y := c.heading(q.words(), q.Title+", "+unitWords(q.Unit)+". "+about(main.Run)+". Logarithmic.")
+	y := c.heading(q.words(), q.Title+": "+unitWords(q.Unit)+". "+about(main.Run)+". Logarithmic.")
 	latency := slices.ContainsFunc(rows, func(b bar) bool { return b.sample.Latency != nil })
 	y = c.barKey(y+8, latency)
 	right := width - margin - 90.0

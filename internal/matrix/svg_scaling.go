@@ -111,18 +111,11 @@ func (m *Matrix) scalingPicture() []byte {
 	)
 	run := m.reference()
 	y := c.heading(title, fmt.Sprintf("%s on %s, %d CPUs. Medians. Heavy tasks: how many times as fast as a plain loop, more is better; dotted, the ideal. Others: time per task, less is better.", run.Label, run.CPU, run.CPUs))
-	var names []string
-	for i := range all {
-		for _, name := range all[i].variants() {
-			if !slices.Contains(names, name) && len(names) < len(lineMarks) {
-				names = append(names, name)
-			}
-		}
-	}
+	names := lines(all)
 	var keys []keyEntry
 	for i, name := range names {
 		class := "them"
-		if ours(name) {
+		if name == bench.Ours {
 			class = "win"
 		}
 		keys = append(keys, keyEntry{class, lineMarks[i].shape, "", variant(name)})
@@ -140,6 +133,26 @@ func (m *Matrix) scalingPicture() []byte {
 	}
 	rows := (len(all) + 1) / 2
 	return frame(y+float64(rows)*panelH+4, title, fmt.Sprintf("%d workloads.", len(all)), &c)
+}
+
+// lines returns the variants to draw, in the order of their marks: zeropool, the
+// channel, and as many others as there are marks.
+func lines(all []scaling) []string {
+	var names []string
+	for _, wanted := range []func(string) bool{
+		func(name string) bool { return name == bench.Ours },
+		func(name string) bool { return name == bench.Channel },
+		rival,
+	} {
+		for i := range all {
+			for _, name := range all[i].variants() {
+				if wanted(name) && !slices.Contains(names, name) && len(names) < len(lineMarks) {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	return names
 }
 
 // scaling draws one panel.
