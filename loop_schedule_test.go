@@ -299,15 +299,16 @@ func TestWorthInviting(t *testing.T) {
 // as the work is worth.
 func TestInviteMore(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
-	p := newTestPool(t, unpinned(8)...)
+	worthwhile := float64(ticksOf(worthWaking))
 	for _, c := range []struct {
 		each        float64 // ticks
 		asked, want int32
 	}{
-		{float64(p.worthwhile) / 500, 0, 2},
-		{float64(p.worthwhile) / 500, 1, 2},
-		{float64(p.worthwhile), 1, 3}, // the width is that of GOMAXPROCS
+		{worthwhile / 500, 0, 2},
+		{worthwhile / 500, 1, 2},
+		{worthwhile, 1, 3}, // the width is that of GOMAXPROCS
 	} {
+		p := newTestPool(t, unpinned(8)...)
 		xs := make([]square, 1000)
 		a := p.borrow(0)
 		b := a.newBatch(workOf(xs, (*square).run), len(xs))
@@ -335,6 +336,29 @@ func TestInviteMore(t *testing.T) {
 		if got := b.asked.Load(); got != before {
 			t.Errorf("%+v: %d are asked when nothing is left, %d before", c, got, before)
 		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.refs.Load(); got != 1 {
+			t.Errorf("%+v: %d references are left besides the own", c, got-1)
+		}
 		b.release(nil)
+	}
+}
+
+func TestNextChunk(t *testing.T) {
+	for _, c := range []struct {
+		chunk, ran int
+		took       int64
+		want       int
+	}{
+		{1, 1, 10, 2}, {64, 64, 3999, 128}, {64, 64, 4000, 64}, {64, 64, 16_000, 64}, {64, 64, 16_001, 32},
+		{64, 10, 10, 64}, // there was no more to be had
+		{64, 10, 20_000, 32},
+		{1, 1, 1_000_000, 1},
+	} {
+		if got := nextChunk(c.chunk, c.ran, c.took, 8000); got != c.want {
+			t.Errorf("%+v: %d", c, got)
+		}
 	}
 }
