@@ -90,8 +90,11 @@ func join(reports []*bench.Report) []*bench.Report {
 			continue
 		}
 		into := joined[at]
-		if len(r.Peers) > 0 {
-			into.Peers = r.Peers
+		into.Peers = slices.Clone(into.Peers)
+		for _, p := range r.Peers {
+			if !slices.Contains(into.Peers, p) {
+				into.Peers = append(into.Peers, p)
+			}
 		}
 		for _, q := range r.Results {
 			k := slices.IndexFunc(into.Results, func(o bench.Result) bool { return o.Name == q.Name })
