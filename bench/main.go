@@ -2,7 +2,7 @@
 // have their turn in every round of one run, on the same data, and must give the
 // right answer. What was measured with which version, and how it was set up, is
 // at the head of the output. Pools at rest are watched in processes of their
-// own. Everything takes about five minutes.
+// own.
 //
 //	cd bench && go run . [--format text|json] [--filter RE] [--peers RE] [--tree DIR] [-o FILE]
 package main
