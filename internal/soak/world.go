@@ -151,8 +151,8 @@ func (w *world) run(d, period time.Duration) {
 	w.finish(coordinator, r)
 }
 
-// teach shows the pool the functions that may exit before it comes to trust them:
-// one that has exited on a worker is never run by a waiter.
+// teach shows the library the functions that exit at times before it comes to
+// trust them: one that has exited once is never run by a waiter.
 func (w *world) teach() {
 	p, err := zeropool.New(zeropool.WithWorkers(1), zeropool.WithPlacement(topology.Unpinned))
 	if err != nil {
@@ -160,9 +160,12 @@ func (w *world) teach() {
 	}
 	a := &arena{world: w, pool: p}
 	exit := &job{arena: a, does: exits, cargo: newCargo(0)}
-	p.Go(func() { exit.doExit() }).WaitTimeout(time.Hour)
-	exit = &job{arena: a, does: exits, cargo: newCargo(0)}
-	zeropool.SubmitBatch(p, []*job{exit}, elementThatMayExit).Wait()
+	if err := zeropool.SubmitBatch(p, []*job{exit}, elementThatMayExit).Wait(); err != zeropool.ErrGoexit {
+		w.fail("SubmitBatch of a task that exits: %v", err)
+	}
+	if err := (&loop{arena: a, runs: make([]atomic.Int32, 1), exits: true}).run(); err != zeropool.ErrGoexit {
+		w.fail("For with a range that exits: %v", err)
+	}
 	if err := p.Close(); err != nil {
 		w.fail("Close: %v", err)
 	}
@@ -237,12 +240,7 @@ func (w *world) rest(act *actor, r *rand.Rand) {
 	for _, a := range w.residents {
 		a.settleFired()
 		// A worker may still be throwing away invitations to finished batches.
-		var s zeropool.WorkerStats
-		err := w.eventually(act, func() error {
-			s = a.pool.Stats().Total
-			return a.judge(s)
-		})
-		if err != nil {
+		if err := w.eventually(act, func() error { return a.judge(a.pool.Stats().Total) }); err != nil {
 			w.fail("%v: at rest: %v", a, err)
 		}
 		workers += a.pool.Workers()
