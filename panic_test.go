@@ -94,7 +94,10 @@ func TestNilDereference(t *testing.T) {
 		if err := Submit(p, nil, (*count).run).Wait(); !errors.As(err, &re) {
 			t.Errorf("nil dereference: %v", err)
 		}
-		if s := atRest(t, p).Total; s.Panicked != 1 {
+		if err := p.SubmitMixed([]Task{Bind(nil, (*count).run)}).Wait(); !errors.As(err, &re) {
+			t.Errorf("nil dereference in a mixed batch: %v", err)
+		}
+		if s := atRest(t, p).Total; s.Panicked != 2 {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -265,9 +268,9 @@ func TestBatchPanics(t *testing.T) {
 			}
 		}
 		var c count
-		err := p.SubmitMixed([]Task{Bind(&c, (*count).run), Bind(nil, (*count).run), Bind(&c, (*count).run)}).Wait()
-		var re runtime.Error
-		if !errors.As(err, &re) || c.runs.Load() != 2 {
+		err := p.SubmitMixed([]Task{Bind(&c, (*count).run), Bind(&c, func(c *count) { panic(c) }), Bind(&c, (*count).run)}).Wait()
+		var pe *PanicError
+		if !errors.As(err, &pe) || pe.Value != &c || c.runs.Load() != 2 {
 			t.Errorf("mixed: %v, %d siblings ran", err, c.runs.Load())
 		}
 	})
