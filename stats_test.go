@@ -61,7 +61,7 @@ func TestStatsAddUp(t *testing.T) {
 				p.Go(runtime.Goexit)
 				SubmitBatch(p, xs, (*count).run)
 				SubmitBatch(p, xs, (*count).run).Cancel()
-				p.SubmitMixed([]Task{Bind(&xs[0], (*count).run), Bind(nil, (*count).run)})
+				p.SubmitMixed([]Task{Bind(&xs[0], (*count).run), Bind(&xs[1], func(*count) { panic("mixed") })})
 				SubmitTo(g, &xs[1], (*count).run)
 				g.Go(func() { panic("y") })
 				p.Go(func() {}).Cancel()
