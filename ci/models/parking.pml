@@ -25,9 +25,9 @@
  * check: two submitters | -DW=1 -DTASKS=3 -DSUBMITTERS=2
  * check: a task that lasts | -DW=2 -DTASKS=3 -DBLOCKING=1 -DLONG
  * check: channels in place of futexes | -DW=2 -DTASKS=2 -DCHANNEL
- * check: put-off wakes, a task that lasts | -DW=2 -DTASKS=2 -DBLOCKING=1 -DLONG -DTIMER
+ * full: put-off wakes, a task that lasts | -DW=2 -DTASKS=2 -DBLOCKING=1 -DLONG -DTIMER
  * check: sentry | -DW=1 -DTASKS=3 -DSENTRY
- * check: sentry, a task that lasts | -DW=2 -DTASKS=2 -DBLOCKING=1 -DLONG -DSENTRY
+ * full: sentry, a task that lasts | -DW=2 -DTASKS=2 -DBLOCKING=1 -DLONG -DSENTRY
  * check: sentry with channels | -DW=1 -DTASKS=2 -DSENTRY -DCHANNEL
  * check: helpers | -DW=1 -DTASKS=3 -DBLOCKING=1
  * check: helpers for a waiter outside, a task that lasts | -DW=1 -DTASKS=2 -DBLOCKING=1 -DLONG -DOUTSIDE=1
