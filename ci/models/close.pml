@@ -20,7 +20,7 @@
  * check: two closers | -DW=1 -DCLOSERS=2 -DTASKS=1
  * check: a waiter | -DW=1 -DWAITER -DTASKS=1
  * check: a loop | -DW=1 -DLOOP -DTASKS=1
- * check: Shutdown cuts | -DW=1 -DCUT -DTASKS=1
+ * full: Shutdown cuts | -DW=1 -DCUT -DTASKS=1
  * full: two submitters | -DW=1
  * full: two submitters, two workers | -DW=2
  * full: two submitters, Shutdown cuts | -DW=1 -DCUT
