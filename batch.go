@@ -126,7 +126,7 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 // pool's when those are full; but if wait, the first one takes its place like
 // any task, as the pool's policy says. Unless all were sent, the error says why.
 func (p *Pool) invite(b *batch, want int, wait bool) (sent int, err error) {
-	w := p.home(stackHash())
+	w := p.home()
 	if p.gate.Load()&gateIdle != 0 {
 		w = p.target(w)
 	}

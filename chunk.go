@@ -16,6 +16,8 @@ const (
 	// firstCheck is the most elements that a loop runs between two looks at the
 	// clock while it knows little of their cost.
 	firstCheck = 128
+	// growth is how many times longer each chunk of a loop is than the one before.
+	growth = 4
 )
 
 // claimSize returns how many of the elements left one of width goroutines claims
@@ -43,17 +45,24 @@ func nextChunk(chunk, ran int, took, target int64) int {
 // goes by the slower of the two speeds, so that it notices elements which become
 // longer.
 func afterAlone(chunk, done, left int, elapsed, took, worthwhile int64, width int) (next, invite int, share bool) {
-	each := max(float64(elapsed)/float64(done), float64(took)/float64(chunk), minEach)
-	worth := float64(worthwhile)
-	if each*float64(left) >= worth && float64(elapsed) >= worth/2 {
-		return 0, worthInviting(each*float64(left), worthwhile, width), true
+	in, of := float64(elapsed), float64(done)
+	if lately := float64(took); lately*of > in*float64(chunk) {
+		in, of = lately, float64(chunk)
 	}
-	return min(4*chunk, max(firstCheck, int(worth/(2*each)))), 0, false
+	in = max(in, 1)
+	if 2*elapsed >= worthwhile {
+		if rest := in * float64(left) / of; rest >= float64(worthwhile) {
+			return 0, worthInviting(rest, worthwhile, width), true
+		}
+	}
+	next = growth * chunk
+	if next > firstCheck { // a division less for most short loops
+		if n := float64(worthwhile) * of / (2 * in); n < float64(next) {
+			next = max(firstCheck, int(n))
+		}
+	}
+	return next, 0, false
 }
-
-// minEach keeps what is computed from a time per element, in ticks, that was too
-// short for the clock within what an int holds.
-const minEach = 1e-3
 
 // worthInviting returns how many workers are worth waking for work that would
 // take one of them that many ticks.

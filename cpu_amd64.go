@@ -3,6 +3,7 @@
 package zeropool
 
 import (
+	"runtime"
 	"slices"
 	"time"
 )
@@ -22,3 +23,14 @@ func measureTicks() int64 {
 	slices.Sort(rates[:])
 	return max(rates[1], 1)
 }
+
+// hasCPUNumber says whether cpuNumber may be called.
+var hasCPUNumber = runtime.GOOS == "linux" && hasRDPID()
+
+// cpuNumber reads what the kernel has left in the CPU for RDPID: on Linux the
+// CPU's number in the lower 12 bits. The goroutine may be elsewhere by the time
+// it is used.
+func cpuNumber() uint64
+
+// hasRDPID reports whether the CPU has the instruction.
+func hasRDPID() bool

@@ -5,3 +5,7 @@ package zeropool
 func relax(n uint64)      { relaxGeneric(n) }
 func ticks() int64        { return ticksGeneric() }
 func measureTicks() int64 { return 1e9 }
+
+const hasCPUNumber = false
+
+func cpuNumber() uint64 { return 0 }

@@ -62,7 +62,7 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer) {
 	}
 	g.added.Add(1)
 	p := g.pool
-	w := p.home(stackHash())
+	w := p.home()
 	if gate := p.gate.Load(); gate != 0 {
 		if gate&gateClosed != 0 {
 			g.finish(nil, ErrClosed)

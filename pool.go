@@ -34,11 +34,12 @@ type Pool struct {
 	onPanic    func(*PanicError)
 	name       string
 	spins      int
-	plain      outcome // what records point to while nothing went wrong
-	worthwhile int64   // ticks of work that justify waking a worker
-	chunkTicks int64   // ticks that one claim of a batch should take
-	helpTicks  int64   // ticks that a submitter helps before it looks for room
-	width      int     // goroutines that can work on one batch at a time
+	plain      outcome   // what records point to while nothing went wrong
+	worthwhile int64     // ticks of work that justify waking a worker
+	chunkTicks int64     // ticks that one claim of a batch should take
+	helpTicks  int64     // ticks that a submitter helps before it looks for room
+	width      int       // goroutines that can work on one batch at a time
+	homes      []*worker // by CPU, see home.go
 	later      later
 
 	mu         sync.Mutex
@@ -132,6 +133,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	for _, w := range p.workers {
 		w.setNear(machine)
 	}
+	p.setHomes(machine)
 	for _, w := range p.workers {
 		close(w.begin)
 	}

@@ -162,7 +162,7 @@ func (s *standIn) work() {
 	}
 	for s.helps {
 		var t task
-		if s.pool.gate.Load() >= gateWaiter && a.takeAny(s.pool.home(stackHash()), &t) {
+		if s.pool.gate.Load() >= gateWaiter && a.takeAny(s.pool.home(), &t) {
 			a.runTaken(&t)
 			continue
 		}

@@ -66,13 +66,6 @@ func funcOf[T any](fn func(*T)) *funcval { return *(**funcval)(unsafe.Pointer(&f
 // callFunc runs a func() that a task carries as its params.
 var callFunc = funcOf(func(fn *funcval) { (*(*func())(unsafe.Pointer(&fn)))() })
 
-// home returns the worker whose ring the calling goroutine tries first: always
-// the same one for one goroutine, as long as its stack stays put, so that a
-// single submitter finds its cursor in its own cache and two seldom meet.
-func (p *Pool) home(hash uint32) *worker {
-	return p.workers[uint64(hash)*uint64(len(p.workers))>>32]
-}
-
 func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bool) {
 	if p == nil || fn == nil {
 		call := "TrySubmit"
@@ -81,14 +74,13 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bo
 		}
 		check(p, fn == nil, call)
 	}
-	hash := stackHash()
-	w := p.home(hash)
+	w := p.home()
 	waits := false
 	if gate := p.gate.Load(); gate != 0 {
 		if gate&gateClosed != 0 {
 			return closedFuture, true
 		}
-		if waits = p.habits.waits(hash); !waits {
+		if waits = p.habits.waits(stackHash()); !waits {
 			w = p.target(w)
 		}
 	}
@@ -166,6 +158,10 @@ func (p *Pool) target(w *worker) *worker {
 // if wait, when the pool's policy has made room. It returns nil when there is
 // none to be had.
 func (p *Pool) claimElsewhere(w *worker, wait bool) (*ring, uint64) {
+	if wait && p.whenFull == Help && p.tiny() && !inTask() {
+		p.later.selfHelp.Add(1)
+		p.helpOut(w)
+	}
 	for {
 		if q, pos := p.claimAny(w); q != nil {
 			return q, pos
@@ -246,7 +242,7 @@ func (p *Pool) wakeBlocked() {
 const (
 	// helpRuns is how many tasks a submitter runs at most before it looks for
 	// room again, and helpTime about how long.
-	helpRuns = 64
+	helpRuns = 512
 	helpTime = 20 * time.Microsecond
 )
 
@@ -255,6 +251,22 @@ const (
 // A submitter that is itself a task leaves them to stand-ins and does not wait:
 // one of them may wait for the submitter, which could not go on underneath it.
 func (p *Pool) help(w *worker) {
+	if !inTask() {
+		p.helpOut(w)
+		return
+	}
+	a := p.borrow(stackHash())
+	var t task
+	if a.takeAny(w, &t) {
+		p.standIn(a, &t)
+		return
+	}
+	p.giveBack(a)
+	runtime.Gosched() // as in helpOut
+}
+
+// helpOut is help for a submitter that is not a task.
+func (p *Pool) helpOut(w *worker) {
 	a := p.borrow(stackHash())
 	held := true
 	defer func() {
@@ -271,11 +283,6 @@ func (p *Pool) help(w *worker) {
 				// or release it.
 				runtime.Gosched()
 			}
-			return
-		}
-		if n == 0 && inTask() {
-			held = false
-			p.standIn(a, &t)
 			return
 		}
 		if !t.proven() {
