@@ -7,9 +7,9 @@ import (
 
 // States of a parker.
 const (
-	awake  = 0
-	drowsy = 1 // announced: looks for work once more, or spins
-	asleep = 2 // blocked, or about to be
+	awake   = 0
+	drowsy  = 1 // announced: looks for work once more, or spins
+	asleep  = 2 // blocked, or about to be
 	resting = 3 // the same, in the channel
 )
 
