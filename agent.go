@@ -68,7 +68,7 @@ func (a *agent) succeed(t *task) {
 	state := r.state.Load()
 	if state == groupState {
 		a.completed.add(1)
-		(*Group)(unsafe.Pointer(r)).finish(a, nil)
+		(*Group)(unsafe.Pointer(r)).finish(a, 1, nil)
 		return
 	}
 	// The record is free again once its state says done: this is the last
@@ -90,7 +90,7 @@ func (a *agent) fail(t *task, err error) {
 	state := r.state.Load()
 	if state == groupState {
 		c.add(1)
-		(*Group)(unsafe.Pointer(r)).finish(a, err)
+		(*Group)(unsafe.Pointer(r)).finish(a, 1, err)
 		return
 	}
 	r.info.Store(&outcome{pool: a.pool, err: err})

@@ -65,17 +65,17 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer) {
 	w := p.home()
 	if gate := p.gate.Load(); gate != 0 {
 		if gate&gateClosed != 0 {
-			g.finish(nil, ErrClosed)
+			g.finish(nil, 1, ErrClosed)
 			return
 		}
 		w = p.target(w)
 	}
 	q := &w.ring
-	pos, got := claim(q, 1)
-	if got == 0 {
+	pos := q.tail.Load()
+	if q.slot(pos).seq.Load() != pos || !q.tail.CompareAndSwap(pos, pos+1) { // claim(q, 1), inlined: A1, P1
 		if q, pos = p.claimElsewhere(w, true); q == nil {
 			_, err := fullFuture(p)
-			g.finish(nil, err)
+			g.finish(nil, 1, err)
 			return
 		}
 	}
@@ -88,7 +88,7 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer) {
 	s.task.done = &g.rec
 	publish(q, pos, 1)
 	if gate := p.gate.Load(); gate != 0 && !p.published(gate, q, pos) { // P1, as in Pool.submit
-		g.finish(nil, ErrClosed)
+		g.finish(nil, 1, ErrClosed)
 	}
 }
 
@@ -143,14 +143,42 @@ func (g *Group) help() {
 		}
 	}()
 	var t task
-	for from := (place{}); a.takeOwn(g, &from, &t); {
-		if !t.proven() {
+	for from := (place{}); a.runOwn(g, &from, &t); {
+		if t.done != nil {
 			held = false
 			p.standInForGroup(a, &t, g)
 			return
 		}
-		a.runTaken(&t)
 	}
+}
+
+// runOwn runs queued tasks of g until there is none, when it returns false, or
+// until one has panicked, or until it has taken one that is not known to return
+// and leaves it in t. The tasks that have returned are counted as ended together:
+// nobody can tell while another one of the group is running.
+func (a *agent) runOwn(g *Group, from *place, t *task) (more bool) {
+	ended, inTask := int64(0), false
+	defer func() {
+		if ended > 0 {
+			g.finish(a, ended, nil)
+		}
+		if inTask {
+			more = true
+			a.unwound(t, recover())
+		}
+	}()
+	for a.takeOwn(g, from, t) {
+		if !t.proven() {
+			return true
+		}
+		inTask = true
+		t.run()
+		inTask = false
+		*t = task{}
+		a.completed.add(1)
+		ended++
+	}
+	return false
 }
 
 // place is where a search for a group's tasks goes on: the ring of a worker, and
@@ -194,13 +222,13 @@ func (g *Group) ended() bool {
 	return done == g.added.Load()
 }
 
-// finish counts a task as ended; a is the agent that ran it, if one did.
-func (g *Group) finish(a *agent, err error) {
+// finish counts n tasks as ended; a is the agent that ran them, if one did.
+func (g *Group) finish(a *agent, n int64, err error) {
 	if err != nil {
 		first := err // so that err itself stays on the stack
 		g.fault.CompareAndSwap(nil, &first)
 	}
-	g.finished.Add(1) // C1, pairs with W1
+	g.finished.Add(n) // C1, pairs with W1
 	if g.pool.gate.Load() >= gateWaiter && g.ended() {
 		if woke := wakeBucket(&g.rec); a != nil {
 			a.noteWake(woke)

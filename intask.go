@@ -34,7 +34,7 @@ func inTask() bool {
 type code struct{ from, to uintptr }
 
 type frames struct {
-	helpers [3]code
+	helpers [4]code
 	workers [1]code
 }
 
@@ -45,11 +45,12 @@ var taskFrames func() *frames
 func init() { taskFrames = sync.OnceValue(findTaskFrames) } // not above: an initialization cycle
 
 func findTaskFrames() *frames {
-	runTaken, runHeld, runRange, loop := (*agent).runTaken, (*Pool).runHeld, (*agent).runRange, (*worker).loop
+	runTaken, runHeld, runOwn, runRange, loop := (*agent).runTaken, (*Pool).runHeld, (*agent).runOwn, (*agent).runRange, (*worker).loop
 	return &frames{
 		helpers: [...]code{
 			codeOf(*(**funcval)(unsafe.Pointer(&runTaken))),
 			codeOf(*(**funcval)(unsafe.Pointer(&runHeld))),
+			codeOf(*(**funcval)(unsafe.Pointer(&runOwn))),
 			codeOf(*(**funcval)(unsafe.Pointer(&runRange))),
 		},
 		workers: [...]code{codeOf(*(**funcval)(unsafe.Pointer(&loop)))},
