@@ -49,7 +49,7 @@ func afterAlone(chunk, done, left int, elapsed, took, worthwhile int64, width in
 	if lately := float64(took); lately*of > in*float64(chunk) {
 		in, of = lately, float64(chunk)
 	}
-	in = max(in, 1)
+	in = max(in, minEach*of)
 	if 2*elapsed >= worthwhile {
 		if rest := in * float64(left) / of; rest >= float64(worthwhile) {
 			return 0, worthInviting(rest, worthwhile, width), true
@@ -63,6 +63,10 @@ func afterAlone(chunk, done, left int, elapsed, took, worthwhile int64, width in
 	}
 	return next, 0, false
 }
+
+// minEach is the shortest time per element, in ticks, that is believed: chunks
+// must not grow without bound while the clock shows next to nothing.
+const minEach = 1e-3
 
 // worthInviting returns how many workers are worth waking for work that would
 // take one of them that many ticks.

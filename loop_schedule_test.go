@@ -362,3 +362,18 @@ func TestNextChunk(t *testing.T) {
 		}
 	}
 }
+
+// However short the elements, a chunk is not longer than what minEach allows, so
+// that it cannot grow beyond an int and the loop looks at the clock again.
+func TestChunksOfNothingAreBounded(t *testing.T) {
+	const worthwhile = 8000
+	chunk, done := 1, 0
+	for range 64 {
+		done += chunk
+		next, _, share := afterAlone(chunk, done, math.MaxInt-done, 1, 0, worthwhile, 4)
+		if share || next < 1 || float64(next) > worthwhile/minEach {
+			t.Fatalf("after %d elements in chunks of up to %d: share %v, next chunk %d", done, chunk, share, next)
+		}
+		chunk = next
+	}
+}
