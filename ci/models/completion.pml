@@ -5,7 +5,7 @@
  *
  * With INLINE, goroutines that wait run the tasks, with an agent that they give
  * back, and its spare record with it, before they look for waiters
- * (agent.runInline); else workers do, with a record of their own.
+ * (their own agents; tasks run in their slots, held.go, are not modelled); else workers do, with a record of their own.
  *
  * One access to a shared word is one step; so is a critical section of the
  * bucket's mutex, but for the finisher's, which sends inside it. The ring has
