@@ -55,7 +55,7 @@ func (p *Pool) runHeld(q *ring, pos uint64, t *task) (returned bool) {
 	s.task.params = nil
 	holdSlot(n, n.Load()+1, &s.seq, heldBy(pos))
 	if p.whenFull == Block {
-		s.seq.Store(heldBy(pos)) // B1: the same again, as a full fence
+		p.displaced.Add(0) // B1: a full fence, away from the slot, which may be another's by now
 		p.wakeBlocked()
 	}
 	t.run()
@@ -94,12 +94,24 @@ func (p *Pool) unwoundHeld(q *ring, pos uint64, t *task, v any) {
 	a.unwound(t, v)
 }
 
-// claimHeld claims the next position of a full ring if a waiter holds its slot.
+// claimHeld claims the next position of a ring that was found full, if a waiter
+// holds its slot or has released it since. It returns false only if the slot at
+// tail belongs to a task that is queued, or that has been taken a moment ago.
 func (p *Pool) claimHeld(q *ring) (pos uint64, ok bool) {
-	pos = q.tail.Load()
-	s, holder := q.slot(pos), heldBy(pos-q.mask-1)
-	if s.seq.Load() != holder || !q.tail.CompareAndSwap(pos, pos+1) { // P1
-		return 0, false
+	var s *slot
+	var holder uint64
+	for {
+		pos = q.tail.Load()
+		s, holder = q.slot(pos), heldBy(pos-q.mask-1)
+		if s.seq.Load() == holder {
+			if q.tail.CompareAndSwap(pos, pos+1) { // P1
+				break
+			}
+		} else if pos, got := claim(q, 1); got != 0 {
+			return pos, true
+		} else if q.tail.Load() == pos && s.seq.Load() != holder {
+			return 0, false
+		}
 	}
 	p.displaced.Add(1)                     // before the slot stops telling of the waiter: see holding
 	if s.seq.CompareAndSwap(holder, pos) { // T1
@@ -142,17 +154,32 @@ func (q *ring) allFree() bool {
 	return true
 }
 
-// heldTasks returns how many tasks waiters have begun in their slots, and how
-// many slots are held, counted after that.
-func (q *ring) heldTasks() (begun, now uint64) {
+// heldTasks returns how many tasks waiters have begun in their slots and, looked
+// at after that, how many slots are held, and how many hold a task that has been
+// taken, by whomever, and may not have ended.
+func (q *ring) heldTasks() (begun, held, taken uint64) {
 	for i := range q.held {
 		begun += q.held[i].Load()
 	}
 	tail := q.tail.Load()
-	for i := range q.mask + 1 {
-		if isHeld(int64(q.slot(i).seq.Load() - tail)) {
-			now++
+	for pos := tail - q.mask - 1; pos != tail; pos++ {
+		switch seq := q.slot(pos).seq.Load(); {
+		case isHeld(int64(seq - pos)):
+			held++
+			taken++
+		case seq == pos+1 && q.look(pos) == gone:
+			taken++
 		}
 	}
-	return begun, now
+	return begun, held, taken
+}
+
+// heldByWaiters reports whether a waiter is running a task of the pool.
+func (p *Pool) heldByWaiters() bool {
+	for _, w := range p.workers {
+		if _, held, _ := w.ring.heldTasks(); held != 0 {
+			return true
+		}
+	}
+	return p.displaced.Load() != 0 // after the slots, see holding
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -321,5 +322,115 @@ func TestPositionBehindHeldSlot(t *testing.T) {
 		if got := q.look(pos); got != gone {
 			t.Errorf("a lap behind the held position looks %v", got)
 		}
+	}
+}
+
+// Waiters and the submitters that displace them, on slots that are always in the
+// way.
+func TestHeldSlotsUnderBlock(t *testing.T) {
+	p := newTestPool(t, append(unpinned(1), WithQueueCapacity(2), WithWhenFull(Block))...)
+	defer hold(t, p)()
+	observe(funcOf((*count).run).code, provenRuns)
+	rounds := 20_000 * stressFactor()
+	if testing.Short() {
+		rounds /= 4
+	}
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() {
+			var c count
+			for range rounds {
+				if err := Submit(p, &c, (*count).run).Wait(); err != nil {
+					t.Error(err)
+				}
+			}
+			if got := c.runs.Load(); got != int32(rounds) {
+				t.Errorf("%d of %d tasks run", got, rounds)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A slot that was held at the first look and is free at the second is room.
+func TestRoomBetweenTwoLooks(t *testing.T) {
+	p := heldPool(t, WithWhenFull(Block))
+	v, _, waited, release := heldBySomebody(t, p, nil)
+	defer release()
+	var c count
+	Submit(p, &c, (*count).run) // the slot at tail is now the held one
+	q := &p.workers[0].ring
+	if _, got := claim(q, 1); got != 0 {
+		t.Fatal("claimed")
+	}
+	close(v.free)
+	<-waited
+	pos, ok := p.claimHeld(q)
+	if !ok {
+		t.Fatal("no room although the slot at tail was held, then free")
+	}
+	q.slot(pos).task.fn = funcOf(nothing)
+	publish(q, pos, 1)
+}
+
+// A task that its waiter runs may close another pool that has work.
+func TestCloseOfAnotherPoolInsideHeldTask(t *testing.T) {
+	outer := heldPool(t)
+	defer hold(t, outer)()
+	var c count
+	task := func(c *count) {
+		inner, err := New(unpinned(1)...)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for range 1000 {
+			Submit(inner, c, (*count).run)
+		}
+		if err := inner.Close(); err != nil || c.runs.Load() != 1000 {
+			t.Errorf("Close: %v; %d of 1000 run", err, c.runs.Load())
+		}
+	}
+	observe(funcOf(task).code, provenRuns)
+	if err := Submit(outer, &c, task).Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Close of its own pool inside such a task says so.
+func TestCloseInsideHeldTask(t *testing.T) {
+	p := heldPool(t)
+	release := hold(t, p)
+	defer release()
+	var c count
+	task := func(*count) {
+		if err := p.Close(); err != errOwnTask {
+			t.Errorf("Close: %v", err)
+		}
+	}
+	observe(funcOf(task).code, provenRuns)
+	if err := Submit(p, &c, task).Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A task that has been taken and not begun is not completed for Stats.
+func TestStatsBeforeHolding(t *testing.T) {
+	p := heldPool(t, quiet)
+	release := hold(t, p)
+	f := Submit(p, &count{}, (*count).run)
+	var tk task
+	q, pos := f.take(&tk)
+	n := q.heldRuns(pos)
+	store(n, n.Load()+1) // runHeld, as far as the first of holdSlot's stores
+	if s := p.Stats().Total; s.Completed != 0 {
+		t.Errorf("%+v", s)
+	}
+	q.slot(pos).seq.Store(heldBy(pos)) // the second
+	p.unwoundHeld(q, pos, &tk, "panic")
+	release()
+	p.Close()
+	if s := p.Stats().Total; s.Submitted != s.Completed+s.Panicked+s.Canceled {
+		t.Errorf("at rest: %+v", s)
 	}
 }

@@ -19,7 +19,7 @@ func (p *Pool) inOwnTask() bool {
 		return true
 	}
 	p.mu.Lock()
-	helped := p.helped() || p.holding()
+	helped := p.helped() || p.heldByWaiters()
 	p.mu.Unlock()
 	return helped && onStack(taskFrames().helpers[:])
 }

@@ -7,10 +7,9 @@ import (
 
 // States of a parker.
 const (
-	awake   = 0
-	drowsy  = 1 // announced: looks for work once more, or spins
-	asleep  = 2 // blocked, or about to be
-	resting = 3 // the same, in the channel
+	awake  = 0
+	drowsy = 1 // announced: looks for work once more, or spins
+	asleep = 2 // blocked, or about to be
 )
 
 // parker blocks one worker until another goroutine wakes it.
@@ -50,14 +49,6 @@ func (k *parker) sleep() {
 	<-k.ch
 }
 
-// rest is sleep for a worker that is in no hurry to be woken: its P is free at
-// once, where a futex keeps it until the runtime takes it away.
-func (k *parker) rest() {
-	if k.word.CompareAndSwap(drowsy, resting) {
-		<-k.ch
-	}
-}
-
 // sleepFor is sleep for at most about d, and reports whether wake was called. If
 // not, the announcement still stands.
 func (k *parker) sleepFor(d time.Duration) bool {
@@ -85,9 +76,9 @@ func (k *parker) sleepFor(d time.Duration) bool {
 // wake ends the sleep that announce began. It is called once for each announce
 // that is not retracted.
 func (k *parker) wake() {
-	switch was := k.word.Swap(awake); {
-	case was < asleep:
-	case was == asleep && k.thread:
+	switch {
+	case k.word.Swap(awake) != asleep:
+	case k.thread:
 		k.futexWake()
 	default:
 		k.ch <- struct{}{}

@@ -253,7 +253,9 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 // ended reports whether all workers have ended and nobody runs a task of the
 // pool. The caller holds p.mu.
 func (p *Pool) ended() bool {
-	return p.live == 0 && !p.helped() && !p.holding()
+	// Agents last: who gives up a slot before its task has ended has borrowed one
+	// before.
+	return p.live == 0 && !p.holding() && !p.helped()
 }
 
 // helped reports whether a goroutine that is not a worker runs a task of the

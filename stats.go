@@ -65,19 +65,20 @@ func (p *Pool) Stats() Stats {
 	for _, a := range p.moreAgents {
 		helper(a)
 	}
-	// What waiters have run: those begun, less those that were running a little
-	// later. So it is never too high, and what an earlier call saw still holds.
-	held, running := uint64(0), uint64(0)
+	// What waiters have run: those begun, less those that may have been running a
+	// little later. So it is never too high, and what an earlier call saw still
+	// holds. What failed has been counted by an agent.
+	held, running, taken := uint64(0), uint64(0), uint64(0)
 	for _, w := range p.workers {
-		b, now := w.ring.heldTasks()
-		held, running = held+b, running+now
+		b, h, n := w.ring.heldTasks()
+		held, running, taken = held+b, running+h, taken+n
 	}
-	running += uint64(max(p.displaced.Load(), 0))
-	held -= min(held, p.heldFailed.Load()) // an agent has counted them
-	p.heldEnds = max(p.heldEnds, held-min(held, running))
+	displaced := uint64(max(p.displaced.Load(), 0))
+	held -= min(held, p.heldFailed.Load())
+	p.heldEnds = max(p.heldEnds, held-min(held, taken+displaced))
 	t.Completed += p.heldEnds
 	t.Helped += p.heldEnds
-	t.Running += running
+	t.Running += running + displaced
 	begun += held
 	p.mu.Unlock()
 	for i, w := range p.workers {

@@ -158,10 +158,6 @@ func (p *Pool) target(w *worker) *worker {
 // if wait, when the pool's policy has made room. It returns nil when there is
 // none to be had.
 func (p *Pool) claimElsewhere(w *worker, wait bool) (*ring, uint64) {
-	if wait && p.whenFull == Help && p.tiny() && !inTask() {
-		p.later.selfHelp.Add(1)
-		p.helpOut(w)
-	}
 	for {
 		if q, pos := p.claimAny(w); q != nil {
 			return q, pos

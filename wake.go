@@ -26,33 +26,24 @@ import (
 const (
 	crowdedWake = 500 * time.Microsecond // how long a wake is put off
 	shortTask   = 50 * time.Microsecond  // what a short task takes at most
-	tinyTask    = 100 * time.Nanosecond  // what a tiny one does, and its way through the queue
 )
 
 type later struct {
 	armed atomic.Uint32 // the timer is running
 	timer *time.Timer
-	procs atomic.Int32 // GOMAXPROCS, as last seen
-	task  atomic.Int64 // ticks that tasks have taken of late, on average
-	keep  atomic.Int64 // how many such tasks a waiter may keep to itself
-	short int64        // ticks that a short task takes at most
-	tiny  int64        // ticks that a tiny task takes at most
-	burst int64        // ticks of short tasks that a waiter may keep to itself
-
-	selfHelp atomic.Uint64 // times that a submitter of tiny tasks has helped itself
-	retired  atomic.Uint32 // workers have left tiny tasks to their submitters
-
-	begun uint64   // progress when the timer last fired
-	tails []uint64 // the rings' cursors then
+	procs atomic.Int32  // GOMAXPROCS, as last seen
+	task  atomic.Int64  // ticks that tasks have taken of late, on average
+	keep  atomic.Int64  // how many such tasks a waiter may keep to itself
+	short int64         // ticks that a short task takes at most
+	burst int64         // ticks of short tasks that a waiter may keep to itself
+	begun atomic.Uint64 // progress when the timer last fired
 }
 
 func (p *Pool) initLater() {
 	p.later.procs.Store(int32(runtime.GOMAXPROCS(0)))
 	p.later.task.Store(math.MaxInt64)
 	p.later.short = ticksOf(shortTask)
-	p.later.tiny = ticksOf(tinyTask)
 	p.later.burst = ticksOf(burstTime)
-	p.later.tails = make([]uint64, len(p.workers))
 	p.later.timer = time.AfterFunc(time.Hour, p.wakeNow)
 	p.later.timer.Stop()
 }
@@ -88,9 +79,6 @@ func (p *Pool) wouldWake() bool { return p.waking.Load() == 0 && !p.putsOff() }
 
 // putsOff reports whether a wake had better wait: see above.
 func (p *Pool) putsOff() bool {
-	if p.later.retired.Load() != 0 {
-		return true
-	}
 	up := p.up()
 	return up > 0 && up+1 >= int(p.later.procs.Load()) && p.later.task.Load() < p.later.short
 }
@@ -118,89 +106,34 @@ func (p *Pool) wakeLater() {
 
 // wakeNow is what the timer runs.
 //
-// P4: it disarms with a locked store before it looks at the queues. Who saw the
-// timer armed had claimed a position, or announced itself idle, before, so this
-// sees it.
+// P4: it disarms with a locked store before it looks at the queues. A submitter
+// that saw the timer armed had claimed its position before, so this sees it.
 func (p *Pool) wakeNow() {
 	p.later.armed.Store(0)
 	p.later.procs.Store(int32(runtime.GOMAXPROCS(0)))
-	goingOn := p.goingOn()
 	if p.gate.Load()&gateIdle == 0 || !p.hasWork() {
-		p.later.retired.Store(0)
 		return
 	}
-	if goingOn {
+	if begun, helpers := p.progress(); p.later.begun.Swap(begun) != begun && p.up()+helpers >= int(p.later.procs.Load()) {
 		p.wakeLater()
 		return
 	}
-	p.later.retired.Store(0)
 	p.wakeOne(p.workers[0])
 }
 
-// goingOn reports whether tasks have begun since it was last called, and all Ps
-// are occupied by workers and submitters. Only the timer calls it.
-func (p *Pool) goingOn() bool {
-	p.mu.Lock() // the timer may fire again meanwhile
-	defer p.mu.Unlock()
-	begun, submitters, helpers := uint64(0), 0, 0
-	for i, w := range p.workers {
-		begun += w.begun.load() + w.ring.head.Load()
-		if t := w.ring.tail.Load(); t != p.later.tails[i] {
-			p.later.tails[i] = t
-			submitters++
-		}
+// progress returns a number that changes whenever a task or a range of a batch
+// begins, and how many goroutines besides the workers run tasks. Waiters that run
+// their own task are not among them: such work goes on without the queues.
+func (p *Pool) progress() (begun uint64, helpers int) {
+	for _, w := range p.workers {
+		begun += w.begun.load()
 	}
 	for i := range p.agents {
 		a := &p.agents[i]
 		begun += a.begun.load()
 		helpers += int(a.busy.Load())
 	}
-	was := p.later.begun
-	p.later.begun = begun
-	return begun != was && p.up()+max(submitters, helpers) >= int(p.later.procs.Load())
-}
-
-// Tiny tasks. Handing over a task costs several transfers of cache lines, more
-// than a tiny one is worth. While submitters fill their rings faster than that,
-// they help themselves, each on its own CPU; workers only take their Ps. So a
-// worker that finds tasks tiny, all Ps taken and submitters helping themselves
-// retires: it sleeps although there is work, and wakes are put off until the timer
-// finds that the work does not go on without it.
-
-// tiny reports whether tasks have been tiny of late.
-func (p *Pool) tiny() bool { return p.later.task.Load() < p.later.tiny }
-
-// retireEvery is how many tasks a worker runs between two thoughts of retiring.
-const retireEvery = 64
-
-// retire sleeps in the place of idle if w had better leave the tasks to their
-// submitters. It returns false, having done nothing, if not.
-//
-// P4: the worker announces itself before it arms the timer, and the timer looks
-// for idle workers after it has disarmed: so it finds this one, whoever armed it.
-func (w *worker) retire() bool {
-	p := w.agent.pool
-	if p.up()+1 < int(p.later.procs.Load()) || p.later.selfHelp.Load() == w.selfHelpBefore {
-		return false
-	}
-	p.measure(w)
-	if !p.tiny() {
-		return false
-	}
-	w.parker.announce()
-	p.setIdle(w)
-	p.later.retired.Store(1)
-	p.wakeLater()
-	if p.gate.Load()&gateClosed != 0 && p.unidle(w) { // D1: Close wakes those it sees idle
-		w.parker.retract()
-		return false
-	}
-	p.recent.Store(uint32(w.index))
-	w.parked.add(1)
-	w.parker.rest()
-	w.woken.add(1)
-	w.arrived()
-	return true
+	return begun, helpers
 }
 
 // wakeOne wakes the idle worker nearest to w, unless a wake is in flight: the

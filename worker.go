@@ -27,22 +27,21 @@ type worker struct {
 	parker parker
 	_      [lineSize]byte
 
-	next           uint64 // every position of the own ring before it has been taken
-	victim         *ring  // the ring stolen from last, or nil
-	victimNext     uint64 // every position of it before this one has been taken
-	near           []*worker
-	index          int
-	cpu            int
-	pinError       error
-	thread         thread
-	fresh          bool          // has been idle and not taken anything since
-	since          int64         // ticks when it was woken
-	begunBefore    uint64        // tasks it had begun then
-	selfHelpBefore uint64        // and what later.selfHelp was
-	begin          chan struct{} // closed when every worker of the pool is there
-	goroutine      atomic.Uint64 // number of the goroutine that runs the worker
-	parked         counter
-	woken          counter
+	next        uint64 // every position of the own ring before it has been taken
+	victim      *ring  // the ring stolen from last, or nil
+	victimNext  uint64 // every position of it before this one has been taken
+	near        []*worker
+	index       int
+	cpu         int
+	pinError    error
+	thread      thread
+	fresh       bool          // has been idle and not taken anything since
+	since       int64         // ticks when it was woken
+	begunBefore uint64        // tasks it had begun then
+	begin       chan struct{} // closed when every worker of the pool is there
+	goroutine   atomic.Uint64 // number of the goroutine that runs the worker
+	parked      counter
+	woken       counter
 }
 
 // No slot lies across two cache lines.
@@ -220,9 +219,6 @@ func (w *worker) loop() (closed bool) {
 // pool is closed and everything it accepted has been taken.
 func (w *worker) find(t *task) bool {
 	for rounds := 0; ; rounds++ {
-		if (w.begun.load()-w.begunBefore)%retireEvery == retireEvery-1 && w.retire() {
-			continue
-		}
 		found, soon := w.tryFind(t)
 		switch {
 		case found:
@@ -395,7 +391,6 @@ func (w *worker) arrived() {
 	w.agent.pool.waking.Add(^uint32(0))
 	w.fresh = true
 	w.since, w.begunBefore = ticks(), w.begun.load()
-	w.selfHelpBefore = w.agent.pool.later.selfHelp.Load()
 }
 
 // hasWork reports whether there is anything for a worker to take.
