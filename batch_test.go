@@ -282,3 +282,18 @@ func TestBatchOfTinyTasksOnManyWorkers(t *testing.T) {
 		}
 	}
 }
+
+// Whoever finds no reference left comes too late, even if the state still says
+// pending: somebody is about to use the batch again.
+func TestNoReferenceToRecycledBatch(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	a := p.borrow(0)
+	defer p.giveBack(a)
+	b := a.newBatch(work{fn: funcOf(nothing)}, 1)
+	if b.refs.Load() != 0 {
+		t.Fatal("a new batch has references")
+	}
+	if b.hold(b.gen) || b.refs.Load() != 0 {
+		t.Errorf("a reference to a batch that has been recycled: %d", b.refs.Load())
+	}
+}
