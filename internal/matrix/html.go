@@ -105,7 +105,7 @@ func resultRows(c *Cell) []htmlRow {
 		r.cells[3] = value(c.Result.Unit, s.Median)
 		if q, ok := c.Result.Ratio(s.Name); ok {
 			r.cells[5] = bench.Number(q.Median) + "×"
-			r.loss = q.Median > 1 && rival(s.Name)
+			r.loss = q.Median > level && rival(s.Name)
 		}
 		for i, k := range allColumns {
 			r.cells[fixed+i] = k.text(c, s)

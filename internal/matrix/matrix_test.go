@@ -340,7 +340,7 @@ func TestPictures(t *testing.T) {
 	if p := m.overview(); marks(p, "win") != 2 || marks(p, "lose") != 1 { // with the key
 		t.Errorf("overview of a win: %s", p)
 	}
-	m = New([]*bench.Report{report(func(r *bench.Report) { r.Results[0].Ratios[0].Median = 1.01 })})
+	m = New([]*bench.Report{report(func(r *bench.Report) { r.Results[0].Ratios[0].Median = 1.1 })})
 	if p := m.overview(); marks(p, "win") != 1 || marks(p, "lose") != 2 || !bytes.Contains(p, []byte(`losetext e"`)) {
 		t.Errorf("overview of a loss: %s", p)
 	}

@@ -52,7 +52,7 @@ func (m *Matrix) summary(b *bytes.Buffer, run *Run) {
 		if _, shown := workloadWords[q.Name]; !ok || !shown {
 			continue
 		}
-		if a := c.Result.Ours().Allocs; a != nil {
+		if a := c.Result.Ours().Allocs; a != nil && !allocates(c) {
 			most = max(most, *a)
 		}
 		row := []string{q.words(), medianOf(c, bench.Ours), medianOf(c, bench.Channel)}
@@ -62,20 +62,30 @@ func (m *Matrix) summary(b *bytes.Buffer, run *Run) {
 			continue
 		}
 		compared++
-		if p.Median > 1 {
+		if p.Median > level {
 			losses = append(losses, fmt.Sprintf("%s (%s× %s)", q.words(), bench.Number(p.Median), variant(p.To)))
 		}
 		rows = append(rows, append(row, medianOf(c, bench.Serial), variant(p.To), bench.Number(p.Median)+"×"))
 	}
 	table(b, []string{"time per task, medians", "zeropool", "channel", "plain loop", "best other", "zeropool / best other"}, append(rows, rest...), 1)
-	fmt.Fprintf(b, "\nZeropool allocates %s per task in any of these.", allocations(most))
+	fmt.Fprintf(b, "\nZeropool itself allocates %s per task in any of these.", allocations(most))
 	switch len(losses) {
 	case 0:
 		fmt.Fprintf(b, " It is the fastest of all in each of the %d that are compared.\n", compared)
 	default:
 		fmt.Fprintf(b, "\n**Slower than the best other** in %d of %d: %s.\n", len(losses), compared, cell(strings.Join(losses, "; ")))
 	}
-	fmt.Fprint(b, "All builds, percentiles, more workers, method and caveats: [docs/benchmarks.md](docs/benchmarks.md).\n")
+	fmt.Fprint(b, "Pools on queues that their workers poll (xsync, disruptor) never sleep; they are not among the best others, but in the full tables. All builds, percentiles, more workers, method and caveats: [docs/benchmarks.md](docs/benchmarks.md).\n")
+}
+
+// allocates reports whether the tasks of a workload allocate by themselves.
+func allocates(c *Cell) bool {
+	for _, name := range []string{bench.Serial, bench.Channel} {
+		if s, ok := c.sample(name); ok && s.Allocs != nil && *s.Allocs >= 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // medianOf returns the median of a variant, or nothing.

@@ -46,9 +46,9 @@ func (m *Matrix) overview() []byte {
 		result = 205.0
 		step   = 26.0
 	)
-	y := c.heading(title, about(run)+". Medians over rounds in which each had its turn; the bar spans the middle half of the rounds.")
+	y := c.heading(title, about(run)+". Medians over rounds in which each had its turn; the bar spans the middle half of the rounds. Others whose workers poll and never sleep are left out.")
 	y = c.key(y+8,
-		keyEntry{"win", circle, "", "faster than the best other"},
+		keyEntry{"win", circle, "", "as fast as the best other, or faster"},
 		keyEntry{"lose", diamond, "", "slower"},
 		keyEntry{"them hollow", triangle, "", "compared with a plain loop on one CPU"})
 	a := logAxis(labels+margin, width-margin-result, values...)
@@ -68,7 +68,7 @@ func (m *Matrix) overview() []byte {
 			c.mark("them hollow", triangle, a.x(r.serial.Median), middle, fmt.Sprintf("%s: %s× a plain loop", r.words, bench.Number(r.serial.Median)))
 		}
 		class, bar, shape, text := "win", "winbar", circle, "wintext"
-		if r.peer.Median > 1 {
+		if r.peer.Median > level {
 			class, bar, shape, text = "lose", "losebar", diamond, "losetext"
 		}
 		if r.peer.Q1 > 0 {

@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,8 +31,17 @@ func ours(variant string) bool {
 	return variant == bench.Ours || strings.HasPrefix(variant, bench.Ours+"-")
 }
 
-// rival reports whether a variant is something that one could use instead.
-func rival(variant string) bool { return !ours(variant) && variant != bench.Ideal }
+// rival reports whether a variant is something that one could use instead: one
+// whose workers never sleep is not, for it takes every CPU of an idle machine.
+func rival(variant string) bool {
+	return !ours(variant) && variant != bench.Ideal && !slices.Contains(polling, variant)
+}
+
+// polling are the peers whose workers poll.
+var polling = []string{"xsync-mpmc", "xsync-spsc", "disruptor"}
+
+// level is the largest ratio that is not called slower.
+const level = 1.02
 
 // duration reports whether values of a unit are times.
 func duration(unit string) bool { return unit == "ns" || unit == "ns/task" }
