@@ -218,6 +218,14 @@ func TestCloseWaitsForHeldTasks(t *testing.T) {
 			p.Close()
 			closed <- v.ended.Load()
 		}()
+		for live := 1; live > 0; runtime.Gosched() { // the workers end without it
+			p.mu.Lock()
+			live = p.live
+			if live == 0 && p.ended() {
+				t.Errorf("displaced %v: the pool has ended before the task while a waiter runs a task", displaced)
+			}
+			p.mu.Unlock()
+		}
 		close(v.free)
 		if !<-closed {
 			t.Errorf("displaced %v: Close returned before the task had ended", displaced)
