@@ -4,10 +4,10 @@ import "github.com/zeropool-go/zeropool/topology"
 
 // A submitter's home is the worker whose ring it tries first. Where the CPU tells
 // its number for next to nothing, that is the worker nearest to the submitter's
-// CPU: a ring's lines then stay in one core's caches as long as its worker does
-// not need help, and busy submitters are as many as the rings they move. Elsewhere
-// the goroutine's stack stands for it: always the same home for one goroutine, as
-// long as the stack stays put, and seldom the same for two.
+// CPU: submitters that run at the same time then seldom share a ring, and what a
+// submitter runs itself stays in its core's caches. Elsewhere the goroutine's stack
+// stands for it: always the same home for one goroutine, as long as the stack stays
+// put, and seldom the same for two.
 
 // maxHomes is how many CPU numbers have a home of their own; Linux keeps the
 // number in the 12 lower bits of what RDPID reads, and the node above them.
@@ -67,6 +67,7 @@ func (p *Pool) setHomes(machine *topology.Topology) {
 	}
 }
 
+// home returns the worker whose ring the calling goroutine tries first.
 func (p *Pool) home() *worker {
 	if hasCPUNumber {
 		return p.homes[cpuNumber()&uint64(len(p.homes)-1)]
