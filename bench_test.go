@@ -3,7 +3,7 @@ package zeropool_test
 import (
 	"testing"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // Each benchmark is one workload of the benchmark set, which the command

@@ -16,7 +16,7 @@ import (
 
 	"github.com/panjf2000/ants/v2"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 func main() {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // TestMain lets the test program serve what is to be watched in a process of its

@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // peers says what is measured, and how it was set up. All have as many workers

@@ -8,7 +8,7 @@ import (
 	"github.com/puzpuzpuz/xsync/v4"
 	"github.com/smarty/go-disruptor"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // queueCapacity is the default capacity of a zeropool's queue.

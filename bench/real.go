@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/zeropool-go/zeropool"
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // alike are the peers that differ from another only in what a task costs, which

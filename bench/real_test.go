@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // writeTree makes a directory of the named files.

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/image/draw"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // pictures are the formats that are read.

@@ -13,7 +13,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // file is one of a tree, to be hashed or parsed.

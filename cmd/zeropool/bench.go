@@ -3,7 +3,7 @@ package main
 import (
 	"io"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // runBench is the command "zeropool bench".

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/zeropool-go/zeropool"
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 	"github.com/zeropool-go/zeropool/internal/cli"
 	"github.com/zeropool-go/zeropool/internal/report"
 	"github.com/zeropool-go/zeropool/topology"

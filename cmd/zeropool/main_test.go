@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 func runAll(args ...string) (code int, stdout, stderr string) {

@@ -8,9 +8,9 @@ import (
 	"os"
 	"slices"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 	"github.com/zeropool-go/zeropool/internal/cli"
-	"github.com/zeropool-go/zeropool/internal/matrix"
+	"github.com/zeropool-go/zeropool/internal/dev/matrix"
 )
 
 // matrixFormats are what "zeropool matrix" can write.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 	"github.com/zeropool-go/zeropool/internal/svg"
 )
 

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 func report(change func(*bench.Report)) *bench.Report {

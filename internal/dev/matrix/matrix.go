@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // A Run is one report with a short name.

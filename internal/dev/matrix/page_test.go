@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // pageTest runs in the browser, behind the page's own script, and leaves what it
@@ -134,7 +134,7 @@ func TestPageInBrowser(t *testing.T) {
 
 // TestStoredPage loads the page that is kept with the documents.
 func TestStoredPage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/benchmarks.html")
+	page, err := os.ReadFile("../../../docs/benchmarks.html")
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("there is none")
 	}

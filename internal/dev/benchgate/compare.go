@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // A row is one ratio of the benchmark set, one value for each run, by the program

@@ -3,7 +3,7 @@ package matrix
 import (
 	"fmt"
 
-	"github.com/zeropool-go/zeropool/internal/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 // column is one property of a sample.

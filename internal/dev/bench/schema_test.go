@@ -13,7 +13,7 @@ import (
 // TestSchema checks that the published schema names the fields of the types,
 // no more and no fewer.
 func TestSchema(t *testing.T) {
-	text, err := os.ReadFile("../../docs/bench.schema.json")
+	text, err := os.ReadFile("../../../docs/bench.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
