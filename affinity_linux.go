@@ -3,7 +3,6 @@ package zeropool
 import (
 	"fmt"
 	"sync/atomic"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -12,7 +11,8 @@ import (
 // thread is what a pinned worker changed on its thread.
 type thread struct {
 	before unix.CPUSetDynamic // the affinity mask to restore
-	id     atomic.Int32       // the kernel's number of the thread while it is pinned; -1 when it could not be
+	name   [16]byte           // the name to restore
+	id     atomic.Int32       // the kernel's number of the thread
 }
 
 // canPin says whether this system can bind a thread to a CPU.
@@ -30,11 +30,16 @@ func getAffinity(thread int) (unix.CPUSetDynamic, error) {
 	}
 }
 
-// pin binds the calling thread, to which the goroutine is locked, to cpu.
-func (t *thread) pin(cpu int) error {
+// pin binds the calling thread, to which the goroutine is locked, to cpu, and
+// names it. Unless foreign, it refuses a CPU that is not in the thread's mask:
+// somebody has taken it from the process.
+func (t *thread) pin(cpu int, foreign bool, name string) error {
 	before, err := getAffinity(0)
 	if err != nil {
 		return fmt.Errorf("sched_getaffinity: %w", err)
+	}
+	if !foreign && !before.IsSet(cpu) {
+		return fmt.Errorf("CPU %d is not in the affinity mask of the process any more", cpu)
 	}
 	set := unix.NewCPUSet(max(cpu+1, 1024))
 	set.Set(cpu)
@@ -42,49 +47,41 @@ func (t *thread) pin(cpu int) error {
 		return fmt.Errorf("sched_setaffinity to CPU %d: %w", cpu, err)
 	}
 	t.before = before
-	// Some sandboxes say yes and do nothing.
 	t.id.Store(int32(unix.Gettid()))
-	if t.lost(cpu) {
-		t.unpin()
+	// Some sandboxes say yes and do nothing, and some refuse to tell of threads by
+	// their number.
+	if now, err := getAffinity(0); err != nil || !only(now, cpu) {
+		_ = unix.SchedSetaffinityDynamic(0, before)
 		return fmt.Errorf("sched_setaffinity to CPU %d had no effect", cpu)
 	}
+	_ = unix.Prctl(unix.PR_GET_NAME, uintptr(unsafe.Pointer(&t.name[0])), 0, 0, 0)
+	setName(name)
 	return nil
 }
 
-// fail notes that pin has failed, for lost.
-func (t *thread) fail() { t.id.Store(-1) }
+func only(set unix.CPUSetDynamic, cpu int) bool { return set.Count() == 1 && set.IsSet(cpu) }
 
-// lost reports whether the thread is no longer bound to cpu: the kernel moves it
-// when the CPU goes offline or leaves the cpuset. It may be called from any
-// thread.
-func (t *thread) lost(cpu int) bool {
-	id := t.id.Load()
-	if id <= 0 {
-		return id < 0
+// unpin restores the mask and the name that pin found, by the number of the thread:
+// a task may have unlocked the goroutine from it. It reports whether the thread was
+// still bound to cpu; if not, the system or its operator has given it another mask,
+// which stays.
+func (t *thread) unpin(cpu int) bool {
+	id := int(t.id.Load())
+	if !t.has(cpu) {
+		return false
 	}
-	set, err := getAffinity(int(id))
-	return err != nil || set.Count() != 1 || !set.IsSet(cpu)
+	_ = unix.SchedSetaffinityDynamic(id, t.before)
+	if unix.Gettid() == id {
+		setName(unix.ByteSliceToString(t.name[:]))
+	}
+	return true
 }
 
-// unpin restores the mask that pin found.
-func (t *thread) unpin() {
-	if t.id.Load() > 0 {
-		t.id.Store(0)
-	}
-	if t.before != nil {
-		_ = unix.SchedSetaffinityDynamic(0, t.before)
-		t.before = nil
-	}
-}
-
-// currentCPU returns the CPU that the calling thread runs on, which may change
-// at any moment, or -1.
-func currentCPU() int {
-	var cpu uint32
-	if _, _, errno := syscall.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&cpu)), 0, 0); errno != 0 {
-		return -1
-	}
-	return int(cpu)
+// has reports whether the thread is bound to cpu, as far as the system tells. It may
+// be called from any thread.
+func (t *thread) has(cpu int) bool {
+	now, err := getAffinity(int(t.id.Load()))
+	return err != nil || only(now, cpu)
 }
 
 // setName names the calling thread as top -H and perf show it: 15 bytes count.

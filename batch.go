@@ -1,31 +1,32 @@
 package zeropool
 
 import (
+	"runtime"
 	"slices"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
-// A batch is one piece of work of many elements. It takes the room of a few
-// queue entries, each an invitation for one worker to join; those who join claim
-// ranges of elements from one cursor.
+// A batch is one piece of work of many elements. It stands on the pool's board
+// while there are elements that nobody has claimed; who works on it claims ranges
+// of elements from one cursor.
 //
 // A batch is recycled once its work has ended and nobody holds a reference: one
-// for the unfinished work, one for each invitation, one for each waiter that
-// joined. Its record's key is a generation, so a Future that outlives it is
-// safe.
+// for the unfinished work, one for each goroutine that works on it. Its state
+// holds a generation, so a Future that outlives it is safe.
 type batch struct {
-	rec  record
-	pool *Pool
+	state atomic.Uint64 // generation<<1, plus 1 when the batch has failed
+	pool  *Pool
 	work
 	n     int
 	gen   uint64
+	spot  int    // its place on the board, or -1
 	tasks []Task // of a mixed batch, the storage that work points to
+	width int    // goroutines that can work on it at a time
 	refs  atomic.Int32
-	ring  *ring // where the invitations are
-	first uint64
-	asked atomic.Int32          // workers that have been invited
 	fault atomic.Pointer[error] // the first
+	waits waitList
 	_     [lineSize]byte
 
 	cursor atomic.Int64 // first element that nobody has claimed
@@ -56,7 +57,7 @@ const (
 type share struct {
 	b        *batch
 	next, hi int
-	alone    bool // the rest of the batch, from hi on, is this agent's too
+	alone    bool // the rest of the batch, from hi on, is the goroutine's too
 }
 
 func workOf[T any](params []T, fn func(*T)) work {
@@ -97,158 +98,43 @@ func (p *Pool) SubmitMixed(tasks []Task) Future {
 }
 
 func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
+	p.batched.Add(uint64(n)) // a full fence before the load of the gate (D1)
+	h := p.helper()
 	if p.gate.Load()&gateClosed != 0 {
+		h.count(&h.begun, uint64(n))
+		h.count(&h.canceled, uint64(n))
+		p.tellClosers(gateClosed)
 		return closedFuture
 	}
-	a := p.borrow(stackHash())
-	b := a.newBatch(w, n)
-	p.giveBack(a)
+	b := p.newBatch(w, n)
 	if tasks != nil {
 		b.tasks = append(b.tasks[:0], tasks...)
 		b.base = unsafe.Pointer(unsafe.SliceData(b.tasks))
 	}
-	f := Future{r: &b.rec, key: b.gen, n: n}
-	p.batched.Add(uint64(n))
-	want := min(len(p.workers), n)
-	b.refs.Store(int32(want) + 1)
-	b.asked.Store(int32(want))
-	if sent, err := p.invite(b, want, true); sent == 0 {
-		// Nobody was asked, so the batch is still ours to end.
-		a := p.borrow(stackHash())
-		a.withdraw(b, err)
-		p.giveBack(a)
-	}
+	b.width = p.width()
+	b.refs.Store(1)
+	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
+	p.post(b, 0)
+	p.summon()
 	return f
 }
 
-// invite asks want workers to join b, each invitation carrying a reference, and
-// returns how many it has sent. They go into the queues, or onto a list of the
-// pool's when those are full; but if wait, the first one takes its place like
-// any task, as the pool's policy says. Unless all were sent, the error says why.
-func (p *Pool) invite(b *batch, want int, wait bool) (sent int, err error) {
-	w := p.home()
-	if p.gate.Load()&gateIdle != 0 {
-		w = p.target(w)
-	}
-	for want > 0 {
-		q := &w.ring
-		pos, got := claim(q, uint64(min(want, maxClaim)))
-		if got == 0 {
-			if q, pos = p.claimElsewhere(w, wait); q == nil && wait {
-				_, err = fullFuture(p)
-				break
-			} else if q == nil {
-				back := p.inviteByList(b, want)
-				sent, want = sent+want-back, back
-				err = ErrClosed
-				break
-			}
-			got = 1
-		}
-		for i := range got {
-			s := q.slot(pos + i)
-			s.task.fn = nil
-			s.task.params = unsafe.Pointer(b)
-		}
-		p.joins.Add(got)
-		publish(q, pos, got)
-		want -= int(got)
-		sent += int(got)
-		if gate := p.gate.Load(); gate != 0 { // P1, as in Pool.submit
-			for i := range got {
-				if !p.published(gate, q, pos+i) {
-					p.joins.Add(^uint64(0))
-					sent--
-					err = ErrClosed
-					b.release(nil)
-				}
-			}
-		}
-		wait = false
-	}
-	for range want {
-		b.release(nil)
-	}
-	return sent, err
-}
+// width returns how many goroutines can work on a batch at a time.
+func (p *Pool) width() int { return max(min(len(p.workers)+1, runtime.GOMAXPROCS(0)), 1) }
 
-// inviteMore asks further workers to join b if, at that many ticks for each
-// element, what nobody has claimed is worth it: a loop that began with short
-// elements has asked few. The caller holds a reference.
-func (p *Pool) inviteMore(b *batch, asked int32, each float64) {
-	left := b.n - int(b.cursor.Load())
-	want := int32(worthInviting(each*float64(left), p.worthwhile, p.width))
-	if want > asked && b.asked.CompareAndSwap(asked, want) {
-		b.refs.Add(want - asked)
-		p.invite(b, int(want-asked), false)
-	}
-}
-
-// inviteByList puts n invitations on the pool's list, from which workers take
-// them when the queues are empty, and returns how many it had to take back
-// because the pool has closed.
-func (p *Pool) inviteByList(b *batch, n int) (back int) {
-	p.mu.Lock()
-	for range n {
-		p.invitees = append(p.invitees, b)
-	}
-	p.invitations.Add(int32(n)) // P1
-	p.mu.Unlock()
-	gate := p.gate.Load()
-	if gate&gateIdle != 0 {
-		p.wakeFor(p.workers[0])
-	}
-	if gate&gateClosed == 0 {
-		return 0
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.invitees = slices.DeleteFunc(p.invitees, func(l *batch) bool {
-		if l != b {
-			return false
-		}
-		back++
-		return true
-	})
-	p.invitations.Add(int32(-back))
-	return back
-}
-
-// invited takes an invitation off the pool's list.
-func (p *Pool) invited() *batch {
-	if p.invitations.Load() == 0 {
-		return nil
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.invitees) == 0 {
-		return nil
-	}
-	b := p.invitees[0]
-	p.invitees = slices.Delete(p.invitees, 0, 1)
-	p.invitations.Add(-1)
-	return b
-}
-
-// accept makes t the task of joining b.
-func (a *agent) accept(b *batch, t *task) {
-	*t = task{params: unsafe.Pointer(b), done: a.spare}
-	a.begun.add(1)
-}
-
-// newBatch returns a batch with the caller's agent's or the pool's storage.
-func (a *agent) newBatch(w work, n int) *batch {
-	b := a.batch
-	a.batch = nil
+// newBatch returns a batch with recycled storage, which nobody else knows yet.
+func (p *Pool) newBatch(w work, n int) *batch {
+	b := p.helper().batch.Swap(nil)
 	if b == nil {
-		b = a.pool.spareBatch()
+		b = p.spareBatch()
 	}
 	b.work = w
 	b.n = n
 	b.gen++
-	b.cursor.Store(0)
+	b.spot = -1
+	b.cursor.Store(int64(n)) // nothing can be claimed before it is on the board
 	b.finished.Store(0)
-	b.rec.state.Store(b.gen << phaseBits)
+	b.state.Store(b.gen << 1)
 	return b
 }
 
@@ -257,71 +143,156 @@ func (p *Pool) spareBatch() *batch {
 	defer p.mu.Unlock()
 	if n := len(p.batches); n > 0 {
 		b := p.batches[n-1]
+		p.batches[n-1] = nil
 		p.batches = p.batches[:n-1]
 		return b
 	}
-	b := &batch{pool: p}
-	b.rec.info.Store(&outcome{pool: p, batch: b})
-	return b
+	return &batch{pool: p}
 }
 
-// hold takes a reference to the batch if it is still the one that key names and
-// has not ended. It never raises the count from 0 (K1): by then somebody
-// recycles the batch.
-func (b *batch) hold(key uint64) bool {
+// hold takes a reference to the batch unless it has ended. It never raises the
+// count from 0 (K1): by then somebody recycles the batch, or fills it.
+func (b *batch) hold() bool {
 	for {
 		n := b.refs.Load()
 		if n == 0 {
 			return false
 		}
 		if b.refs.CompareAndSwap(n, n+1) {
-			break
+			return true
 		}
 	}
-	if b.rec.state.Load() == key<<phaseBits {
+}
+
+// holdKey is hold, provided that the batch is still the one that key names.
+func (b *batch) holdKey(key uint64) bool {
+	if !b.hold() {
+		return false
+	}
+	if b.state.Load() == key<<1 {
 		return true
 	}
-	b.release(nil)
+	b.release()
 	return false
 }
 
-// help gives the batch that key names one more goroutine: the caller's own, or a
-// stand-in's when the caller must stay free or the functions are not known to
-// return.
-func (b *batch) help(key uint64, stayFree bool) {
-	if !b.hold(key) {
-		return
-	}
-	p := b.pool
-	a := p.borrow(stackHash())
-	if stayFree || !b.proven() {
-		var t task
-		a.accept(b, &t)
-		p.standIn(a, &t)
-		return
-	}
-	defer p.giveBack(a) // even if an element calls runtime.Goexit
-	a.join(b)
-}
-
-// release drops a reference. The last one recycles the batch, unless its record
-// has an error to keep.
-func (b *batch) release(a *agent) {
+// release drops a reference. The last one recycles the batch, unless it has an
+// error to keep.
+func (b *batch) release() {
 	if b.refs.Add(-1) != 0 { // K1: what other holders did comes before
 		return
 	}
 	b.work = work{}
 	clear(b.tasks)
-	if b.rec.state.Load()&phaseMask == phaseFailed {
+	if b.state.Load()&1 != 0 {
 		return
 	}
-	if a != nil && a.batch == nil {
-		a.batch = b
+	if b.pool.helper().batch.CompareAndSwap(nil, b) {
 		return
 	}
 	b.pool.mu.Lock()
 	defer b.pool.mu.Unlock()
 	b.pool.batches = append(b.pool.batches, b)
+}
+
+// poll returns how the batch with that generation ended, if it has (F1).
+func (b *batch) poll(key uint64) (err error, done bool) {
+	switch b.state.Load() {
+	case key << 1:
+		return nil, false
+	case key<<1 | 1:
+		return *b.fault.Load(), true
+	}
+	return nil, true // ended, and may serve another batch already
+}
+
+// boardSize is how many batches can be open at a time without a list.
+const boardSize = 16
+
+// A board holds the batches that have elements which nobody has claimed.
+type board struct {
+	spots [boardSize]atomic.Pointer[batch]
+	count atomic.Int32 // batches on the board or the list
+	more  atomic.Int32 // length of list
+	list  []*batch     // guarded by pool.mu
+}
+
+// post puts b on the board and then opens it at element lo: until then nothing of
+// it can be claimed, not even by one that has known it before (K2). The caller
+// holds a reference for the unfinished work.
+func (p *Pool) post(b *batch, lo int) {
+	d := &p.board
+	d.count.Add(1)
+	b.spot = -1
+	for i := range d.spots {
+		if s := &d.spots[i]; s.Load() == nil {
+			b.spot = i
+			if s.CompareAndSwap(nil, b) {
+				break
+			}
+			b.spot = -1
+		}
+	}
+	if b.spot < 0 {
+		p.mu.Lock()
+		d.list = append(d.list, b)
+		d.more.Store(int32(len(d.list)))
+		p.mu.Unlock()
+	}
+	b.cursor.Store(int64(lo)) // P1: a full fence before the load of the gate
+}
+
+// unpost takes b off the board. Only the goroutine that has claimed the last
+// element does, while it holds a reference.
+func (p *Pool) unpost(b *batch) {
+	d := &p.board
+	if b.spot >= 0 {
+		d.spots[b.spot].CompareAndSwap(b, nil)
+	} else {
+		p.mu.Lock()
+		if i := slices.Index(d.list, b); i >= 0 {
+			d.list = slices.Delete(d.list, i, i+1)
+		}
+		d.more.Store(int32(len(d.list)))
+		p.mu.Unlock()
+	}
+	d.count.Add(-1)
+}
+
+// openBatch returns a batch with work left, which the caller holds, or nil.
+func (p *Pool) openBatch() *batch {
+	d := &p.board
+	if d.count.Load() == 0 {
+		return nil
+	}
+	for i := range d.spots {
+		if b := d.spots[i].Load(); b != nil && b.holdOpen() {
+			return b
+		}
+	}
+	if d.more.Load() == 0 {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range d.list {
+		if b.holdOpen() {
+			return b
+		}
+	}
+	return nil
+}
+
+// holdOpen is hold for a batch of which something can be claimed.
+func (b *batch) holdOpen() bool {
+	if int(b.cursor.Load()) >= b.n || !b.hold() {
+		return false
+	}
+	if int(b.cursor.Load()) < b.n {
+		return true
+	}
+	b.release()
+	return false
 }
 
 // callEach calls the function for the elements from lo to hi and keeps the number
@@ -349,22 +320,14 @@ func callEach(call func(unsafe.Pointer), base unsafe.Pointer, stride uintptr, lo
 	*at = hi
 }
 
-func (b *batch) code() uintptr {
-	if b.fn == nil {
-		return 0
-	}
-	return b.fn.code
-}
-
 // proven reports whether the batch may run on a goroutine that must go on
 // afterwards.
 func (b *batch) proven() bool {
 	if b.kind != mixed {
-		return isProven(b.code())
+		return isProven(b.fn.code)
 	}
 	for i := range b.tasks {
-		t := task{fn: b.tasks[i].fn, params: b.tasks[i].params}
-		if !t.proven() {
+		if !proven(b.tasks[i].fn, b.tasks[i].params) {
 			return false
 		}
 	}
@@ -373,42 +336,43 @@ func (b *batch) proven() bool {
 
 func (b *batch) progress(key uint64, total int) int {
 	done := int(b.finished.Load())
-	if b.rec.state.Load() != key<<phaseBits {
+	if b.state.Load() != key<<1 {
 		return total
 	}
 	return min(done, total)
 }
 
-// cancel withdraws the elements that nobody has claimed.
-func (b *batch) cancel(key uint64, err error) int {
-	if !b.hold(key) {
+func (f Future) cancelBatch() int {
+	if f.at == nil || !f.batch().holdKey(f.key) {
 		return 0
 	}
-	a := b.pool.borrow(stackHash())
-	n := a.withdraw(b, err)
-	b.release(a)
-	b.pool.giveBack(a)
+	b := f.batch()
+	n := b.pool.withdraw(b, ErrCanceled)
+	b.release()
 	return n
 }
 
-// withdraw ends the elements that nobody has claimed with err.
-func (a *agent) withdraw(b *batch, err error) int {
+// withdraw ends the elements that nobody has claimed with err. The caller holds a
+// reference.
+func (p *Pool) withdraw(b *batch, err error) int {
 	lo := int(b.cursor.Swap(int64(b.n)))
 	if lo >= b.n {
 		return 0
 	}
+	p.unpost(b)
 	n := b.n - lo
 	b.fail(err)
-	a.begun.add(uint64(n))
-	a.canceled.add(uint64(n))
-	b.finish(a, n)
+	h := p.helper()
+	h.count(&h.begun, uint64(n))
+	h.count(&h.canceled, uint64(n))
+	b.finish(n)
 	return n
 }
 
 // cutOffBatch ends what nobody has claimed because Shutdown's context has ended.
-func (a *agent) cutOffBatch(b *batch) {
-	if a.withdraw(b, ErrClosed) > 0 {
-		a.pool.cutWork.Store(true)
+func (p *Pool) cutOffBatch(b *batch) {
+	if p.withdraw(b, ErrClosed) > 0 {
+		p.cutWork.Store(true)
 	}
 }
 
@@ -416,107 +380,96 @@ func (a *agent) cutOffBatch(b *batch) {
 func (b *batch) fail(err error) { b.fault.CompareAndSwap(nil, &err) }
 
 // finish counts n elements as ended, and ends the batch with the last. The
-// caller holds a reference.
-func (b *batch) finish(a *agent, n int) {
+// caller holds a reference, and has counted them in its hand.
+func (b *batch) finish(n int) {
 	if b.finished.Add(int64(n)) != int64(b.n) {
 		return
 	}
-	state := b.gen<<phaseBits | phaseDone
-	if err := b.fault.Load(); err != nil {
-		b.rec.info.Store(&outcome{pool: b.pool, batch: b, err: *err})
-		state = b.gen<<phaseBits | phaseFailed
+	p := b.pool
+	if b.fault.Load() != nil {
+		b.state.Store(b.gen<<1 | 1) // F1, C1
+	} else {
+		b.state.Store((b.gen + 1) << 1) // F1, C1
+		b.gen++
 	}
-	b.rec.state.Swap(state) // C1
-	a.noteWake(b.pool.wakeWaiters(&b.rec))
-	b.release(nil)
+	gate := p.gate.Load()
+	if gate >= gateWaiter { // C1
+		p.wakeAll(&b.waits)
+	}
+	b.release()
+	p.tellClosers(gate)
 }
 
 // join works on b until nobody can claim any more of it, and drops the
 // reference that the caller holds.
-func (a *agent) join(b *batch) {
-	p := a.pool
+func (p *Pool) join(b *batch, h *hand) {
 	chunk, ran := 1, 0
 	for {
 		if p.gate.Load()&gateCut != 0 {
-			a.cutOffBatch(b)
+			p.cutOffBatch(b)
 		}
-		lo, hi := b.claimRange(chunk, p.width)
+		lo, hi := b.claimRange(chunk)
 		if lo == hi {
 			break
 		}
 		start := ticks()
-		a.runShare(b, lo, hi, false)
+		h.count(&h.begun, uint64(hi-lo))
+		p.runShare(share{b, lo, hi, false}, h)
 		ran += b.calls(lo, hi)
-		took := ticks() - start
-		chunk = nextChunk(chunk, hi-lo, took, p.chunkTicks)
-		if asked := b.asked.Load(); int(asked) < p.width-1 {
-			p.inviteMore(b, asked, float64(took)/float64(hi-lo))
-		}
+		chunk = nextChunk(chunk, hi-lo, ticks()-start, p.times.chunk)
 	}
-	if ran > 0 && b.kind != mixed && !isProven(b.code()) {
-		observe(b.code(), ran)
+	if ran > 0 && b.kind != mixed && !isProven(b.fn.code) {
+		observe(b.fn.code, ran)
 	}
-	b.release(a)
+	b.release()
 }
 
 // claimRange claims up to chunk elements, as claimSize says.
-func (b *batch) claimRange(chunk, width int) (lo, hi int) {
+func (b *batch) claimRange(chunk int) (lo, hi int) {
 	for {
 		c := b.cursor.Load()
 		left := b.n - int(c)
 		if left <= 0 {
 			return 0, 0
 		}
-		k := claimSize(left, chunk, width)
+		k := claimSize(left, chunk, b.width)
 		if b.cursor.CompareAndSwap(c, c+int64(k)) {
+			if k == left {
+				b.pool.unpost(b)
+			}
 			return int(c), int(c) + k
 		}
 	}
 }
 
-// runShare runs the elements from lo to hi and counts them. alone is kept for
-// whoever goes on if an element calls runtime.Goexit.
-func (a *agent) runShare(b *batch, lo, hi int, alone bool) {
-	a.begun.add(uint64(hi - lo))
-	for lo < hi {
-		lo = a.runRange(b, lo, hi, alone)
+// runShare runs a range of elements that the caller has claimed and counted as
+// begun.
+func (p *Pool) runShare(sh share, h *hand) {
+	for sh.next < sh.hi {
+		sh.next = p.runRange(sh, h)
 	}
 }
 
-// runRange runs elements from lo on until one panics, and returns where to go
-// on.
-func (a *agent) runRange(b *batch, lo, hi int, alone bool) (next int) {
+// resume goes on where a task that called runtime.Goexit stopped.
+func (p *Pool) resume(sh share, h *hand) {
+	p.runShare(sh, h)
+	if sh.alone {
+		p.drive(sh.b, h, sh.hi)
+	} else {
+		p.join(sh.b, h)
+	}
+}
+
+// runRange runs elements of a share until one does not return, and returns where
+// to go on. What is left of the share when a task, or the panic handler, calls
+// runtime.Goexit is left to a stand-in.
+func (p *Pool) runRange(sh share, h *hand) (next int) {
+	b, lo, hi := sh.b, sh.next, sh.hi
 	i := lo
 	defer func() {
-		if i == hi {
-			return
+		if i != hi {
+			next = p.unwoundRange(sh, i, h, recover())
 		}
-		failed := 1
-		next = i + 1
-		if b.kind == ranges {
-			failed, next = hi-lo, hi
-		}
-		ended := next - lo
-		count := func() {
-			a.completed.add(uint64(ended - failed))
-			a.panicked.add(uint64(failed))
-			b.finish(a, ended)
-		}
-		// Should the goroutine exit, in the task or in the panic handler, this
-		// is left for another one.
-		a.rest = share{b, next, hi, alone}
-		v := recover()
-		if v == nil {
-			exited(b.elementCode(i))
-			b.fail(ErrGoexit)
-			count()
-			return
-		}
-		e := newPanicError(v)
-		b.fail(e)
-		defer count()
-		a.pool.report(e)
-		a.rest = share{}
 	}()
 	switch b.kind {
 	case uniform:
@@ -525,17 +478,60 @@ func (a *agent) runRange(b *batch, lo, hi int, alone bool) (next int) {
 		callEach(call, b.base, b.stride, lo, hi, &i)
 	case mixed:
 		for ; i < hi; i++ {
-			t := task{fn: b.tasks[i].fn, params: b.tasks[i].params}
-			t.run()
+			callTask(b.tasks[i].fn, b.tasks[i].params)
 		}
 	case ranges:
 		fn := b.fn
 		(*(*func(int, int))(unsafe.Pointer(&fn)))(lo, hi)
 		i = hi
 	}
-	a.completed.add(uint64(hi - lo))
-	b.finish(a, hi-lo)
+	h.count(&h.completed, uint64(hi-lo))
+	b.finish(hi - lo)
 	return hi
+}
+
+// unwoundRange ends the elements of a share up to i, which did not return; e is
+// what recover returned.
+func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
+	b := sh.b
+	failed := 1
+	next = i + 1
+	if b.kind == ranges {
+		failed, next = sh.hi-sh.next, sh.hi
+	}
+	count := func() {
+		ended := next - sh.next
+		h.count(&h.completed, uint64(ended-failed))
+		h.count(&h.panicked, uint64(failed))
+		b.finish(ended)
+	}
+	exits := true
+	defer func() {
+		if exits { // the goroutine, in the task or in the panic handler
+			count()
+			rest := sh
+			rest.next = next
+			p.roster.mu.Lock()
+			p.roster.used++
+			p.roster.mu.Unlock()
+			p.startStandIn(job{share: rest})
+		}
+	}()
+	if e == nil {
+		fn, params := b.fn, unsafe.Pointer(nil)
+		if b.kind == mixed {
+			fn, params = b.tasks[i].fn, b.tasks[i].params
+		}
+		exited(fn, params)
+		b.fail(ErrGoexit)
+		return next
+	}
+	err := newPanicError(e)
+	b.fail(err)
+	p.report(err)
+	exits = false
+	count()
+	return next
 }
 
 // calls returns how many calls of its function a range of b stands for.
@@ -546,27 +542,56 @@ func (b *batch) calls(lo, hi int) int {
 	return hi - lo
 }
 
-func (b *batch) elementCode(i int) uintptr {
-	if b.kind != mixed {
-		return b.code()
+func (f Future) waitBatch() error {
+	err, done := f.poll()
+	if done {
+		return err
 	}
-	t := task{fn: b.tasks[i].fn, params: b.tasks[i].params}
-	return t.code()
+	b := f.batch()
+	p := b.pool
+	if b.holdKey(f.key) {
+		if !b.proven() {
+			p.handBatch(job{b: b})
+		} else {
+			p.join(b, p.callersHand())
+		}
+	}
+	return f.blockBatch()
 }
 
-// finishShare goes on where a task that called runtime.Goexit stopped.
-func (a *agent) finishShare() {
-	s := a.rest
-	if s.b == nil {
-		return
+// callersHand returns the hand of the calling goroutine.
+func (p *Pool) callersHand() *hand {
+	if l := enter(&p.table); l != nil {
+		l.leave()
+		return &l.hand
 	}
-	a.rest = share{}
-	for s.next < s.hi {
-		s.next = a.runRange(s.b, s.next, s.hi, s.alone)
+	return &p.helper().hand
+}
+
+// handBatch has a stand-in work on a batch.
+func (p *Pool) handBatch(j job) {
+	p.roster.mu.Lock()
+	p.roster.used++
+	p.roster.mu.Unlock()
+	p.startStandIn(j)
+}
+
+func (f Future) blockBatch() error {
+	err, done := f.poll()
+	if !done {
+		f.batch().pool.park(&f.batch().waits, f.Done, nil, nil, 0)
+		err, _ = f.poll()
 	}
-	if s.alone {
-		a.drive(s.b, s.hi)
-	} else {
-		a.join(s.b)
+	return err
+}
+
+func (f Future) waitBatchFree(stop <-chan struct{}, timeout time.Duration) bool {
+	if f.at == nil {
+		return true
 	}
+	b := f.batch()
+	if int(b.cursor.Load()) < b.n && b.holdKey(f.key) {
+		b.pool.handBatch(job{b: b})
+	}
+	return b.pool.park(&b.waits, f.Done, nil, stop, timeout)
 }

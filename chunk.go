@@ -41,19 +41,16 @@ func nextChunk(chunk, ran int, took, target int64) int {
 
 // afterAlone says how a loop goes on that its caller has run alone so far: done
 // elements in elapsed ticks, the last chunk of them in took. It either shares the
-// elements left and invites that many workers, or runs next elements more. It
-// goes by the slower of the two speeds, so that it notices elements which become
-// longer.
-func afterAlone(chunk, done, left int, elapsed, took, worthwhile int64, width int) (next, invite int, share bool) {
+// elements left or runs next elements more. It goes by the slower of the two
+// speeds, so that it notices elements which become longer.
+func afterAlone(chunk, done, left int, elapsed, took, worthwhile int64) (next int, share bool) {
 	in, of := float64(elapsed), float64(done)
 	if lately := float64(took); lately*of > in*float64(chunk) {
 		in, of = lately, float64(chunk)
 	}
 	in = max(in, minEach*of)
-	if 2*elapsed >= worthwhile {
-		if rest := in * float64(left) / of; rest >= float64(worthwhile) {
-			return 0, worthInviting(rest, worthwhile, width), true
-		}
+	if 2*elapsed >= worthwhile && in*float64(left)/of >= float64(worthwhile) {
+		return 0, true
 	}
 	next = growth * chunk
 	if next > firstCheck { // a division less for most short loops
@@ -61,15 +58,9 @@ func afterAlone(chunk, done, left int, elapsed, took, worthwhile int64, width in
 			next = max(firstCheck, int(n))
 		}
 	}
-	return next, 0, false
+	return next, false
 }
 
 // minEach is the shortest time per element, in ticks, that is believed: chunks
 // must not grow without bound while the clock shows next to nothing.
 const minEach = 1e-3
-
-// worthInviting returns how many workers are worth waking for work that would
-// take one of them that many ticks.
-func worthInviting(rest float64, worthwhile int64, width int) int {
-	return int(min(float64(width-1), rest/float64(worthwhile)))
-}

@@ -1,4 +1,4 @@
-//go:build (amd64 || arm64) && !purego && !race && !msan && !asan
+//go:build gc && (amd64 || arm64) && !purego && !race && !msan && !asan
 
 package zeropool
 

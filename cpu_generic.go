@@ -37,3 +37,7 @@ var ticksPerSecond = sync.OnceValue(measureTicks)
 func ticksOf(d time.Duration) int64 {
 	return int64(float64(ticksPerSecond()) * d.Seconds())
 }
+
+func durationOf(ticks int64) time.Duration {
+	return time.Duration(float64(ticks) / float64(ticksPerSecond()) * float64(time.Second))
+}

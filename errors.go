@@ -18,6 +18,12 @@ var (
 	ErrFull = errors.New("zeropool: every queue is full")
 	// ErrGoexit is what Wait returns for a task that called runtime.Goexit.
 	ErrGoexit = errors.New("zeropool: task called runtime.Goexit")
+	// ErrInTask is what Close and Shutdown return inside a task of their own
+	// pool: the workers end after the task has returned.
+	ErrInTask = errors.New("zeropool: closed from inside one of the pool's own tasks: the workers end after it returns")
+	// ErrOwnGroup is what Group.Wait returns inside a task of the same group,
+	// which it would wait for.
+	ErrOwnGroup = errors.New("zeropool: Wait inside a task of the same group")
 )
 
 // PanicError reports a task that panicked. Wait returns the same *PanicError

@@ -2,7 +2,9 @@ package zeropool
 
 import (
 	"context"
+	"runtime"
 	"time"
+	"unsafe"
 )
 
 // A Future stands for a submitted task or batch. It is a small value that may
@@ -10,9 +12,9 @@ import (
 // task has ended and the pool has been closed. The zero Future is done, without
 // an error.
 type Future struct {
-	r   *record
-	key uint64
-	n   int // length of a batch, 0 for a single task
+	at  unsafe.Pointer // the *lane of a task, or the *batch
+	key uint64         // state of the task's slot without its kind, or the batch's generation
+	n   int            // length of a batch, 0 for a single task
 }
 
 // closedFuture is what submissions return after Close.
@@ -21,35 +23,44 @@ var closedFuture = failedFuture(ErrClosed)
 var rejectedFuture = failedFuture(ErrFull)
 
 func failedFuture(err error) Future {
-	r := new(record)
-	r.info.Store(&outcome{err: err})
-	r.state.Store(phaseFailed)
-	return Future{r: r}
+	l := newLane(nil, 1, 0)
+	s := l.at(0)
+	s.params = unsafe.Pointer(&outcome{err})
+	s.state.Store(failed)
+	return Future{at: unsafe.Pointer(l)}
 }
 
-// fullFuture is what a submission returns that found no slot, and its error.
-func fullFuture(p *Pool) (Future, error) {
-	if p.gate.Load()&gateClosed != 0 {
-		return closedFuture, ErrClosed
+func (f Future) lane() *lane {
+	if f.n != 0 {
+		return nil
 	}
-	return rejectedFuture, ErrFull
+	return (*lane)(f.at)
 }
+
+func (f Future) batch() *batch { return (*batch)(f.at) }
+
+// pending reports whether the task with that key has not ended, when the state of
+// its slot is v.
+func pending(v, key uint64) bool { return v^key-1 < taken }
 
 // poll returns how the task ended, if it has.
 //
 // F1: the load pairs with the store that ended the task, so that what the task
 // wrote is visible to whoever sees the end.
 func (f Future) poll() (err error, done bool) {
-	if f.r == nil {
+	if f.at == nil {
 		return nil, true
 	}
-	switch f.r.state.Load() ^ f.key<<phaseBits {
-	case phasePending:
-		return nil, false
-	case phaseFailed:
-		return f.r.info.Load().err, true
+	if f.n != 0 {
+		return f.batch().poll(f.key)
 	}
-	// Done, or done and the record already serves another task.
+	s := f.lane().slot(f.key)
+	switch v := s.state.Load() ^ f.key; {
+	case v == failed:
+		return (*outcome)(s.params).err, true
+	case v-1 < taken: // full, owned or taken
+		return nil, false
+	}
 	return nil, true
 }
 
@@ -60,140 +71,186 @@ func (f Future) Done() bool {
 }
 
 // Wait blocks until the task has ended and returns nil if it returned normally,
-// a *PanicError if it panicked (of a batch, the first of its panics), ErrGoexit
-// if it called runtime.Goexit, ErrClosed, ErrFull or ErrCanceled if it was never
-// run; each call returns the same.
+// its error if it was submitted by SubmitErr or GoErr, a *PanicError if it
+// panicked (of a batch, the first of its panics), ErrGoexit if it called
+// runtime.Goexit, ErrClosed, ErrFull or ErrCanceled if it was never run; each
+// call returns the same.
 //
 // Waiting helps: Wait runs the very task it waits for when nobody has begun it,
 // so that it is legal inside a task, to any depth. While it blocks, other
-// queued work that no worker is free for is run in its place.
+// queued work that no worker is free for is run in its place. Tasks that wait for
+// each other in a circle wait for ever.
 func (f Future) Wait() error {
-	if err, done := f.poll(); done {
-		return err
+	l := f.lane()
+	if l == nil {
+		return f.waitBatch()
 	}
-	var t task
-	q, pos := f.take(&t)
-	switch p := f.r.info.Load().pool; {
-	case q == nil:
-		f.helpBatch(false)
-	case t.proven():
-		if pos%confirmEvery == 0 && p.gate.Load()&gateIdle != 0 {
-			p.habits.confirm(stackHash())
+	s := l.slot(f.key)
+	switch take(l, s, f.key) {
+	case tookIt:
+		if proven(s.fn, s.params) && l.pool.run(l, s, f.key|owned, &l.hand) {
+			if f.key&fallible == 0 {
+				return nil
+			}
+			return f.result(s)
 		}
-		if p.runHeld(q, pos, &t) {
-			return nil
+		return f.waitTaken(l, s, f.key|owned)
+	case notThere:
+		if s.state.Load()^f.key-1 >= taken { // the common case: it has ended
+			return f.result(s)
 		}
-	default:
-		p.standInFor(q, pos, &t)
 	}
-	err, done := f.poll()
-	if !done {
-		f.pool().park(waitable{f: f}, nil)
-		err, _ = f.poll()
+	return f.waitSlow(l, s, f.key)
+}
+
+// result returns how a task has ended.
+func (f Future) result(s *slot) error {
+	if s.state.Load()^f.key == failed {
+		return (*outcome)(s.params).err
 	}
-	return err
+	return nil
+}
+
+// waitTaken is the rest of Wait for a task that the caller has taken out of its
+// own lane, and that has panicked, or that it must not run itself.
+func (f Future) waitTaken(l *lane, s *slot, v uint64) error {
+	if s.state.Load() == v {
+		l.pool.handOver(l, s, v, true)
+	}
+	return f.block(l, s)
+}
+
+// waitSlow is the rest of Wait for a task that is not in the caller's own lane, or
+// that others may take too.
+func (f Future) waitSlow(l *lane, s *slot, key uint64) error {
+	if s.state.Load()^key == full {
+		p := l.pool
+		if v, h := p.takeBack(l, s, key); v != 0 {
+			if proven(s.fn, s.params) {
+				p.run(l, s, v, h)
+			} else {
+				p.handOver(l, s, v, h == &l.hand)
+			}
+		}
+	}
+	return f.block(l, s)
+}
+
+// block waits until the task has ended.
+func (f Future) block(l *lane, s *slot) error {
+	if pending(s.state.Load(), f.key) {
+		l.pool.park(l.waitListOf(f.key), func() bool { return !pending(s.state.Load(), f.key) }, f.endsPlainly, nil, 0)
+	}
+	return f.result(s)
+}
+
+// endsPlainly reports whether the owner of the lane may end the task by a plain
+// store, or has ended it, and the store has not arrived here.
+func (f Future) endsPlainly() bool {
+	l := f.lane()
+	return !l.inbox && l.slot(f.key).state.Load()^f.key != taken
 }
 
 // WaitContext is Wait, except that it returns ctx.Err() as soon as ctx ends: the
-// task goes on. The task is never run on the calling goroutine.
+// task goes on. The task is never run on the calling goroutine. With a context
+// that cannot end it is Wait.
 func (f Future) WaitContext(ctx context.Context) error {
+	if ctx.Done() == nil {
+		return f.Wait()
+	}
 	if err, done := f.poll(); done {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var t task
-	if q, pos := f.take(&t); q != nil {
-		f.pool().standInFor(q, pos, &t)
-	} else {
-		f.helpBatch(true)
-	}
-	if !f.pool().park(waitable{f: f}, ctx.Done()) {
+	if !f.waitFree(ctx.Done(), 0) {
 		return ctx.Err()
 	}
 	err, _ := f.poll()
 	return err
 }
 
-// WaitTimeout is WaitContext with a limit of d from now; when it is reached the
-// result is context.DeadlineExceeded. A limit of zero or less only looks.
+// WaitTimeout is Wait, except that it returns context.DeadlineExceeded when the
+// task has not ended after d: the task goes on. The task is never run on the
+// calling goroutine. With d <= 0 it only looks.
 func (f Future) WaitTimeout(d time.Duration) error {
 	if err, done := f.poll(); done {
 		return err
 	}
-	if d <= 0 {
+	if d <= 0 || !f.waitFree(nil, d) {
 		return context.DeadlineExceeded
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	defer cancel()
-	return f.WaitContext(ctx)
+	err, _ := f.poll()
+	return err
 }
 
-// pool returns the pool of a Future that is not zero.
-func (f Future) pool() *Pool { return f.r.info.Load().pool }
+// waitFree blocks until the task has ended, which it reports, or until stop is
+// closed or the timeout is over. If nobody has begun the task, a stand-in runs it.
+func (f Future) waitFree(stop <-chan struct{}, timeout time.Duration) bool {
+	l := f.lane()
+	if l == nil {
+		return f.waitBatchFree(stop, timeout)
+	}
+	s := l.slot(f.key)
+	if s.state.Load()^f.key == full {
+		p := l.pool
+		if v, h := p.takeBack(l, s, f.key); v != 0 {
+			p.handOver(l, s, v, h == &l.hand)
+		}
+	}
+	return l.pool.park(l.waitListOf(f.key), func() bool { return !pending(s.state.Load(), f.key) }, f.endsPlainly, stop, timeout)
+}
 
-// Cancel withdraws the tasks that have not begun and returns how many: 0 or 1
-// for a single task, up to the length of a batch. The Future of a withdrawn
-// task ends with ErrCanceled, as does a batch that lost any of its tasks, once
-// the others have ended.
+// Cancel withdraws the tasks that have not begun, and returns how many: 0 or 1
+// for a single task, the number of elements for a batch. Wait then returns
+// ErrCanceled.
 func (f Future) Cancel() int {
-	if f.Done() {
+	l := f.lane()
+	if l == nil {
+		return f.cancelBatch()
+	}
+	s := l.slot(f.key)
+	if s.state.Load()^f.key != full {
 		return 0
 	}
-	info := f.r.info.Load()
-	p := info.pool
-	if info.batch != nil {
-		return info.batch.cancel(f.key, ErrCanceled)
-	}
-	var t task
-	q, pos := f.take(&t)
-	if q == nil {
+	v, h := l.pool.takeBack(l, s, f.key)
+	if v == 0 {
 		return 0
 	}
-	a := p.borrow(stackHash())
-	defer p.giveBack(a)
-	a.settleSlot(q, pos, &t)
-	a.fail(&t, ErrCanceled)
+	l.pool.fail(l, s, v, h, ErrCanceled)
 	return 1
 }
 
-// Progress returns how many of the Future's tasks have ended and how many there
-// are, for progress bars. The zero Future has none.
+// Progress returns how many of the tasks have ended and how many there are: 1 for
+// a single task, and for the zero Future 0 and 0. It is for progress bars.
 func (f Future) Progress() (done, total int) {
-	if f.r == nil {
+	if f.at == nil {
 		return 0, 0
 	}
-	total = max(f.n, 1)
+	if f.n != 0 {
+		return f.batch().progress(f.key, f.n), f.n
+	}
 	if f.Done() {
-		return total, total
+		return 1, 1
 	}
-	if b := f.r.info.Load().batch; b != nil {
-		return b.progress(f.key, total), total
-	}
-	return 0, total
+	return 0, 1
 }
 
-// take takes the task out of its queue, or returns nil: somebody has begun it, or
-// it is a batch. The caller releases the slot, for which Close waits.
-func (f Future) take(t *task) (*ring, uint64) {
-	q := f.r.info.Load().ring
-	if q == nil {
-		return nil, 0
+// DoneChan returns a channel that is closed when the task has ended, for select.
+// It allocates, and occupies a goroutine until then; Wait does neither. Nobody
+// runs the task in the caller's place.
+func (f Future) DoneChan() <-chan struct{} {
+	done := make(chan struct{})
+	if f.Done() {
+		close(done)
+		return done
 	}
-	// The task is there if the sequence number is one past a position with the
-	// key. The record may have moved to another ring since the caller saw its state.
-	pos := q.slot(f.key).seq.Load() - 1
-	if taskKey(q.id, pos) != f.key || !q.takeAt(pos, t) {
-		return nil, 0
-	}
-	return q, pos
+	go func() {
+		defer close(done)
+		f.waitFree(nil, 0)
+	}()
+	return done
 }
 
-// helpBatch gives a batch one more goroutine: the caller's own, or a stand-in's
-// when the caller must stay free or the functions are not known to return.
-func (f Future) helpBatch(stayFree bool) {
-	if b := f.r.info.Load().batch; b != nil {
-		b.help(f.key, stayFree)
-	}
-}
+func yield() { runtime.Gosched() }

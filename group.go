@@ -10,9 +10,6 @@ import (
 // It may be used again after Wait. Tasks may be added from any goroutine, from
 // the group's own tasks too. A Group must be made by NewGroup.
 type Group struct {
-	rec record // first: queued tasks point to it
-	_   [lineSize]byte
-
 	added atomic.Int64 // tasks ever added
 	_     [lineSize - 8]byte
 
@@ -22,15 +19,13 @@ type Group struct {
 	pool   *Pool
 	waited atomic.Bool           // a Wait has returned since the last task was added
 	fault  atomic.Pointer[error] // the first since then
+	waits  waitList
 }
 
 // NewGroup returns an empty group whose tasks run on p.
 func (p *Pool) NewGroup() *Group {
 	check(p, false, "NewGroup")
-	g := &Group{pool: p}
-	g.rec.state.Store(groupState)
-	g.rec.info.Store(&p.plain)
-	return g
+	return &Group{pool: p}
 }
 
 // SubmitTo adds the task fn(params) to g. It allocates nothing. After Close, or
@@ -40,13 +35,26 @@ func (p *Pool) NewGroup() *Group {
 // It panics if g or fn is nil.
 func SubmitTo[T any](g *Group, params *T, fn func(*T)) {
 	checkGroup(g, fn == nil, "SubmitTo")
-	g.submit(funcOf(fn), unsafe.Pointer(params))
+	g.submit(funcOf(fn), unsafe.Pointer(params), 0)
+}
+
+// SubmitErrTo is SubmitTo for a function that may fail: Wait returns the first
+// error.
+func SubmitErrTo[T any](g *Group, params *T, fn func(*T) error) {
+	checkGroup(g, fn == nil, "SubmitErrTo")
+	g.submit(*(**funcval)(unsafe.Pointer(&fn)), unsafe.Pointer(params), fallible)
 }
 
 // Go adds fn to g. It panics if g or fn is nil.
 func (g *Group) Go(fn func()) {
 	checkGroup(g, fn == nil, "Group.Go")
-	g.submit(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))))
+	g.submit(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), 0)
+}
+
+// GoErr is Go for a function that may fail: Wait returns the first error.
+func (g *Group) GoErr(fn func() error) {
+	checkGroup(g, fn == nil, "Group.GoErr")
+	g.submit(callErrFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), fallible)
 }
 
 func checkGroup(g *Group, nilFunc bool, call string) {
@@ -56,154 +64,156 @@ func checkGroup(g *Group, nilFunc bool, call string) {
 	check(g.pool, nilFunc, call)
 }
 
-func (g *Group) submit(fn *funcval, params unsafe.Pointer) {
+func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 	if g.waited.Load() && g.waited.CompareAndSwap(true, false) {
 		g.fault.Store(nil)
 	}
 	g.added.Add(1)
 	p := g.pool
-	w := p.home()
-	if gate := p.gate.Load(); gate != 0 {
-		if gate&gateClosed != 0 {
-			g.finish(nil, 1, ErrClosed)
+	flags |= grouped
+	if p.gate.Load()&gateClosed != 0 {
+		g.finish(1, ErrClosed)
+		return
+	}
+	l := enter(&p.table)
+	if l == nil {
+		g.submitElsewhere(p.submitElsewhere(fn, params, flags, g, true))
+		return
+	}
+	s := l.at(l.tail.load())
+	v := s.state.Load() // A1, pairs with R1
+	if v&kindMask != free {
+		if s, v = l.room(); s == nil {
+			l.leave()
+			g.submitElsewhere(p.submitFull(l, fn, params, flags, g, true))
 			return
 		}
-		w = p.target(w)
 	}
-	q := &w.ring
-	pos := q.tail.Load()
-	if q.slot(pos).seq.Load() != pos || !q.tail.CompareAndSwap(pos, pos+1) { // claim(q, 1), inlined: A1, P1
-		if q, pos = p.claimElsewhere(w, true); q == nil {
-			_, err := fullFuture(p)
-			g.finish(nil, 1, err)
-			return
-		}
+	l.setGroup(v, g)
+	s.fn = fn
+	s.params = params
+	if publish(l, s, v|flags|full) != 0 {
+		l.notice()
 	}
-	s := q.slot(pos)
-	e := &q.grouped[pos&q.mask]
-	e.record = s.task.done
-	e.group.Store(g)
-	s.task.fn = fn
-	s.task.params = params
-	s.task.done = &g.rec
-	publish(q, pos, 1)
-	if gate := p.gate.Load(); gate != 0 && !p.published(gate, q, pos) { // P1, as in Pool.submit
-		g.finish(nil, 1, ErrClosed)
+	if gate := p.gate.Load(); gate&(gateSleeping|gateClosed) != 0 { // P1, as in Pool.submit
+		p.published(gate, l, s, v|flags)
+	}
+}
+
+// submitElsewhere ends a task that was not queued.
+func (g *Group) submitElsewhere(f Future, _ bool) {
+	switch f {
+	case closedFuture:
+		g.finish(1, ErrClosed)
+	case rejectedFuture:
+		g.finish(1, ErrFull)
 	}
 }
 
 // Wait blocks until every task added so far, and every task that those added,
 // has ended, and returns the first error among the tasks since the group was
-// last found complete: nil, a *PanicError, ErrGoexit, ErrClosed or ErrFull.
-// Calling it again without adding tasks returns the same. Wait runs tasks of
-// the group that nobody has begun.
+// last found complete: nil, an error of SubmitErrTo or GoErr, a *PanicError,
+// ErrGoexit, ErrClosed or ErrFull. Calling it again without adding tasks returns
+// the same. Wait runs tasks of the group that nobody has begun.
+//
+// Called from inside a task of the group, or from one that such a task runs
+// underneath itself, it could never return, and returns ErrOwnGroup at once.
 func (g *Group) Wait() error {
 	checkGroup(g, false, "Group.Wait")
 	if !g.ended() {
+		if g.own() {
+			return ErrOwnGroup
+		}
 		g.help()
 	}
-	for !g.ended() {
-		g.pool.park(waitable{g: g}, nil)
+	if !g.ended() {
+		g.pool.park(&g.waits, g.ended, nil, nil, 0)
 	}
 	return g.result()
 }
 
 // WaitContext is Wait, except that it returns ctx.Err() as soon as ctx ends: the
-// tasks go on. None of them is run on the calling goroutine.
+// tasks go on. None of them is run on the calling goroutine. With a context that
+// cannot end it is Wait.
 func (g *Group) WaitContext(ctx context.Context) error {
 	checkGroup(g, false, "Group.WaitContext")
-	if !g.ended() && ctx.Err() == nil {
-		var t task
-		a := g.pool.borrow(stackHash())
-		if a.takeOwn(g, &place{}, &t) {
-			g.pool.standInForGroup(a, &t, g)
-		} else {
-			g.pool.giveBack(a)
-		}
+	if ctx.Done() == nil {
+		return g.Wait()
 	}
-	for !g.ended() {
+	if !g.ended() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		g.pool.park(waitable{g: g}, ctx.Done())
+		if g.own() {
+			return ErrOwnGroup
+		}
+		if !g.pool.park(&g.waits, g.ended, nil, ctx.Done(), 0) {
+			return ctx.Err()
+		}
 	}
 	return g.result()
 }
 
-// help runs queued tasks of g on the calling goroutine until there is none, or
-// until one comes whose function is not known to return: a stand-in goes on from
-// there.
-func (g *Group) help() {
-	p := g.pool
-	a := p.borrow(stackHash())
-	held := true
-	defer func() {
-		if held { // a task may have called runtime.Goexit
-			p.giveBack(a)
-		}
-	}()
-	var t task
-	for from := (place{}); a.runOwn(g, &from, &t); {
-		if t.done != nil {
-			held = false
-			p.standInForGroup(a, &t, g)
-			return
-		}
+// own reports whether the calling goroutine is inside a task of g.
+func (g *Group) own() bool {
+	h := g.pool.handOfCaller()
+	if h == nil {
+		return false
 	}
-}
-
-// runOwn runs queued tasks of g until there is none, when it returns false, or
-// until one has panicked, or until it has taken one that is not known to return
-// and leaves it in t. The tasks that have returned are counted as ended together:
-// nobody can tell while another one of the group is running.
-func (a *agent) runOwn(g *Group, from *place, t *task) (more bool) {
-	ended, inTask := int64(0), false
-	defer func() {
-		if ended > 0 {
-			g.finish(a, ended, nil)
-		}
-		if inTask {
-			more = true
-			a.unwound(t, recover())
-		}
-	}()
-	for a.takeOwn(g, from, t) {
-		if !t.proven() {
+	for _, o := range h.groups {
+		if o == g {
 			return true
 		}
-		inTask = true
-		t.run()
-		inTask = false
-		*t = task{}
-		a.completed.add(1)
-		ended++
 	}
 	return false
 }
 
-// place is where a search for a group's tasks goes on: the ring of a worker, and
-// a position unless that lies before the ring's head.
-type place struct {
-	worker int
-	pos    uint64
-}
-
-// takeOwn takes a queued task of g, wherever it stands from the given place on.
-func (a *agent) takeOwn(g *Group, from *place, t *task) bool {
-	for ; from.worker < len(a.pool.workers); *from = (place{worker: from.worker + 1}) {
-		q := &a.pool.workers[from.worker].ring
-		if h := q.head.Load(); int64(h-from.pos) > 0 {
-			from.pos = h
-		}
-		for end := q.tail.Load(); int64(end-from.pos) > 0; from.pos++ {
-			if q.grouped[from.pos&q.mask].group.Load() == g && q.takeAt(from.pos, t) {
-				a.settleSlot(q, from.pos, t)
-				from.pos++
-				return true
+// handOfCaller returns the hand under which the calling goroutine runs tasks of
+// Groups, or nil: that of a runner, or of the owner of a lane.
+func (p *Pool) handOfCaller() *hand {
+	if r := p.currentRunner(); r != nil {
+		if l := enter(&p.table); l != nil {
+			l.leave()
+			if len(r.groups) == 0 {
+				return &l.hand
 			}
 		}
+		return &r.hand
 	}
-	return false
+	if l := enter(&p.table); l != nil {
+		l.leave()
+		return &l.hand
+	}
+	return nil
+}
+
+// help runs queued tasks of g that the calling goroutine has submitted from its own
+// lane, until there is none, or one whose function is not known to return: a
+// stand-in goes on from there. A goroutine without a lane leaves them to a
+// stand-in.
+func (g *Group) help() {
+	p := g.pool
+	l := enter(&p.table)
+	if l == nil {
+		return
+	}
+	l.leave()
+	tail := l.tail.load()
+	for i := tail - l.mask - 1; i != tail && l.queued() > 0; i++ {
+		s := l.at(i)
+		v := s.state.Load()
+		if v&kindMask != full || v&grouped == 0 || l.group(v) != g {
+			continue
+		}
+		if v = l.takeOwn(s, v&^kindMask); v == 0 {
+			continue
+		}
+		if !proven(s.fn, s.params) {
+			p.handOver(l, s, v, true)
+			return
+		}
+		p.run(l, s, v, &l.hand)
+	}
 }
 
 func (g *Group) result() error {
@@ -222,16 +232,14 @@ func (g *Group) ended() bool {
 	return done == g.added.Load()
 }
 
-// finish counts n tasks as ended; a is the agent that ran them, if one did.
-func (g *Group) finish(a *agent, n int64, err error) {
+// finish counts n tasks as ended.
+func (g *Group) finish(n int64, err error) {
 	if err != nil {
 		first := err // so that err itself stays on the stack
 		g.fault.CompareAndSwap(nil, &first)
 	}
 	g.finished.Add(n) // C1, pairs with W1
 	if g.pool.gate.Load() >= gateWaiter && g.ended() {
-		if woke := wakeBucket(&g.rec); a != nil {
-			a.noteWake(woke)
-		}
+		g.pool.wakeAll(&g.waits)
 	}
 }

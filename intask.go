@@ -7,59 +7,86 @@ import (
 	"unsafe"
 )
 
-// Whether a goroutine is inside a task is asked on slow paths only: it takes a
-// walk up the stack.
-
-// inOwnTask reports whether the caller runs inside a task of p: workers are told
-// by their goroutine's number, helpers by the frames under which they run
-// tasks. A helper of another pool is taken for one of p's while p has helpers at
-// work.
-func (p *Pool) inOwnTask() bool {
-	if id := goroutineID(); slices.ContainsFunc(p.workers, func(w *worker) bool { return w.goroutine.Load() == id }) {
-		return true
-	}
-	p.mu.Lock()
-	helped := p.helped() || p.heldByWaiters()
-	p.mu.Unlock()
-	return helped && onStack(taskFrames().helpers[:])
-}
+// Some calls must know whether they come from inside a task. Go has no storage by
+// goroutine, so on these slow paths the stack tells, and the number of the
+// goroutine.
 
 // inTask reports whether the caller runs inside a task of any pool.
 func inTask() bool {
 	f := taskFrames()
-	return onStack(f.helpers[:]) || onStack(f.workers[:])
+	return onStack(f[:])
+}
+
+// currentRunner returns the worker or stand-in of p that the calling goroutine is,
+// or nil.
+func (p *Pool) currentRunner() *runner {
+	if w := p.currentWorker(); w != nil {
+		return &w.runner
+	}
+	id := goroutineID()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.standIns {
+		if s.goroutine.Load() == id {
+			return &s.runner
+		}
+	}
+	return nil
+}
+
+// currentWorker returns the worker of p that the calling goroutine is, or nil.
+func (p *Pool) currentWorker() *worker {
+	me, id := identity(), uint64(0)
+	if !hasIdentity {
+		id = goroutineID()
+	}
+	i := slices.IndexFunc(p.workers, func(w *worker) bool {
+		if hasIdentity {
+			return w.identity.Load() == me
+		}
+		return w.goroutine.Load() == id
+	})
+	if i < 0 {
+		return nil
+	}
+	return p.workers[i]
+}
+
+// inOwnTask reports whether the caller runs inside a task of p. One that runs
+// inside a task of another pool is taken for it while goroutines that are neither
+// workers nor stand-ins run tasks of p.
+func (p *Pool) inOwnTask() bool {
+	if p.currentRunner() != nil {
+		return true
+	}
+	if !inTask() {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.helped()
 }
 
 // code is the part of the program that holds one function.
 type code struct{ from, to uintptr }
 
-type frames struct {
-	helpers [4]code
-	workers [1]code
-}
-
-// taskFrames returns the functions under which borrowed agents and workers run
-// tasks. All have a deferred call, so the compiler inlines none of them.
-var taskFrames func() *frames
+// taskFrames returns the functions that run tasks. They have a deferred call, so
+// the compiler inlines none of them.
+var taskFrames func() *[2]code
 
 func init() { taskFrames = sync.OnceValue(findTaskFrames) } // not above: an initialization cycle
 
-func findTaskFrames() *frames {
-	runTaken, runHeld, runOwn, runRange, loop := (*agent).runTaken, (*Pool).runHeld, (*agent).runOwn, (*agent).runRange, (*worker).loop
-	return &frames{
-		helpers: [...]code{
-			codeOf(*(**funcval)(unsafe.Pointer(&runTaken))),
-			codeOf(*(**funcval)(unsafe.Pointer(&runHeld))),
-			codeOf(*(**funcval)(unsafe.Pointer(&runOwn))),
-			codeOf(*(**funcval)(unsafe.Pointer(&runRange))),
-		},
-		workers: [...]code{codeOf(*(**funcval)(unsafe.Pointer(&loop)))},
+func findTaskFrames() *[2]code {
+	run, runRange := (*Pool).run, (*Pool).runRange
+	return &[2]code{
+		extentOf(*(**funcval)(unsafe.Pointer(&run))),
+		extentOf(*(**funcval)(unsafe.Pointer(&runRange))),
 	}
 }
 
-// codeOf finds out how far the code of a function reaches: as long as the
+// extentOf finds out how far the code of a function reaches: as long as the
 // runtime names the same function.
-func codeOf(fn *funcval) code {
+func extentOf(fn *funcval) code {
 	const step, limit = 4, 1 << 16
 	entry := runtime.FuncForPC(fn.code).Entry()
 	end := entry + step

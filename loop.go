@@ -37,71 +37,60 @@ func (p *Pool) loop(w work, n int) error {
 	if n == 0 {
 		return nil
 	}
-	a := p.borrow(stackHash())
-	// L1: after the borrowing, so that Close waits for a loop that missed it.
+	p.batched.Add(uint64(n)) // a full fence before the load of the gate (D1)
+	h := p.callersHand()
 	if p.gate.Load()&gateClosed != 0 {
-		p.giveBack(a)
+		h.count(&h.begun, uint64(n))
+		h.count(&h.canceled, uint64(n))
+		p.tellClosers(gateClosed)
 		return ErrClosed
 	}
-	b := a.newBatch(w, n)
-	b.cursor.Store(int64(n)) // nobody may claim before the caller shares
+	b := p.newBatch(w, n)
 	b.refs.Store(2)
-	f := Future{r: &b.rec, key: b.gen, n: n}
-	p.batched.Add(uint64(n))
+	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
 	if b.proven() {
-		p.driveInline(a, b)
+		p.drive(b, h, 0)
 	} else {
-		p.standInForLoop(a, b)
+		p.handBatch(job{b: b, drive: true})
 	}
-	err, done := f.poll()
-	if !done {
-		p.park(waitable{f: f}, nil)
-		err, _ = f.poll()
-	}
-	return err
-}
-
-func (p *Pool) driveInline(a *agent, b *batch) {
-	defer p.giveBack(a)
-	a.drive(b, 0)
+	return f.blockBatch()
 }
 
 // drive runs the elements of b from lo on, alone until it is worth sharing, and
 // drops the caller's reference.
-func (a *agent) drive(b *batch, lo int) {
-	p := a.pool
+func (p *Pool) drive(b *batch, h *hand, lo int) {
 	n, chunk := b.n, 1
 	from, calls, start := lo, 0, ticks()
 	before := start
 	for lo < n {
 		if p.gate.Load()&gateCut != 0 {
-			b.cursor.Store(int64(lo))
-			a.cutOffBatch(b)
+			p.post(b, lo)
+			p.cutOffBatch(b)
 			break
 		}
 		hi := lo + min(chunk, n-lo)
-		a.runShare(b, lo, hi, true)
+		h.count(&h.begun, uint64(hi-lo))
+		p.runShare(share{b, lo, hi, true}, h)
 		calls += b.calls(lo, hi)
 		lo = hi
 		if lo == n {
 			break
 		}
 		now := ticks()
-		next, invite, share := afterAlone(chunk, lo-from, n-lo, now-start, now-before, p.worthwhile, p.width)
+		next, share := afterAlone(chunk, lo-from, n-lo, now-start, now-before, p.times.worthwhile)
 		if share {
-			b.cursor.Store(int64(lo))
-			b.asked.Store(int32(invite))
-			if invite > 0 {
-				b.refs.Add(int32(invite))
-				p.invite(b, invite, false)
+			if b.width = p.width(); b.width > 1 {
+				p.post(b, lo)
+				p.summon()
+				p.join(b, h)
+				return
 			}
-			a.join(b)
-			return
+			next = 2 * chunk
 		}
 		chunk, before = next, now
 	}
-	if b.kind != mixed && !isProven(b.code()) {
-		observe(b.code(), calls)
+	if b.kind != mixed && !isProven(b.fn.code) {
+		observe(b.fn.code, calls)
 	}
-	b.release(a)
+	b.release()
 }

@@ -42,6 +42,34 @@ func (w WhenFull) String() string {
 	return fmt.Sprintf("WhenFull(%d)", uint8(w))
 }
 
+// Pinning says how long a worker stays pinned to its CPU.
+type Pinning uint8
+
+const (
+	// Lease pins a worker while it is at work: after a millisecond of tasks
+	// without a pause, until it naps or parks, or the garbage collector runs
+	// often. It is the default.
+	Lease Pinning = iota
+	// Hold pins a worker from its start to its end, and parks it in a futex. It
+	// is for machines with isolated CPUs. It costs: a parked worker keeps a P of
+	// the runtime for up to 10 ms, each collection costs several hand-overs
+	// between threads, and channels, timers and sleeps in tasks cost about 16
+	// times as much. A process started by a task may use the worker's CPU only;
+	// see Pool.Unpinned.
+	Hold
+)
+
+// String returns the name of the pinning.
+func (p Pinning) String() string {
+	switch p {
+	case Lease:
+		return "Lease"
+	case Hold:
+		return "Hold"
+	}
+	return fmt.Sprintf("Pinning(%d)", uint8(p))
+}
+
 type config struct {
 	workers   int
 	placement topology.Placement
@@ -53,9 +81,11 @@ type config struct {
 	name      string
 	spin      time.Duration
 	machine   *topology.Topology
+	pinning   Pinning
 }
 
 const (
+	maxWorkers  = 4096
 	defaultSpin = 5 * time.Microsecond
 	maxSpin     = time.Millisecond
 )
@@ -170,6 +200,18 @@ func WithPanicHandler(handler func(*PanicError)) Option {
 			return fmt.Errorf("WithPanicHandler(nil): a handler is needed; a panic is never dropped silently")
 		}
 		c.onPanic = handler
+		return nil
+	}
+}
+
+// WithPinning sets how long a worker stays pinned to its CPU. The default is Lease.
+// It means nothing for workers that have no CPU, see WithPlacement.
+func WithPinning(p Pinning) Option {
+	return func(c *config) error {
+		if p > Hold {
+			return fmt.Errorf("WithPinning(%d): the pinning must be Lease or Hold", uint8(p))
+		}
+		c.pinning = p
 		return nil
 	}
 }

@@ -2,12 +2,12 @@ package zeropool
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/zeropool-go/zeropool/topology"
 )
@@ -17,69 +17,84 @@ import (
 // from inside its own tasks and after Close too. A Pool must be made by New or
 // Default; its workers live until Close.
 type Pool struct {
-	// gate is what one looks at after publishing or finishing a task: the number
-	// of idle workers, whether the pool is closed, and the number of parked
-	// waiters. It changes only when somebody goes to sleep or is woken, so all
-	// CPUs keep a copy.
-	gate   atomic.Uint64
-	waking atomic.Uint32   // wakes in flight: decided on, worker not yet up
-	idle   []atomic.Uint64 // bitmap of idle workers
-	recent atomic.Uint32   // index of the worker that went to sleep last
-	habits habits
-	_      [lineSize]byte
+	// gate is what one looks at after publishing or ending a task: whether there
+	// is a runner to be woken, whether the pool is closed, and the number of
+	// parked waiters. It changes only when somebody goes to sleep or is woken, so
+	// all CPUs keep a copy.
+	gate  atomic.Uint64
+	lanes atomic.Pointer[[]*lane]
+	table laneTable
+	_     [lineSize]byte
 
-	workers    []*worker
-	agents     []agent
-	whenFull   WhenFull
-	onPanic    func(*PanicError)
-	name       string
-	spins      int
-	plain      outcome   // what records point to while nothing went wrong
-	worthwhile int64     // ticks of work that justify waking a worker
-	chunkTicks int64     // ticks that one claim of a batch should take
-	helpTicks  int64     // ticks that a submitter helps before it looks for room
-	width      int       // goroutines that can work on one batch at a time
-	homes      []*worker // by CPU, see home.go
-	later      later
+	workers  []*worker
+	capacity int // of an inbox
+	whenFull WhenFull
+	onPanic  func(*PanicError)
+	name     string
+	spins    int
+	bubbled  bool // made in a bubble of testing/synctest
+	times    times
+	helpers  [helpers]helper
+
+	batched atomic.Uint64 // tasks submitted in batches and loops
+	board   board
+	roster  roster
+	blocked atomic.Uint32 // submitters that wait for room
+	stripes [waitStripes]waitStripe
+
+	roomWaits  waitList
+	closeWaits waitList
+	candidates candidates
+	cutWork    atomic.Bool // a task has ended with ErrClosed because of gateCut
 
 	mu         sync.Mutex
-	changed    sync.Cond     // an agent was given back, a slot released, or a worker ended, after Close
-	blocked    atomic.Uint32 // submitters that wait for room
-	moreAgents []*agent
-	standIns   []*standIn
-	invitees   []*batch // invitations that no queue had room for
+	laneIDs    int
+	freeIDs    []int
+	takeOverAt int64
+	past       tally // of lanes and stand-ins that are gone, but for workers'
+	pastPushed uint64
+	pastStolen uint64
+	spares     []*standIn
+	standIns   []*standIn // all, spares too
+	jobs       []job
 	batches    []*batch
 	plan       topology.Plan
 	live       int   // workers that have not ended
 	pins       []int // CPUs to give back when they have
-
-	invitations atomic.Int32  // length of invitees
-	cutWork     atomic.Bool   // a task has ended with ErrClosed because of gateCut
-	batched     atomic.Uint64 // tasks submitted in batches
-	joins       atomic.Uint64 // queue entries that are not tasks
-	refused     atomic.Uint64 // queue entries withdrawn because the pool had closed
-	helping     atomic.Int32  // stand-ins that run queued work for a blocked waiter
-	displaced   atomic.Int64  // waiters that run a task whose slot somebody else has taken over
-	heldFailed  atomic.Uint64 // tasks that waiters have run and that did not return
-	heldEnds    uint64        // tasks that waiters have run to their end, at least: see Stats
 }
 
 const (
-	gateIdle        = 1<<32 - 1
-	gateClosed      = 1 << 32
-	gateCut         = 1 << 33 // Shutdown's context has ended: what has not begun is not to be
-	gateWaiterShift = 34
+	gateSleeping    = 1 << iota // a runner is parked, and nobody looks for work
+	gateClosed                  // submissions are refused
+	gateEnding                  // runners end when they find nothing: all that missed gateClosed is visible
+	gateCut                     // Shutdown's context has ended: what has not begun is not to be
+	gateWaiterShift = 8
 	gateWaiter      = 1 << gateWaiterShift // counts goroutines parked until a task ends
 )
 
+// times are durations in ticks.
+type times struct {
+	answer, aged, busyAged, worth, firstShun, lastShun int64
+	poll, takeOver, chunk, worthwhile                  int64
+	leaseAfter, collectOften, collectSeldom            int64
+	refusedPause                                       int64
+}
+
+func newTimes() times {
+	return times{
+		answer: ticksOf(answerTime), aged: ticksOf(agedTime), busyAged: ticksOf(busyAgedTime),
+		worth: ticksOf(worthStealing), firstShun: ticksOf(firstShun), lastShun: ticksOf(lastShun),
+		poll: ticksOf(pollTime), takeOver: ticksOf(takeOverPause),
+		chunk: ticksOf(chunkTime), worthwhile: ticksOf(worthWaking),
+		leaseAfter: ticksOf(leaseAfter), collectOften: ticksOf(collectOften), collectSeldom: ticksOf(collectSeldom),
+		refusedPause: ticksOf(refusedPause),
+	}
+}
+
 // New starts a pool. Without options it has one worker for each physical core
-// that this process may use, each pinned to its core, as many as the CPU quota
-// and GOMAXPROCS allow. An error names the option, its value and what is
-// allowed; nothing has been started then.
-//
-// Workers that are pinned stay locked to an operating system thread. A pool
-// works best when GOMAXPROCS exceeds its workers by the number of other busy
-// goroutines.
+// that this process may use, as many as the CPU quota and GOMAXPROCS allow. A
+// worker that is at work for more than a moment is pinned to its core. An error
+// names the option, its value and what is allowed; nothing has been started then.
 func New(opts ...Option) (*Pool, error) {
 	c, err := newConfig(opts)
 	if err != nil {
@@ -96,48 +111,87 @@ func New(opts ...Option) (*Pool, error) {
 func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	n := len(plan.Workers)
 	p := &Pool{
-		idle:       make([]atomic.Uint64, (n+63)/64),
-		workers:    make([]*worker, n),
-		agents:     make([]agent, min(nextPowerOfTwo(2*runtime.GOMAXPROCS(0)), maxAgents)),
-		whenFull:   c.whenFull,
-		onPanic:    c.onPanic,
-		name:       c.name,
-		spins:      int(c.spin / spinRound),
-		plan:       plan,
-		live:       n,
-		pins:       plannedCPUs(plan),
-		worthwhile: ticksOf(worthWaking),
-		chunkTicks: ticksOf(chunkTime),
-		helpTicks:  ticksOf(helpTime),
-		width:      max(min(n+1, runtime.GOMAXPROCS(0)), 1),
+		workers:  make([]*worker, n),
+		capacity: c.capacity,
+		whenFull: c.whenFull,
+		onPanic:  c.onPanic,
+		name:     c.name,
+		spins:    int(c.spin / spinRound),
+		bubbled:  inBubble(),
+		times:    newTimes(),
+		plan:     plan,
+		live:     n,
+		pins:     plannedCPUs(plan),
 	}
-	p.changed.L = &p.mu
-	p.habits.seen = make([]uint64, n)
-	p.initLater()
-	p.plain.pool = p
-	for i := range p.agents {
-		p.agents[i].pool = p
-		p.agents[i].spare = p.newRecord()
+	p.lanes.Store(new([]*lane))
+	for i := range p.helpers {
+		p.helpers[i].many = true
 	}
-	ready := make(chan *worker, n)
+	hold := c.pinning == Hold
+	p.roster.napper.init(hold, p.bubbled)
+	if len(p.pins) > 0 {
+		countCollections()
+	}
+	ready, begin := make(chan *worker, n), make(chan struct{})
 	for i := range n {
-		go startWorker(p, i, c.capacity, plan.Workers[i].CPU, ready)
+		w := &worker{index: i, cpu: plan.Workers[i].CPU}
+		w.pool = p
+		w.lease = lease{cpu: w.cpu, hold: hold, foreign: c.cpus != nil, name: threadName(p.name, i), times: &p.times}
+		w.keep = hold && w.cpu != topology.Unknown && canPin
+		p.workers[i] = w
+	}
+	for _, w := range p.workers {
+		w.parker.init(w.keep, p.bubbled)
+		if w.keep {
+			go onOwnThread(func() { w.start(ready, begin) })
+		} else {
+			go w.start(ready, begin)
+		}
 	}
 	for range n {
 		w := <-ready
-		p.workers[w.index] = w
-		if w.pinError != nil {
-			p.unpinned(w)
+		if err := w.lease.err.Load(); err != nil {
+			p.unpinned(w, *err)
 		}
 	}
 	for _, w := range p.workers {
 		w.setNear(machine)
 	}
-	p.setHomes(machine)
-	for _, w := range p.workers {
-		close(w.begin)
-	}
+	p.mu.Lock()
+	p.spare()
+	p.mu.Unlock()
+	p.prepareBarrier()
+	close(begin)
 	return p
+}
+
+// spinRound is about how long one turn of the spin before parking takes.
+const spinRound = 500 * time.Nanosecond
+
+// threadName returns the name of a pinned thread, of which the worker's number is
+// to be within the 15 bytes that Linux keeps.
+func threadName(name string, index int) string {
+	room := 15 - len(fmt.Sprintf("zp//%d", index))
+	return fmt.Sprintf("zp/%s/%d", name[:min(len(name), max(room, 1))], index)
+}
+
+// onOwnThread runs f on a goroutine locked to a thread which ends with f. It
+// keeps off the process's first thread, which cannot end and whose mask and
+// name stand for the process's.
+func onOwnThread(f func()) {
+	runtime.LockOSThread()
+	if !onMainThread() {
+		f()
+		return
+	}
+	locked := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		close(locked)
+		f()
+	}()
+	<-locked
+	runtime.UnlockOSThread()
 }
 
 func nextPowerOfTwo(n int) int {
@@ -149,9 +203,9 @@ func nextPowerOfTwo(n int) int {
 }
 
 // unpinned notes that a worker could not be bound to its CPU.
-func (p *Pool) unpinned(w *worker) {
+func (p *Pool) unpinned(w *worker, err error) {
 	a := &p.plan.Workers[w.index]
-	p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("W-PIN-FAILED worker %d could not be pinned to CPU %d: %v", w.index, a.CPU, w.pinError))
+	p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("W-PIN-FAILED worker %d could not be pinned to CPU %d: %v", w.index, a.CPU, err))
 	a.Why = fmt.Sprintf("not pinned: CPU %d was refused", a.CPU)
 	unplace(a)
 }
@@ -167,8 +221,8 @@ var (
 
 // Default returns a pool shared by the whole process, with default options. It
 // is started by the first call, never by an import, and never fails: where
-// workers cannot be pinned they are not. Closing it is possible but unkind;
-// later calls return the closed pool.
+// workers cannot be pinned they are not. Do not close it: the process
+// shares it, and later calls return the closed pool.
 func Default() *Pool {
 	defaultOnce.Do(func() {
 		p, err := New(WithName("default"))
@@ -184,8 +238,9 @@ func Default() *Pool {
 // Workers returns the number of workers, which never changes.
 func (p *Pool) Workers() int { return len(p.workers) }
 
-// Plan says where each worker sits and why, as things stand now: a worker
-// whose thread the system has moved since it was pinned is shown as not pinned.
+// Plan says where each worker sits and why, as things stand now: a worker whose
+// CPU is refused when it is to be pinned, or whose pinned thread the system has
+// moved, is shown as not pinned.
 func (p *Pool) Plan() topology.Plan {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -195,7 +250,15 @@ func (p *Pool) Plan() topology.Plan {
 		Warnings: slices.Clone(p.plan.Warnings),
 	}
 	for i, w := range p.workers {
-		if a := &plan.Workers[i]; a.CPU != topology.Unknown && w.thread.lost(a.CPU) {
+		a := &plan.Workers[i]
+		if a.CPU == topology.Unknown {
+			continue
+		}
+		if err := w.lease.err.Load(); err != nil {
+			plan.Warnings = append(plan.Warnings, fmt.Sprintf("W-PIN-FAILED worker %d could not be pinned to CPU %d: %v", i, a.CPU, *err))
+			a.Why = fmt.Sprintf("not pinned: CPU %d was refused", a.CPU)
+			unplace(a)
+		} else if w.lease.held.Load() && !w.lease.thread.has(a.CPU) {
 			plan.Warnings = append(plan.Warnings, fmt.Sprintf("W-PIN-LOST worker %d is no longer bound to CPU %d: the system has changed the affinity of its thread", i, a.CPU))
 			a.Why = fmt.Sprintf("pin to CPU %d lost", a.CPU)
 			unplace(a)
@@ -204,106 +267,126 @@ func (p *Pool) Plan() topology.Plan {
 	return plan
 }
 
-// errOwnTask is returned by a Close that cannot wait for its own caller.
-var errOwnTask = errors.New("zeropool: closed from inside one of the pool's own tasks: the workers end after it returns")
-
 // Close makes the pool refuse new work, runs everything that it has accepted,
 // and ends every worker before it returns. It may be called more than once and
 // from several goroutines; each call returns when the workers have ended. Called
-// from inside a task of the pool, it refuses new work, returns an error at
+// from inside a task of the pool, it refuses new work and returns ErrInTask at
 // once, and the workers end when they have run the rest.
 func (p *Pool) Close() error { return p.Shutdown(context.Background()) }
 
 // Shutdown is Close with a limit: once ctx ends, tasks that have not begun end
 // with ErrClosed, and Shutdown returns ctx's error without waiting for those
-// that have. It returns nil if everything was run.
+// that have. No task begins after it has returned. It returns nil if everything
+// was run.
 func (p *Pool) Shutdown(ctx context.Context) error {
-	p.gate.Or(gateClosed) // D1, L1
-	for _, w := range p.workers {
-		p.wake(w)
-	}
+	p.gate.Or(gateClosed)
+	heavyBarrier(true) // D1: now everything that was pushed by one who did not see gateClosed is visible
+	p.gate.Or(gateEnding)
+	p.wakeParked()
+	p.wakeAll(&p.roomWaits)
 	p.mu.Lock()
-	p.changed.Broadcast() // submitters that wait for room
+	p.look()
 	p.mu.Unlock()
 	if p.inOwnTask() {
-		return errOwnTask
+		return ErrInTask
 	}
-	stop := context.AfterFunc(ctx, func() {
-		p.gate.Or(gateCut)
-		p.drain()
-		p.mu.Lock()
-		p.changed.Broadcast()
-		p.mu.Unlock()
-	})
-	defer stop()
+	if p.park(&p.closeWaits, p.ended, nil, ctx.Done(), 0) {
+		if err := ctx.Err(); err != nil && p.cutWork.Load() {
+			return err
+		}
+		return nil
+	}
+	p.gate.Or(gateCut)
+	heavyBarrier(true)
+	p.drain()
+	if p.ended() && !p.cutWork.Load() {
+		return nil
+	}
+	return ctx.Err()
+}
+
+// ended reports whether everything has ended, the last goroutine of the pool too.
+func (p *Pool) ended() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for !p.ended() && p.gate.Load()&gateCut == 0 {
-		p.changed.Wait()
-	}
-	if err := ctx.Err(); err != nil && (p.cutWork.Load() || !p.ended()) {
-		return err
-	}
-	for !p.ended() { // cut by another Shutdown
-		p.changed.Wait()
-	}
-	return nil
+	return p.over() && len(p.standIns) == 0
 }
 
-// ended reports whether all workers have ended and nobody runs a task of the
-// pool. The caller holds p.mu.
-func (p *Pool) ended() bool {
-	// Agents last: who gives up a slot before its task has ended has borrowed one
-	// before.
-	return p.live == 0 && !p.holding() && !p.helped()
+// over reports whether the workers have ended and every task that was accepted
+// too, whoever ran it. The caller holds p.mu.
+func (p *Pool) over() bool {
+	if p.live != 0 || p.gate.Load()&gateEnding == 0 {
+		return false
+	}
+	var w WorkerStats
+	p.totals(&w)
+	return w.ended() == p.submitted() && !p.runningSomewhere()
 }
 
-// helped reports whether a goroutine that is not a worker runs a task of the
-// pool. The caller holds p.mu.
+// runningSomewhere reports whether the slot of a task that has been counted as
+// ended does not show it yet. The caller holds p.mu.
+func (p *Pool) runningSomewhere() bool {
+	return slices.ContainsFunc(*p.lanes.Load(), (*lane).running)
+}
+
+// helped reports whether goroutines that are neither workers nor stand-ins run
+// tasks of p. The caller holds p.mu.
 func (p *Pool) helped() bool {
-	for i := range p.agents {
-		if p.agents[i].busy.Load() != 0 { // L1
-			return true
+	var w WorkerStats
+	begun := uint64(0)
+	for i := range p.helpers {
+		begun += p.helpers[i].tally.read(&w)
+	}
+	for _, l := range *p.lanes.Load() {
+		if l.worker == nil {
+			begun += l.tally.read(&w)
 		}
 	}
-	return slices.ContainsFunc(p.moreAgents, func(a *agent) bool { return a.busy.Load() != 0 })
+	return begun != w.ended()
 }
 
-// drain ends every queued task with ErrClosed.
+// look is called when something has ended after Close: with the last task and
+// worker the stand-ins end, and then Close returns. The caller holds p.mu.
+func (p *Pool) look() {
+	if p.gate.Load()&gateEnding == 0 || !p.over() {
+		return
+	}
+	for _, s := range p.spares {
+		s.job = job{}
+		s.ready <- struct{}{}
+	}
+	p.spares = nil
+	if len(p.standIns) == 0 {
+		p.roster.napper.close()
+		giveUp(p.pins)
+		p.pins = nil
+		p.wakeAll(&p.closeWaits)
+	}
+}
+
+// retireRunner keeps the counts of a stand-in that ends. The caller holds p.mu.
+func (p *Pool) retireRunner(s *standIn) {
+	p.past.add(&s.tally)
+	p.pastStolen += s.stolen.load()
+	p.standIns = slices.DeleteFunc(p.standIns, func(o *standIn) bool { return o == s })
+}
+
+// drain ends every queued task with ErrClosed, and every batch.
 func (p *Pool) drain() {
-	a := p.borrow(stackHash())
-	defer p.giveBack(a)
-	for _, w := range p.workers {
-		q := &w.ring
-		for {
-			var tasks [blockSize]task
-			pos, got, st := q.dequeue(q.head.Load(), &tasks[0], blockSize)
-			if st == pending {
-				if at, ok := q.dequeuePast(pos, &tasks[0]); ok {
-					pos, got, st = at, 1, taken
-				}
+	for _, l := range *p.lanes.Load() {
+		for l.queued() > 0 {
+			s, key, ok := l.find(false)
+			if !ok {
+				yield() // somebody is about to publish it, or has just taken it
+				continue
 			}
-			if st != taken {
-				break
-			}
-			for i := range got {
-				t := &tasks[i]
-				a.settleSlot(q, pos+i, t)
-				if t.fn == nil {
-					a.joinEntry(t) // sees that the pool is cut
-				} else {
-					a.cutOff(t)
-				}
+			if v, h := p.takeBack(l, s, key); v != 0 {
+				p.cutOff(l, s, v, h)
 			}
 		}
 	}
-	for b := p.invited(); b != nil; b = p.invited() {
-		a.join(b)
+	for b := p.openBatch(); b != nil; b = p.openBatch() {
+		p.cutOffBatch(b)
+		b.release()
 	}
-}
-
-// cutOff ends a task that has not begun because Shutdown's context has ended.
-func (a *agent) cutOff(t *task) {
-	a.pool.cutWork.Store(true)
-	a.fail(t, ErrClosed)
 }

@@ -3,20 +3,21 @@ package zeropool
 import (
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // A task that calls runtime.Goexit ends the goroutine it runs on. A worker can
 // be replaced; a goroutine that waits for the task cannot. So a waiter runs a
-// task itself only if its function is proven: provenRuns calls on goroutines
-// that do not matter have returned or panicked, and none has ever exited.
-// Otherwise a stand-in runs it.
+// task itself only if its function is proven: provenRuns calls on workers and
+// stand-ins, which can be replaced, have returned or panicked, and none has ever
+// exited. Otherwise a stand-in runs it.
 
 const (
-	provenRuns  = 1024
+	provenRuns  = 64
 	provenSlots = 1024
 )
 
-// proven[hash(code)] is the entry point of a proven function, or 0.
+// provenCode[hash(code)] is the entry point of a proven function, or 0.
 var provenCode [provenSlots]atomic.Uintptr
 
 // trials counts runs of functions that are not yet proven, and remembers those
@@ -28,35 +29,24 @@ var trials = struct {
 }{runs: map[uintptr]int{}, exited: map[uintptr]bool{}}
 
 func provenSlot(code uintptr) *atomic.Uintptr {
-	return &provenCode[uint64(code)*0x9E3779B97F4A7C15>>32%provenSlots]
+	return &provenCode[uint64(code)*hashFactor>>32%provenSlots]
 }
 
-// code returns the entry point of the user's function that t runs.
-func (t *task) code() uintptr {
-	fn := t.fn
-	switch {
-	case fn == nil:
-		return (*batch)(t.params).code()
-	case fn == callFunc:
-		fn = (*funcval)(t.params)
+// codeOf returns the entry point of the user's function that a task runs.
+func codeOf(fn *funcval, params unsafe.Pointer) uintptr {
+	if fn == callFunc || fn == callErrFunc {
+		fn = (*funcval)(params)
 	}
 	return fn.code
 }
 
-// proven reports whether t may run on a goroutine that must go on afterwards.
-func (t *task) proven() bool {
-	if fn := t.fn; fn != nil && fn != callFunc {
-		return isProven(fn.code)
-	}
-	if t.fn == nil {
-		return (*batch)(t.params).proven()
-	}
-	return isProven(t.code())
-}
+// proven reports whether a task may run on a goroutine that must go on afterwards.
+func proven(fn *funcval, params unsafe.Pointer) bool { return isProven(codeOf(fn, params)) }
 
 func isProven(code uintptr) bool { return provenSlot(code).Load() == code }
 
-// observe records n runs of a function that did not exit.
+// observe records n runs of a function, on goroutines that can be replaced, that
+// did not exit.
 func observe(code uintptr, n int) {
 	trials.Lock()
 	defer trials.Unlock()
@@ -70,7 +60,8 @@ func observe(code uintptr, n int) {
 }
 
 // exited records that a function has called runtime.Goexit.
-func exited(code uintptr) {
+func exited(fn *funcval, params unsafe.Pointer) {
+	code := codeOf(fn, params)
 	trials.Lock()
 	defer trials.Unlock()
 	trials.exited[code] = true

@@ -1,293 +1,385 @@
 package zeropool
 
 import (
-	"math/bits"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 )
 
-// A ring is a bounded queue of tasks for any number of producers and consumers,
-// after Dmitry Vyukov's bounded MPMC queue: every slot carries a sequence
-// number that says which position may use it, and for what.
+// A lane is a queue of tasks that one goroutine owns: its owner pushes tasks and
+// takes them back when it waits for them, with plain loads and stores. Others
+// take tasks only while they are attached; then everybody takes by a CAS.
 //
-// Ownership of the slot of position p (slot p mod capacity):
+// An inbox is a lane without an owner, to which everybody may push, and from
+// which everybody may take, by CAS.
 //
-//	seq == p           free: belongs to the submitter whose CAS moved tail over p
-//	seq == p+1         full: belongs to nobody; the CAS that sets p's bit in the
-//	                   claim word of its block gives it to a consumer
-//	seq == p+capacity  released: free for position p+capacity
-//	seq == heldBy(p)   taken, and held by the waiter that runs the task; see held.go
+// The state of a slot says who owns it, and whether the task has ended:
 //
-// Where Vyukov's consumers claim by moving a head cursor, ours claim by a bit:
-// one 64-bit claim word for each block of 8 slots holds a bit for each slot and
-// a version. One CAS takes any of the up to 8 tasks of a block, so a waiter can
-// take the very task it waits for out of the middle, a cancellation can
-// withdraw one, a stalled submitter holds up no slot but its own, and a batch
-// of 8 still costs one locked instruction. head is only where to start looking.
+//	free(p)    belongs to the owner of the lane, in an inbox to whoever reserves it
+//	full(p)    holds a task: belongs to nobody until it is taken
+//	owned(p)   taken by the owner of the lane while nobody was attached
+//	taken(p)   taken by a CAS, or reserved by one that pushes to an inbox
+//	failed(p)  the task has not returned; the slot keeps the outcome for good
 //
-// Positions are 64-bit, compared by signed difference, and may wrap.
+// p is the slot's position. It grows by the capacity with each use of the slot,
+// so no two tasks of a lane ever have the same one, and a task has ended when
+// the state of its slot has left full(p), owned(p) and taken(p). A slot is free
+// again when its task ends, so the slots of running tasks are skipped by those
+// who push, and only a lane without any free slot is full.
 //
-// The pointer words of a slot are stored by Go code with ordinary typed stores,
-// between claim and publish by the submitter and between take and release by
-// the consumer: the garbage collector's write barrier must see them. The
-// assembly behind claim, publish, take, release and rearm stores integers only.
-//
-// The labels R1, A1 ... name the ordering edges; docs/protocol.md proves them.
-type ring struct {
-	tail atomic.Uint64 // next position to fill; moved by submitters' CAS
-	_    [lineSize - 8]byte
+// The pointer words of a slot are stored by Go code, between reserving and
+// publishing by the one who pushes and after taking by the one who runs the task:
+// the garbage collector's write barrier must see them. Assembly stores integers
+// only. The labels in brackets name the ordering edges of docs/protocol.md.
+type lane struct {
+	owner  atomic.Uint64 // who may push and take without a CAS: an identity, or 0
+	tail   counter       // the slot to try next, modulo the capacity
+	pushed counter       // tasks ever pushed
+	hand                 // of the owner
+	last   counter       // key of the task that the owner took last
+	busy   atomic.Uint32 // the owner is between two steps of a push or a take
+	ack    atomic.Uint32 // the last value of seq that the owner has seen
+	_      [lineSize]byte
 
-	head atomic.Uint64 // every position before it has been claimed by a consumer
-	_    [lineSize - 8]byte
+	shared atomic.Uint32 // thieves attached
+	seq    atomic.Uint32 // times that the first thief attached
+	stolen atomic.Uint64 // tasks taken by others than the owner
+	scan   atomic.Uint64 // where thieves begin to look, modulo the capacity
+	lost   atomic.Uint64 // failed slots
+	mu     sync.Mutex    // one handshake of attaching at a time
+	_      [lineSize]byte
 
-	slots    unsafe.Pointer  // *slot, capacity of them
-	claims   unsafe.Pointer  // *atomic.Uint64, one for each block
-	grouped  []groupEntry    // by slot: what belongs to a task of a Group, until it is taken
-	held     []atomic.Uint64 // by slot: tasks that waiters have run while they held it
-	mask     uint64          // capacity-1
-	lapShift uint64          // log2 of the capacity
-	id       uint32          // index of the ring in its pool
-	plain    *outcome        // what the records in the slots point to
-	_        [lineSize - 2*3*wordSize - 2*wordSize - wordSize - 24]byte
+	slots   unsafe.Pointer // *slot, capacity of them
+	mask    uint64         // capacity-1
+	pool    *Pool
+	worker  *worker // whose inbox or lane it is, or nil
+	id      int     // index of a thief's notes on it
+	inbox   bool
+	ghost   bool   // counts one thief that never leaves: there is no heavy barrier yet
+	retired bool   // guarded by pool.mu
+	quietAt uint64 // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
+	groups  atomic.Pointer[[]atomic.Pointer[Group]]
+	waits   atomic.Pointer[[]waitList]
+	_       [lineSize]byte
 }
 
 // lineSize is the distance that keeps two words off each other's cache lines:
 // two 64-byte lines, because Intel prefetches in pairs and Apple's are 128.
 const lineSize = 128
 
-// groupEntry is the part of a Group's task that its slot has no room for.
-type groupEntry struct {
-	record *record               // the slot's own record, whose place the group's has taken
-	group  atomic.Pointer[Group] // for waiters that look for tasks of their group
-}
-
+// A slot is what a lane stores of a task: 24 bytes where pointers have 8. Once
+// the task has failed, params points to its outcome.
 type slot struct {
-	seq  atomic.Uint64
-	task task
+	state  atomic.Uint64 // position<<posShift | flags | kind
+	fn     *funcval
+	params unsafe.Pointer
 }
 
+// Kinds of state, and flags that a task keeps from push to end.
 const (
-	blockShift = 3
-	blockSize  = 1 << blockShift // slots of one claim word; also the largest batch of take
-	blockMask  = blockSize - 1
-	claimBits  = 1<<blockSize - 1 // the claim word's bits; the rest is a version
-	claimStep  = 1 << blockSize   // added to the claim word by each claim
-	maxClaim   = 64               // largest batch of claim
+	free = iota
+	full
+	owned
+	taken
+	failed
+
+	kindMask = 7
+	grouped  = 8  // the lane's groups say which Group the task belongs to
+	fallible = 16 // the function returns an error
+	flagMask = grouped | fallible
+	posShift = 5
 
 	minCapacity     = 2
 	defaultCapacity = 1024
 	maxCapacity     = 1 << 24
+	maxLaneCapacity = 1024 // of a lane with an owner; inboxes have what the option says
 )
 
-// A slot is 32 bytes where pointers have 8.
 const (
-	_ = uint(unsafe.Sizeof(slot{}) - (8 + (3*wordSize+7)&^7))
-	_ = uint((8 + (3*wordSize+7)&^7) - unsafe.Sizeof(slot{}))
-	_ = uint(unsafe.Offsetof(ring{}.head) - lineSize)
-	_ = uint(unsafe.Offsetof(ring{}.slots) - 2*lineSize)
-	_ = uint(-(unsafe.Sizeof(ring{}) % lineSize))
+	wordSize = unsafe.Sizeof(uintptr(0))
+	_        = uint(unsafe.Sizeof(slot{}) - (8 + 2*wordSize))
+	_        = uint(8 + 2*wordSize - unsafe.Sizeof(slot{}))
 )
 
-// initRing prepares q for capacity slots (a power of two), the first position
-// being start. slots and claims may be longer than needed.
-func (q *ring) init(id uint32, slots []slot, claims []atomic.Uint64, capacity int, start uint64) {
-	q.slots = unsafe.Pointer(unsafe.SliceData(slots[:capacity]))
-	q.claims = unsafe.Pointer(unsafe.SliceData(claims[:(capacity+blockMask)/blockSize]))
-	q.grouped = make([]groupEntry, capacity)
-	q.held = make([]atomic.Uint64, capacity)
-	q.mask = uint64(capacity - 1)
-	q.lapShift = uint64(bits.TrailingZeros64(uint64(capacity)))
-	q.id = id
-	q.tail.Store(start)
-	q.head.Store(start)
-	for i := range uint64(capacity) {
-		p := start + i
-		q.slot(p).seq.Store(p)
-		// Unclaimed for the first lap means claimed for the one before.
-		if q.lapBits(p-q.mask-1) != 0 {
-			c := q.claim(p)
-			c.Store(c.Load() | 1<<(p&q.mask&blockMask))
+// A funcval is a function value as the compiler lays it out: its first word is
+// the code.
+type funcval struct{ code uintptr }
+
+// A counter is written by one goroutine at a time, without a locked instruction,
+// and read by anybody.
+type counter struct{ v atomic.Uint64 }
+
+func (c *counter) add(n uint64) { store(&c.v, c.v.Load()+n) }
+func (c *counter) load() uint64 { return c.v.Load() }
+
+// newLane returns a lane of capacity slots, a power of two, whose first position
+// is start.
+func newLane(p *Pool, capacity int, start uint64) *lane {
+	l := &lane{pool: p, mask: uint64(capacity - 1)}
+	slots := make([]slot, capacity)
+	l.slots = unsafe.Pointer(unsafe.SliceData(slots))
+	for i := range slots {
+		slots[i].state.Store((start + uint64(i)) << posShift)
+	}
+	return l
+}
+
+// at returns the slot of index i, modulo the capacity.
+func (l *lane) at(i uint64) *slot {
+	return (*slot)(unsafe.Add(l.slots, uintptr(i&l.mask)*unsafe.Sizeof(slot{})))
+}
+
+// slot returns the slot of a state.
+func (l *lane) slot(state uint64) *slot { return l.at(state >> posShift) }
+
+// next returns the state of a slot after the task of v has ended: free for the
+// next position.
+func (l *lane) next(v uint64) uint64 {
+	return v&^(flagMask|kindMask) + (l.mask+1)<<posShift
+}
+
+// queued returns how many tasks nobody has taken. It is never too low for a task
+// whose push has ended before the call: the tasks taken are counted before those
+// pushed.
+func (l *lane) queued() int {
+	gone := l.begun.load() + l.stolen.Load()
+	return int(int64(l.pushed.load() - gone))
+}
+
+// room returns a free slot of the caller's own lane and its state, or nil.
+func (l *lane) room() (*slot, uint64) {
+	tail := l.tail.load()
+	for i := tail; i-tail <= l.mask; i++ {
+		s := l.at(i)
+		if v := s.state.Load(); v&kindMask == free { // A1, pairs with R1
+			store(&l.tail.v, i)
+			return s, v
 		}
 	}
+	return nil, 0
 }
 
-func (q *ring) slot(pos uint64) *slot {
-	return (*slot)(unsafe.Add(q.slots, uintptr(pos&q.mask)*unsafe.Sizeof(slot{})))
-}
+// leave ends a push that enter has begun and that cannot be done.
+func (l *lane) leave() { l.busy.Store(0) }
 
-func (q *ring) claim(pos uint64) *atomic.Uint64 {
-	return (*atomic.Uint64)(unsafe.Add(q.claims, uintptr(pos&q.mask)>>blockShift*8))
-}
-
-// lapBits is what the claim bits of pos's block read once claimed in pos's lap:
-// all ones in even laps, all zeros in odd ones.
-func (q *ring) lapBits(pos uint64) uint64 {
-	return (pos>>q.lapShift&1 - 1) & claimBits
-}
-
-// unclaimed returns the bits, at pos and after it in its block, that claim word
-// c shows as not yet claimed in pos's lap.
-func (q *ring) unclaimed(c, pos uint64) uint64 {
-	at := pos & q.mask
-	n := min(q.mask+1-at&^blockMask, blockSize)
-	return (c ^ q.lapBits(pos)) & (1<<n - 1) >> (at & blockMask) << (at & blockMask)
-}
-
-// look says what has become of position pos.
-func (q *ring) look(pos uint64) position {
-	c := q.claim(pos).Load() // before seq, as in take (A3)
-	switch d := lead(q.slot(pos).seq.Load(), pos); {
-	case d < 0:
-		return blank
-	case d == 0 && q.unclaimed(c, pos)&(1<<(pos&q.mask&blockMask)) != 0:
-		return full
+// notice tells the thieves that attach that the owner has seen them: from now on
+// it takes by CAS. It loads seq after shared, which the caller has seen not to be
+// zero (N1).
+func (l *lane) notice() {
+	if q := l.seq.Load(); l.ack.Load() != q {
+		l.ack.Store(q) // N1, pairs with attach
 	}
-	return gone
 }
 
-type position uint8
-
-const (
-	blank position = iota // nothing published there yet
-	full                  // a task that anybody may take
-	gone                  // taken
-)
-
-type dequeueStatus uint8
-
-const (
-	taken   dequeueStatus = iota
-	empty                 // every position that a submitter claimed has been taken
-	pending               // the oldest task's submitter is between claim and publish
-)
-
-// dequeue takes the oldest tasks, at most n <= blockSize of them and never
-// beyond their block, into out. The caller owns their slots until it calls
-// release or rearm. It starts at from: every position before it must have been
-// taken; pass q.head.Load() when nothing better is known.
-func (q *ring) dequeue(from uint64, out *task, n uint64) (pos, got uint64, st dequeueStatus) {
-	for {
-		// Skip what the claim word shows as taken. Should from be more than a
-		// lap old, the bits may mean another lap, but take cannot be deceived.
-		un := q.unclaimed(q.claim(from).Load(), from)
-		if un == 0 {
-			from = q.nextBlock(from)
-			if int64(q.tail.Load()-from) <= 0 {
-				return from, 0, empty
-			}
+// pushOpen pushes a task to an inbox, and returns its key. It returns false if
+// there is no free slot.
+func (l *lane) pushOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *Group) (key uint64, ok bool) {
+	if l.queued() > int(l.mask) {
+		return 0, false
+	}
+	tail := l.tail.load()
+	for i := tail; i-tail <= l.mask; i++ {
+		s := l.at(i)
+		v := s.state.Load() // A1, pairs with R1
+		if v&kindMask != free || !s.state.CompareAndSwap(v, v|taken) {
 			continue
 		}
-		from += uint64(bits.TrailingZeros64(un)) - from&q.mask&blockMask
-		if got = take(q, from, n, out); got != 0 {
-			if end := from + got; end == q.nextBlock(from) {
-				q.advance(end)
-			}
-			return from, got, taken
+		s.fn = fn
+		s.params = params
+		if g != nil {
+			l.setGroup(v, g)
 		}
-		switch q.look(from) {
-		case gone:
-			from++
-			if h := q.head.Load(); int64(h-from) > 0 {
-				from = h
-			}
-		case blank:
-			// A claimed position is work that is about to appear, which a
-			// parking worker must not overlook.
-			if int64(q.tail.Load()-from) <= 0 {
-				return from, 0, empty
-			}
-			return from, 0, pending
-		}
-	}
-}
-
-// dequeuePast takes one task from behind a position whose submitter has not
-// published yet.
-func (q *ring) dequeuePast(pos uint64, out *task) (uint64, bool) {
-	for end := q.tail.Load(); int64(end-pos) > 0; pos++ {
-		if take(q, pos, 1, out) == 1 {
-			return pos, true
-		}
+		store(&l.tail.v, i+1)
+		l.pushed.v.Add(1)
+		s.state.Store(v | flags | full) // R2, pairs with A2; P1: a full fence before the load of the gate
+		return v | flags, true
 	}
 	return 0, false
 }
 
-// takeAt takes the task of one position, wherever it stands in the queue, and
-// reports whether it was there to be taken.
-func (q *ring) takeAt(pos uint64, out *task) bool {
-	if take(q, pos, 1, out) == 0 {
+// hasFree reports whether an inbox has a free slot.
+func (l *lane) hasFree() bool {
+	if l.queued() > int(l.mask) {
 		return false
 	}
-	// Either end of a block will do: whatever order tasks are taken in, head
-	// stays behind by a block or two at most.
-	if at := pos & q.mask; at&blockMask == 0 || (at+1)&q.mask&blockMask == 0 {
-		q.settle()
-	}
-	return true
-}
-
-func (q *ring) nextBlock(pos uint64) uint64 {
-	at := pos & q.mask
-	return pos - at + min(at&^blockMask+blockSize, q.mask+1)
-}
-
-// advance moves head up to end, every position before which has been taken.
-// Losing the CAS to another consumer costs that consumer's successors nothing
-// but a few taken positions to skip.
-func (q *ring) advance(end uint64) {
-	if h := q.head.Load(); int64(end-h) > 0 {
-		q.head.CompareAndSwap(h, end)
-	}
-}
-
-// settle moves head over the blocks that have been taken whole: those whose claim
-// word says so, and those that lie a lap behind tail. Every position before head
-// has been taken, so a bit has flipped for each lap before head's; if it has
-// flipped twice more, it reads as not taken.
-func (q *ring) settle() {
-	for {
-		h := q.head.Load()
-		next := q.nextBlock(h)
-		if q.unclaimed(q.claim(h).Load(), h) != 0 && int64(q.tail.Load()-next) <= int64(q.mask) {
-			return
-		}
-		q.head.CompareAndSwap(h, next)
-	}
-}
-
-// hasWork reports whether a position that a submitter has claimed has not been
-// taken: a queued task, or one that is about to be published.
-//
-// The caller has announced itself idle with a locked instruction before. The
-// load of tail pairs with the submitter's CAS (edge P1): either this load sees
-// the claim, or the submitter's later load of the gate sees the announcement.
-func (q *ring) hasWork() bool {
-	pos := q.head.Load()
-	for end := q.tail.Load(); int64(end-pos) > 0; pos++ {
-		if q.look(pos) != gone {
+	for i := range l.mask + 1 {
+		if l.at(i).state.Load()&kindMask == free {
 			return true
 		}
 	}
 	return false
 }
 
-// oldest returns the first position that has not been taken.
-func (q *ring) oldest() uint64 {
-	pos := q.head.Load()
-	for end := q.tail.Load(); int64(end-pos) > 0 && q.look(pos) == gone; {
-		pos++
+// takeOpen takes the task with that key if it is there, for a caller that is
+// attached or that takes from an inbox.
+func (l *lane) takeOpen(s *slot, key uint64) bool {
+	if s.state.CompareAndSwap(key|full, key|taken) { // A2, pairs with R2
+		l.stolen.Add(1)
+		return true
 	}
-	return pos
+	return false
 }
 
-// queued counts the tasks that have not been taken; it is exact at rest.
-func (q *ring) queued() int {
-	n := 0
-	pos := q.head.Load()
-	for end := q.tail.Load(); int64(end-pos) > 0; pos++ {
-		if q.look(pos) != gone {
-			n++
+// takeShared is takeOpen for the owner of the lane, while thieves are attached.
+func (l *lane) takeShared(s *slot, key uint64) bool {
+	l.notice()
+	if s.state.CompareAndSwap(key|full, key|taken) { // A2, pairs with R2
+		l.begun.add(1)
+		store(&l.last.v, key)
+		return true
+	}
+	return false
+}
+
+// takeOwn takes a task of the caller's own lane, and returns the state that it
+// has put into the slot, or 0.
+func (l *lane) takeOwn(s *slot, key uint64) uint64 {
+	switch take(l, s, key) {
+	case tookIt:
+		return key | owned
+	case isShared:
+		if l.takeShared(s, key) {
+			return key | taken
 		}
 	}
-	return n
+	return 0
+}
+
+// What take returns.
+const (
+	notThere = iota // the slot does not hold that task any more
+	tookIt
+	isShared // thieves are attached: take by CAS
+	notOwner
+)
+
+// find returns a task that is there to be taken, the oldest first, or, if newest,
+// the last one pushed. The caller may be anybody: only taking it decides.
+func (l *lane) find(newest bool) (s *slot, key uint64, ok bool) {
+	tail := l.tail.load()
+	if newest {
+		for i := tail - 1; tail-i <= l.mask+1; i-- {
+			s = l.at(i)
+			if v := s.state.Load(); v&kindMask == full {
+				return s, v &^ kindMask, true
+			}
+		}
+		return nil, 0, false
+	}
+	from := l.scan.Load()
+	if tail-from > l.mask+1 { // also if from is ahead of tail
+		from = tail - l.mask - 1
+	}
+	for i := from; i-from <= l.mask; i++ {
+		s = l.at(i)
+		if v := s.state.Load(); v&kindMask == full {
+			l.scan.Store(i)
+			return s, v &^ kindMask, true
+		}
+	}
+	return nil, 0, false
+}
+
+// ownerTakesOldest reports whether the owner takes its tasks from the end where
+// the oldest ones are.
+func (l *lane) ownerTakesOldest() bool {
+	last := l.last.load()
+	if l.inbox || last == 0 {
+		return false
+	}
+	below := (l.tail.load() - 1 - last>>posShift) & l.mask
+	return int(below) >= l.queued()
+}
+
+// attach makes the lane shared: until detach, the caller may take its tasks by
+// takeOpen. It fails if the owner does not answer and is in the middle of a take,
+// or if no barrier is to be had now; unless must is set, which waits for one.
+//
+// The owner loads shared after it has stored busy, in this order of the program
+// but not of memory. The caller stores shared and then makes sure that the owner
+// has seen it: by the answer of the owner (N1), or by a heavy barrier, after which
+// an owner that is not busy sees shared in its next take, and the caller sees all
+// takes before (B1).
+func (l *lane) attach(must bool) bool {
+	if must {
+		l.mu.Lock()
+	} else if !l.mu.TryLock() {
+		return false
+	}
+	defer l.mu.Unlock()
+	if l.shared.Add(1) > 1 {
+		return true
+	}
+	q := l.seq.Add(1)
+	for end := ticks() + l.pool.times.answer; ticks() < end; spinTurn() {
+		if l.ack.Load() == q { // N1
+			return true
+		}
+		relax(8)
+	}
+	if heavyBarrier(must) { // B1
+		for range answerTurns {
+			if l.busy.Load() == 0 {
+				return true
+			}
+			relax(8)
+			spinTurn()
+		}
+	}
+	l.detach()
+	return false
+}
+
+const answerTurns = 100
+
+// detach ends attach.
+func (l *lane) detach() { l.shared.Add(^uint32(0)) } // R3, pairs with the load of shared in take
+
+// setGroup notes the Group of the task that is about to be pushed at v.
+func (l *lane) setGroup(v uint64, g *Group) {
+	gs := l.groups.Load()
+	if gs == nil {
+		made := make([]atomic.Pointer[Group], l.mask+1)
+		l.groups.CompareAndSwap(nil, &made)
+		gs = l.groups.Load()
+	}
+	(*gs)[v>>posShift&l.mask].Store(g)
+}
+
+// group returns the Group of a task, or nil.
+func (l *lane) group(v uint64) *Group {
+	gs := l.groups.Load()
+	if gs == nil {
+		return nil
+	}
+	return (*gs)[v>>posShift&l.mask].Load()
+}
+
+func (l *lane) clearGroup(v uint64) {
+	(*l.groups.Load())[v>>posShift&l.mask].Store(nil)
+}
+
+// allFailed makes every free slot of a retired lane unusable and reports whether
+// there is none left that anybody may use.
+func (l *lane) allFailed() bool {
+	all := true
+	for i := range l.mask + 1 {
+		s := l.at(i)
+		v := s.state.Load()
+		if v&kindMask == free && s.state.CompareAndSwap(v, v|failed) {
+			continue
+		}
+		all = all && v&kindMask == failed
+	}
+	return all
+}
+
+// running reports whether a task of the lane has been taken and not ended.
+func (l *lane) running() bool {
+	for i := range l.mask + 1 {
+		if k := l.at(i).state.Load() & kindMask; k == owned || k == taken {
+			return true
+		}
+	}
+	return false
 }

@@ -1,189 +1,198 @@
 package zeropool
 
-// A standIn is a goroutine that works in the place of one that waits: so that
+// A stand-in is a goroutine that works in the place of one that waits: so that
 // the waiter stays free to heed a deadline, survives a task that calls
 // runtime.Goexit, and does not run a stranger's task while it holds a lock that
 // the task may want.
-type standIn struct {
-	pool  *Pool
-	start func() // s.main, bound once: starting it allocates nothing
-	agent *agent
-	task  task   // to run first, if it has a record
-	loop  *batch // or to drive first
-	group *Group // then run queued tasks of it
-	helps bool   // or any queued work while somebody is parked
-	done  chan struct{}
-	sync  bool // somebody receives from done when the stand-in ends
-}
-
-// standIn runs t on another goroutine, by the agent that took it.
-func (p *Pool) standIn(a *agent, t *task) {
-	s := p.newStandIn()
-	s.agent, s.task = a, *t
-	*t = task{}
-	go s.start()
-}
-
-// standInFor is standIn for a task that has just been taken out of the slot at
-// pos.
-func (p *Pool) standInFor(q *ring, pos uint64, t *task) {
-	a := p.borrow(stackHash())
-	a.settleSlot(q, pos, t)
-	p.standIn(a, t)
-}
-
-// standInAndWait is standIn, returning when the task has ended.
-func (p *Pool) standInAndWait(a *agent, t *task) {
-	s := p.newStandIn()
-	s.agent, s.task, s.sync = a, *t, true
-	*t = task{}
-	go s.start()
-	<-s.done
-	p.freeStandIn(s)
-}
-
-// standInForLoop drives b on another goroutine.
-func (p *Pool) standInForLoop(a *agent, b *batch) {
-	s := p.newStandIn()
-	s.agent, s.loop = a, b
-	go s.start()
-}
-
-// standInForGroup runs t, then further queued tasks of g.
-func (p *Pool) standInForGroup(a *agent, t *task, g *Group) {
-	s := p.newStandIn()
-	s.agent, s.task, s.group = a, *t, g
-	*t = task{}
-	go s.start()
-}
-
-// beforePark finds somebody for work that was queued before the caller, which is
-// about to park, announced itself: an idle worker, which can have the caller's P
-// now, or a stand-in.
 //
-// H1: the caller has been counted in gate by a locked instruction. A submitter
-// that did not see it claimed its position before, so these looks see the task.
-func (p *Pool) beforePark() {
-	switch {
-	case p.gate.Load()&gateIdle != 0:
-		if p.hasWork() {
-			p.wakeOne(p.workers[0])
-		}
-	case p.hasTasks():
-		p.helpWaiters()
-	}
+// Stand-ins are started by stand-ins: there is always a spare one, which starts
+// the next spare before it begins to work. So no goroutine of a user is the
+// parent of one, whose labels, or whose bubble of testing/synctest, it would
+// inherit.
+type standIn struct {
+	runner
+	job   job
+	ready chan struct{} // receives when there is a job, or the pool has closed
 }
 
-// helpWaiters starts a stand-in that runs queued work, if there are fewer of
-// them than parked waiters.
-func (p *Pool) helpWaiters() {
-	if p.mayHelp() {
-		s := p.newStandIn()
-		s.agent, s.helps = p.borrow(stackHash()), true
-		go s.start()
-	}
+// A job is what a stand-in does first. Then it goes on as a runner, as long as a
+// waiter has lent its place.
+type job struct {
+	l     *lane // run the task in s, taken with state v, and what else l has of its function until that is proven
+	s     *slot
+	v     uint64
+	lent  bool // the caller has attached the stand-in to l
+	b     *batch
+	drive bool  // b is a loop that its caller cannot run itself
+	share share // finish a part of a batch
+	polls bool  // it is the poller
 }
 
-func (p *Pool) mayHelp() bool {
-	for {
-		n := p.helping.Load() // H2
-		if uint64(n) >= p.gate.Load()>>gateWaiterShift {
-			return false
-		}
-		if p.helping.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
-}
-
-func (p *Pool) newStandIn() *standIn {
+// startStandIn gives a job to the spare stand-in.
+func (p *Pool) startStandIn(j job) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n := len(p.standIns); n > 0 {
-		s := p.standIns[n-1]
-		p.standIns = p.standIns[:n-1]
-		return s
-	}
-	s := &standIn{pool: p, done: make(chan struct{}, 1)}
-	s.start = s.main
-	return s
-}
-
-func (p *Pool) freeStandIn(s *standIn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.standIns = append(p.standIns, s)
-}
-
-// main does the stand-in's work. When a task calls runtime.Goexit, another
-// goroutine goes on with what is left.
-func (s *standIn) main() {
-	finished := false
-	defer func() {
-		if !finished {
-			go s.start()
-		}
-	}()
-	s.work()
-	finished = true
-	s.end()
-}
-
-func (s *standIn) work() {
-	a := s.agent
-	a.finishShare()
-	if s.task.done != nil {
-		t := s.task
-		s.task = task{}
-		code := uintptr(0)
-		if t.fn != nil {
-			code = t.code()
-		}
-		a.runTaken(&t)
-		if code != 0 {
-			observe(code, 1)
-		}
-	}
-	if b := s.loop; b != nil {
-		s.loop = nil
-		a.drive(b, 0)
-	}
-	if g := s.group; g != nil {
-		for from := (place{}); ; {
-			var t task
-			if !a.takeOwn(g, &from, &t) {
-				break
-			}
-			code := t.code()
-			a.runTaken(&t)
-			observe(code, 1)
-		}
-		s.group = nil
-	}
-	for s.helps {
-		var t task
-		if s.pool.gate.Load() >= gateWaiter && a.takeAny(s.pool.home(), &t) {
-			a.runTaken(&t)
-			continue
-		}
-		s.helps = false
-		s.pool.helping.Add(-1)
-		// H2: a submitter may have counted on this helper: look once more,
-		// now that it is not counted any more.
-		if s.pool.gate.Load()&gateIdle == 0 && s.pool.hasTasks() && s.pool.mayHelp() {
-			s.helps = true
-		}
-	}
-}
-
-func (s *standIn) end() {
-	p, a := s.pool, s.agent
-	s.agent = nil
-	p.giveBack(a)
-	if s.sync {
-		s.sync = false
-		s.done <- struct{}{}
+	n := len(p.spares)
+	if n == 0 {
+		p.jobs = append(p.jobs, j) // whoever has taken the last spare is about to look here
 		return
 	}
-	p.freeStandIn(s)
+	s := p.spares[n-1]
+	p.spares[n-1] = nil
+	p.spares = p.spares[:n-1]
+	s.job = j
+	s.ready <- struct{}{}
+}
+
+// spare makes another stand-in, with a job if one is waiting. The caller holds
+// p.mu and is a worker or a stand-in, or New.
+func (p *Pool) spare() {
+	s := &standIn{ready: make(chan struct{}, 1)}
+	s.pool, s.standIn, s.near = p, true, p.workers
+	if n := len(p.jobs); n > 0 {
+		s.job = p.jobs[0]
+		p.jobs = append(p.jobs[:0], p.jobs[1:]...)
+		s.ready <- struct{}{}
+	} else {
+		p.spares = append(p.spares, s)
+	}
+	p.standIns = append(p.standIns, s)
+	go s.main()
+}
+
+const maxSpares = 4
+
+func (s *standIn) main() {
+	s.label("stand-in")
+	s.parker.init(false, s.pool.bubbled)
+	s.serve()
+}
+
+// serve does one job after another, until the stand-in is not needed any more.
+func (s *standIn) serve() {
+	p := s.pool
+	for {
+		<-s.ready
+		p.mu.Lock()
+		j := s.job
+		s.job = job{}
+		if j == (job{}) { // the pool has closed
+			s.end()
+			return
+		}
+		for len(p.jobs) > 0 || len(p.spares) == 0 {
+			p.spare()
+		}
+		p.mu.Unlock()
+		s.perform(j)
+		if !s.rest() {
+			return
+		}
+	}
+}
+
+// rest makes s a spare one, unless there are enough.
+func (s *standIn) rest() bool {
+	p := s.pool
+	p.mu.Lock()
+	if len(p.spares) >= maxSpares || p.over() {
+		s.end()
+		return false
+	}
+	p.spares = append(p.spares, s)
+	p.mu.Unlock()
+	return true
+}
+
+// end ends the stand-in. The caller holds p.mu, which end unlocks.
+func (s *standIn) end() {
+	s.pool.retireRunner(s)
+	s.pool.look()
+	s.pool.mu.Unlock()
+	s.parker.close()
+}
+
+// perform does the job, then runs queued work. Should a task call runtime.Goexit,
+// another goroutine goes on.
+func (s *standIn) perform(j job) {
+	p := s.pool
+	ended := false
+	defer func() {
+		s.drop()
+		if !ended {
+			clear(s.groups)
+			s.groups = s.groups[:0]
+			go s.resume()
+		}
+	}()
+	switch {
+	case j.polls:
+		p.roster.poller.Store(&s.runner)
+	case j.l != nil:
+		if j.lent {
+			s.on = j.l
+			s.ran, s.since = 0, ticks()
+		}
+		s.runHanded(j)
+	case j.drive:
+		p.drive(j.b, &s.hand, 0)
+	case j.b != nil:
+		p.join(j.b, &s.hand)
+	case j.share.b != nil:
+		p.resume(j.share, &s.hand)
+	}
+	s.work(nil)
+	ended = true
+}
+
+// resume goes on after a task has ended the goroutine of s.
+func (s *standIn) resume() {
+	s.label("stand-in")
+	s.perform(job{})
+	if s.rest() {
+		s.serve()
+	}
+}
+
+// runHanded runs a task that a waiter has taken and must not run itself. While the
+// waiter is being woken, it runs further tasks of the same function, so that a
+// waiter can run those to come itself.
+func (s *standIn) runHanded(j job) {
+	code := codeOf(j.s.fn, j.s.params)
+	s.pool.run(j.l, j.s, j.v, &s.hand) // its begin has been counted
+	if !isProven(code) {
+		observe(code, 1)
+	}
+	if s.on != j.l && !j.l.inbox {
+		return
+	}
+	for range provenRuns {
+		if isProven(code) {
+			return
+		}
+		t, key, ok := j.l.find(false)
+		if !ok || key&grouped != 0 || !j.l.takeOpen(t, key) {
+			return
+		}
+		s.runTaken(j.l, t, key|taken)
+	}
+}
+
+// handOver has a stand-in run a task that the caller has taken out of its own
+// lane, out of an inbox, or as a thief, and that it must not run itself.
+func (p *Pool) handOver(l *lane, s *slot, v uint64, owner bool) {
+	j := job{l: l, s: s, v: v&^kindMask | taken}
+	if v&kindMask == owned {
+		s.state.Store(j.v)
+	}
+	if owner {
+		// The owner itself makes its lane shared, for the stand-in.
+		l.shared.Add(1)
+		l.notice()
+		j.lent = true
+	}
+	p.roster.mu.Lock()
+	p.roster.used++
+	p.roster.mu.Unlock()
+	p.startStandIn(j)
 }

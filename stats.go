@@ -1,8 +1,11 @@
 package zeropool
 
+import "time"
+
 // Stats is a snapshot of a pool's counters. They are read one after the other
 // while the pool works; at rest, with nothing queued or running, they are exact
-// and Submitted == Completed + Panicked + Canceled.
+// and Submitted == Completed + Panicked + Canceled. Counters only grow; Queued,
+// Running and Pinned tell of the moment.
 //
 // Each element of a batch, of a ForEach, and each index of a For counts as a
 // task.
@@ -13,79 +16,162 @@ type Stats struct {
 
 // WorkerStats counts tasks, except where said otherwise.
 type WorkerStats struct {
-	Submitted uint64 // accepted; for a worker: by its queue, batches are in Total only
-	Completed uint64 // returned normally
-	Panicked  uint64 // panicked, or called runtime.Goexit
-	Canceled  uint64 // withdrawn before they began, by Cancel or Shutdown
-	Stolen    uint64 // queue entries taken from another worker's queue
-	Helped    uint64 // ended by a waiter or submitter, or its stand-in
-	Parked    uint64 // times a worker went to sleep
-	Woken     uint64 // times an idle worker was woken
-	Queued    uint64 // accepted and not begun
-	Running   uint64 // begun and not ended
+	Submitted   uint64        // accepted; for a worker: by its queues; batches, and tasks in the lanes of other goroutines, are in Total only
+	Completed   uint64        // returned normally
+	Panicked    uint64        // panicked, returned an error, or called runtime.Goexit
+	Canceled    uint64        // withdrawn before they began, by Cancel, Close or Shutdown
+	Stolen      uint64        // taken from a queue that is not the worker's
+	Helped      uint64        // ended by a waiter or submitter, or its stand-in
+	Parked      uint64        // times a worker went to sleep
+	Woken       uint64        // times a sleeping worker was woken
+	Queued      uint64        // accepted and not begun
+	Running     uint64        // begun and not ended
+	PinsTaken   uint64        // times a worker was pinned to its CPU
+	PinsRefused uint64        // times that it could not be
+	PinsLost    uint64        // times that the system or its operator changed the mask of a pinned worker
+	Pinned      uint64        // workers that are pinned now
+	PinnedFor   time.Duration // how long workers have been pinned, in all
 }
 
-// Stats returns the pool's counters. Reading them costs the workers nothing.
+func (t *tally) add(o *tally) {
+	t.begun.add(o.begun.load())
+	t.completed.add(o.completed.load())
+	t.panicked.add(o.panicked.load())
+	t.canceled.add(o.canceled.load())
+}
+
+// read adds t to w, and returns the tasks begun. It reads ends before begins: a
+// task that does both meanwhile counts as running.
+func (t *tally) read(w *WorkerStats) (begun uint64) {
+	w.Completed += t.completed.load()
+	w.Panicked += t.panicked.load()
+	w.Canceled += t.canceled.load()
+	return t.begun.load()
+}
+
+func (w *WorkerStats) ended() uint64 { return w.Completed + w.Panicked + w.Canceled }
+
+// Stats returns the pool's counters. Reading them costs the workers nothing. It may
+// be called at any time, from any goroutine.
 func (p *Pool) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stats()
+}
+
+// stats is Stats for a caller that holds p.mu.
+func (p *Pool) stats() Stats {
 	s := Stats{Workers: make([]WorkerStats, len(p.workers))}
 	t := &s.Total
 	begun := uint64(0)
-	add := func(a *agent, w *WorkerStats) {
-		// Ends before begins: a task that does both meanwhile counts as running.
-		w.Completed += a.completed.load()
-		w.Panicked += a.panicked.load()
-		w.Canceled += a.canceled.load()
-		w.Stolen += a.stolen.load()
-		b := a.begun.load()
-		begun += b
-		w.Running += b - min(b, w.Completed+w.Panicked+w.Canceled)
-		t.Completed += w.Completed
-		t.Panicked += w.Panicked
-		t.Canceled += w.Canceled
-		t.Stolen += w.Stolen
-		t.Running += w.Running
-	}
 	for i, w := range p.workers {
 		ws := &s.Workers[i]
-		add(&w.agent, ws)
-		ws.Parked, ws.Woken = w.parked.load(), w.woken.load()
-		ws.Queued = uint64(w.ring.queued())
+		b := w.tally.read(ws) + w.pastTally.read(ws)
+		if l := w.lane.Load(); l != nil {
+			b += l.tally.read(ws)
+		}
+		begun += b
+		ws.Running = b - min(b, ws.ended())
+		ws.Stolen = w.stolen.load()
+		ws.Parked, ws.Woken = w.parks.load(), w.wakes.load()
+		w.lease.read(ws)
+		t.Completed += ws.Completed
+		t.Panicked += ws.Panicked
+		t.Canceled += ws.Canceled
+		t.Stolen += ws.Stolen
 		t.Parked += ws.Parked
 		t.Woken += ws.Woken
+		t.PinsTaken += ws.PinsTaken
+		t.PinsRefused += ws.PinsRefused
+		t.PinsLost += ws.PinsLost
+		t.Pinned += ws.Pinned
+		t.PinnedFor += ws.PinnedFor
 	}
-	helper := func(a *agent) {
-		var w WorkerStats
-		add(a, &w)
-		t.Helped += w.Completed + w.Panicked
+	var other WorkerStats
+	begun += p.past.read(&other)
+	other.Stolen = p.pastStolen
+	for _, r := range p.standIns {
+		begun += r.tally.read(&other)
+		other.Stolen += r.stolen.load()
 	}
-	for i := range p.agents {
-		helper(&p.agents[i])
+	for i := range p.helpers {
+		begun += p.helpers[i].tally.read(&other)
 	}
-	p.mu.Lock()
-	for _, a := range p.moreAgents {
-		helper(a)
+	for _, l := range *p.lanes.Load() {
+		if l.worker == nil || l != l.worker.lane.Load() {
+			begun += l.tally.read(&other)
+		}
 	}
-	// What waiters have run: those begun, less those that may have been running a
-	// little later. So it is never too high, and what an earlier call saw still
-	// holds. What failed has been counted by an agent.
-	held, running, taken := uint64(0), uint64(0), uint64(0)
-	for _, w := range p.workers {
-		b, h, n := w.ring.heldTasks()
-		held, running, taken = held+b, running+h, taken+n
+	t.Completed += other.Completed
+	t.Panicked += other.Panicked
+	t.Canceled += other.Canceled
+	t.Stolen += other.Stolen
+	t.Helped = other.Completed + other.Panicked
+	// Submissions last: what has begun has been submitted.
+	t.Submitted = p.pastPushed + p.batched.Load()
+	for _, l := range *p.lanes.Load() {
+		n := l.pushed.load()
+		t.Submitted += n
+		if l.worker != nil {
+			ws := &s.Workers[l.worker.index]
+			ws.Submitted += n
+			ws.Queued += uint64(max(l.queued(), 0))
+		}
 	}
-	displaced := uint64(max(p.displaced.Load(), 0))
-	held -= min(held, p.heldFailed.Load())
-	p.heldEnds = max(p.heldEnds, held-min(held, taken+displaced))
-	t.Completed += p.heldEnds
-	t.Helped += p.heldEnds
-	t.Running += running + displaced
-	begun += held
-	p.mu.Unlock()
 	for i, w := range p.workers {
-		s.Workers[i].Submitted = w.ring.tail.Load()
-		t.Submitted += s.Workers[i].Submitted
+		s.Workers[i].Submitted += w.pastPushed
+		t.Submitted += w.pastPushed
 	}
-	t.Submitted += p.batched.Load() - p.joins.Load() - p.refused.Load()
+	t.Running = begun - min(begun, t.ended())
 	t.Queued = t.Submitted - min(t.Submitted, begun)
 	return s
+}
+
+// Load returns how many tasks are queued and how many are running, without
+// allocating. It may be called at any time, from any goroutine.
+func (p *Pool) Load() (queued, running int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var w WorkerStats
+	begun := p.totals(&w)
+	submitted := p.submitted()
+	return int(submitted - min(submitted, begun)), int(begun - min(begun, w.ended()))
+}
+
+// totals adds all tallies to w and returns the tasks begun. The caller holds p.mu.
+func (p *Pool) totals(w *WorkerStats) (begun uint64) {
+	begun = p.past.read(w)
+	for _, o := range p.workers {
+		begun += o.tally.read(w) + o.pastTally.read(w)
+	}
+	for _, r := range p.standIns {
+		begun += r.tally.read(w)
+	}
+	for i := range p.helpers {
+		begun += p.helpers[i].tally.read(w)
+	}
+	for _, l := range *p.lanes.Load() {
+		begun += l.tally.read(w)
+	}
+	return begun
+}
+
+// submitted returns how many tasks have been accepted. The caller holds p.mu.
+func (p *Pool) submitted() uint64 {
+	n := p.pastPushed + p.batched.Load()
+	for _, w := range p.workers {
+		n += w.pastPushed
+	}
+	for _, l := range *p.lanes.Load() {
+		n += l.pushed.load()
+	}
+	return n
+}
+
+func (e *lease) read(w *WorkerStats) {
+	w.PinsTaken, w.PinsRefused, w.PinsLost = e.taken.load(), e.refused.load(), e.lost.load()
+	w.PinnedFor = durationOf(int64(e.pinned.load()))
+	if e.held.Load() {
+		w.Pinned = 1
+	}
 }

@@ -1,8 +1,6 @@
 package zeropool
 
 import (
-	"runtime"
-	"time"
 	"unsafe"
 )
 
@@ -13,7 +11,13 @@ import (
 // It panics if p or fn is nil. After Close the Future is done with ErrClosed.
 // When every queue is full it does what WithWhenFull says.
 func Submit[T any](p *Pool, params *T, fn func(*T)) Future {
-	f, _ := p.submit(funcOf(fn), unsafe.Pointer(params), true)
+	f, _ := p.submit(funcOf(fn), unsafe.Pointer(params), 0, true)
+	return f
+}
+
+// SubmitErr is Submit for a function that may fail: Wait returns its error.
+func SubmitErr[T any](p *Pool, params *T, fn func(*T) error) Future {
+	f, _ := p.submit(*(**funcval)(unsafe.Pointer(&fn)), unsafe.Pointer(params), fallible, true)
 	return f
 }
 
@@ -21,7 +25,7 @@ func Submit[T any](p *Pool, params *T, fn func(*T)) Future {
 // when every queue is full. After Close it returns a Future that is done with
 // ErrClosed, and true.
 func TrySubmit[T any](p *Pool, params *T, fn func(*T)) (Future, bool) {
-	return p.submit(funcOf(fn), unsafe.Pointer(params), false)
+	return p.submit(funcOf(fn), unsafe.Pointer(params), 0, false)
 }
 
 // Go queues fn and returns its Future. It allocates nothing itself, but a
@@ -31,7 +35,14 @@ func TrySubmit[T any](p *Pool, params *T, fn func(*T)) (Future, bool) {
 // It panics if p or fn is nil.
 func (p *Pool) Go(fn func()) Future {
 	check(p, fn == nil, "Go")
-	f, _ := p.submit(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), true)
+	f, _ := p.submit(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), 0, true)
+	return f
+}
+
+// GoErr is Go for a function that may fail: Wait returns its error.
+func (p *Pool) GoErr(fn func() error) Future {
+	check(p, fn == nil, "GoErr")
+	f, _ := p.submit(callErrFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), fallible, true)
 	return f
 }
 
@@ -63,10 +74,16 @@ func check(p *Pool, nilFunc bool, call string) {
 // funcOf returns the function value behind fn.
 func funcOf[T any](fn func(*T)) *funcval { return *(**funcval)(unsafe.Pointer(&fn)) }
 
-// callFunc runs a func() that a task carries as its params.
-var callFunc = funcOf(func(fn *funcval) { (*(*func())(unsafe.Pointer(&fn)))() })
+// callFunc and callErrFunc run a function without parameters that a task carries
+// as its params.
+var (
+	callFunc    = funcOf(func(fn *funcval) { (*(*func())(unsafe.Pointer(&fn)))() })
+	errFunc     = func(fn *funcval) error { return (*(*func() error)(unsafe.Pointer(&fn)))() }
+	callErrFunc = *(**funcval)(unsafe.Pointer(&errFunc))
+)
 
-func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bool) {
+// submit pushes a task. Without wait it returns false when every queue is full.
+func (p *Pool) submit(fn *funcval, params unsafe.Pointer, flags uint64, wait bool) (Future, bool) {
 	if p == nil || fn == nil {
 		call := "TrySubmit"
 		if wait {
@@ -74,248 +91,230 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, wait bool) (Future, bo
 		}
 		check(p, fn == nil, call)
 	}
-	w := p.home()
-	waits := false
-	if gate := p.gate.Load(); gate != 0 {
-		if gate&gateClosed != 0 {
-			return closedFuture, true
-		}
-		if waits = p.habits.waits(stackHash()); !waits {
-			w = p.target(w)
+	if p.gate.Load()&gateClosed != 0 {
+		return closedFuture, true
+	}
+	l := enter(&p.table)
+	if l == nil {
+		return p.submitElsewhere(fn, params, flags, nil, wait)
+	}
+	s := l.at(l.tail.load())
+	v := s.state.Load() // A1, pairs with R1
+	if v&kindMask != free {
+		if s, v = l.room(); s == nil {
+			l.leave()
+			return p.submitFull(l, fn, params, flags, nil, wait)
 		}
 	}
-	q := &w.ring
-	pos := q.tail.Load()
-	if q.slot(pos).seq.Load() != pos || !q.tail.CompareAndSwap(pos, pos+1) { // claim(q, 1), inlined: A1, P1
-		if q, pos = p.claimElsewhere(w, wait); q == nil {
-			f, err := fullFuture(p)
-			if !wait && err == ErrFull {
-				return Future{}, false
+	s.fn = fn
+	s.params = params
+	if publish(l, s, v|flags|full) != 0 {
+		l.notice()
+	}
+	// P1: the last runner that went to sleep has executed a heavy barrier between
+	// setting the gate and its last look at the lanes; Close did too.
+	if gate := p.gate.Load(); gate&(gateSleeping|gateClosed) != 0 {
+		p.published(gate, l, s, v|flags)
+	}
+	return Future{at: unsafe.Pointer(l), key: v | flags}, true
+}
+
+// published looks after a task that was pushed while the pool was asleep or
+// closed.
+func (p *Pool) published(gate uint64, l *lane, s *slot, key uint64) {
+	if gate&gateSleeping != 0 {
+		p.wakeOne()
+	}
+	if gate&gateClosed == 0 {
+		return
+	}
+	// D1: Close may have missed the task, the workers may have ended: whoever
+	// takes it now decides.
+	if v, h := p.takeBack(l, s, key); v != 0 {
+		p.fail(l, s, v, h, ErrClosed)
+	}
+}
+
+// takeBack takes the task with that key out of l, whoever the caller is, if nobody
+// has taken it. It returns the state that it has put into the slot, or 0, and the
+// hand that has counted the begin.
+func (p *Pool) takeBack(l *lane, s *slot, key uint64) (v uint64, h *hand) {
+	if hasIdentity && l.owner.Load() == identity() {
+		if v = l.takeOwn(s, key); v != 0 {
+			return v, &l.hand
+		}
+		return 0, nil
+	}
+	h = &p.helper().hand
+	if l.inbox {
+		if !l.takeOpen(s, key) {
+			return 0, nil
+		}
+	} else {
+		if s.state.Load() != key|full {
+			return 0, nil
+		}
+		for !l.attach(true) {
+			if s.state.Load() != key|full {
+				return 0, nil
 			}
+			yield() // the owner is in the middle of a take, and not on a CPU
+		}
+		ok := l.takeOpen(s, key)
+		l.detach()
+		if !ok {
+			return 0, nil
+		}
+	}
+	h.count(&h.begun, 1)
+	return key | taken, h
+}
+
+// submitElsewhere pushes a task of a goroutine that has no lane, or whose lane is
+// full.
+func (p *Pool) submitElsewhere(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
+	if hasIdentity {
+		if me := identity(); p.candidates.deserves(me) {
+			if l := p.acquire(me); l != nil {
+				return p.submitOwn(fn, params, flags, g, wait)
+			}
+		}
+	}
+	return p.submitOpen(fn, params, flags, g, wait)
+}
+
+// submitOwn pushes a task to the lane of the calling goroutine, if it has one, else
+// to an inbox.
+func (p *Pool) submitOwn(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
+	l := enter(&p.table)
+	if l == nil {
+		return p.submitOpen(fn, params, flags, g, wait)
+	}
+	s, v := l.room()
+	if s == nil {
+		l.leave()
+		return p.submitFull(l, fn, params, flags, g, wait)
+	}
+	if g != nil {
+		l.setGroup(v, g)
+	}
+	s.fn = fn
+	s.params = params
+	if publish(l, s, v|flags|full) != 0 {
+		l.notice()
+	}
+	if gate := p.gate.Load(); gate&(gateSleeping|gateClosed) != 0 { // P1
+		p.published(gate, l, s, v|flags)
+	}
+	return Future{at: unsafe.Pointer(l), key: v | flags}, true
+}
+
+// submitFull pushes a task of a goroutine whose lane has no free slot.
+func (p *Pool) submitFull(l *lane, fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
+	if l = p.renew(l); l != nil {
+		return p.submitOwn(fn, params, flags, g, wait)
+	}
+	return p.submitOpen(fn, params, flags, g, wait)
+}
+
+// home returns the worker whose inbox the calling goroutine tries first.
+func (p *Pool) home() *worker {
+	var here byte
+	h := uint64(uintptr(unsafe.Pointer(&here))>>13) * hashFactor >> 32
+	return p.workers[h*uint64(len(p.workers))>>32]
+}
+
+// submitOpen pushes a task to an inbox, or does what WithWhenFull says.
+func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
+	home := p.home()
+	for {
+		for _, w := range home.near {
+			for {
+				l := w.inbox.Load()
+				key, ok := l.pushOpen(fn, params, flags, g)
+				if !ok {
+					if p.renewInbox(w, l) {
+						continue
+					}
+					break
+				}
+				if gate := p.gate.Load(); gate&(gateSleeping|gateClosed) != 0 { // P1
+					p.published(gate, l, l.slot(key), key)
+				}
+				return Future{at: unsafe.Pointer(l), key: key}, true
+			}
+		}
+		switch {
+		case p.gate.Load()&gateClosed != 0:
+			return closedFuture, true
+		case !wait:
+			return Future{}, false
+		case p.whenFull == Reject:
+			return rejectedFuture, true
+		}
+		if f, ok := p.makeRoom(fn, params, flags, g); ok {
 			return f, true
 		}
 	}
-	s := q.slot(pos)
-	r := s.task.done
-	s.task.fn = fn
-	s.task.params = params
-	publish(q, pos, 1)
-	// P1: claim was a locked instruction, so a worker that announced itself
-	// idle before it is seen here, and one that did after it sees the claim.
-	if gate := p.gate.Load(); gate != 0 {
-		if waits && p.leaveToSentry(q, pos) {
-			gate &= gateClosed // neither an idle worker nor a stand-in is needed
-		}
-		if gate != 0 && !p.published(gate, q, pos) {
-			return closedFuture, true
-		}
-	}
-	return Future{r: r, key: taskKey(q.id, pos)}, true
 }
 
-// published finds somebody to run the entry at pos: an idle worker, or a
-// stand-in for a goroutine that is blocked in a Wait. gate is what p.gate was
-// after publishing. It returns false if the pool has been closed meanwhile and it
-// took the entry back.
-func (p *Pool) published(gate uint64, q *ring, pos uint64) bool {
-	if gate&gateIdle != 0 {
-		p.wakeFor(p.workers[q.id])
-	} else if gate >= gateWaiter {
-		p.helpWaiters()
-	}
-	// D1: Close may have missed the claim, the workers may have ended: whoever
-	// takes the entry now decides.
-	var t task
-	if gate&gateClosed == 0 || !q.takeAt(pos, &t) {
-		return true
-	}
-	p.refused.Add(1)
-	a := p.borrow(stackHash())
-	a.settleSlot(q, pos, &t)
-	a.begun.add(^uint64(0))
-	if r := t.done; r.state.Load() != groupState {
-		a.spare = r
-	}
-	p.giveBack(a)
-	return false
-}
-
-// target returns the worker whose ring to use when some are idle: w if it is
-// idle itself or if nobody will be woken, else the idle one nearest to it.
-func (p *Pool) target(w *worker) *worker {
-	if p.isIdle(w) || !p.wouldWake() {
-		return w
-	}
-	for _, v := range w.near {
-		if p.isIdle(v) {
-			return v
-		}
-	}
-	return w
-}
-
-// claimElsewhere claims a slot when the ring of w is full: in another ring, or,
-// if wait, when the pool's policy has made room. It returns nil when there is
-// none to be had.
-func (p *Pool) claimElsewhere(w *worker, wait bool) (*ring, uint64) {
-	for {
-		if q, pos := p.claimAny(w); q != nil {
-			return q, pos
-		}
-		if !wait || p.whenFull == Reject || p.gate.Load()&gateClosed != 0 {
-			return nil, 0
-		}
-		if p.gate.Load()&gateIdle != 0 {
-			// Submitters that are about to wait may have left the queues to
-			// the sentry.
-			p.wakeOne(w)
-		}
-		if p.whenFull == Block && !inTask() {
-			if q, pos := p.claimBlocking(w); q != nil {
-				return q, pos
-			}
-			continue
-		}
-		p.help(w)
-	}
-}
-
-func (p *Pool) claimAny(w *worker) (*ring, uint64) {
-	if pos, got := claim(&w.ring, 1); got != 0 {
-		return &w.ring, pos
-	}
-	for _, v := range w.near {
-		if pos, got := claim(&v.ring, 1); got != 0 {
-			return &v.ring, pos
-		}
-	}
-	if pos, ok := p.claimHeld(&w.ring); ok {
-		return &w.ring, pos
-	}
-	for _, v := range w.near {
-		if pos, ok := p.claimHeld(&v.ring); ok {
-			return &v.ring, pos
-		}
-	}
-	return nil, 0
-}
-
-// claimBlocking waits for room. It announces itself, then tries again: either
-// that sees the room or the consumer that made it sees the announcement (B1).
-func (p *Pool) claimBlocking(w *worker) (*ring, uint64) {
-	p.blocked.Add(1)
-	defer p.blocked.Add(^uint32(0))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for {
-		if q, pos := p.claimAny(w); q != nil {
-			return q, pos
-		}
-		if p.gate.Load()&gateClosed != 0 {
-			return nil, 0
-		}
-		p.changed.Wait()
-	}
-}
-
-// madeRoom tells the submitters that wait for room. The locked instruction, on
-// a word that nobody else uses, stands between the release of the slot and the
-// look at blocked (B1).
-func (a *agent) madeRoom() {
-	a.fence.Add(1)
-	a.pool.wakeBlocked()
-}
-
-// wakeBlocked wakes the submitters that wait for room.
-func (p *Pool) wakeBlocked() {
-	if p.blocked.Load() != 0 {
-		p.mu.Lock()
-		p.changed.Broadcast()
-		p.mu.Unlock()
-	}
-}
-
-const (
-	// helpRuns is how many tasks a submitter runs at most before it looks for
-	// room again, and helpTime about how long.
-	helpRuns = 512
-	helpTime = 20 * time.Microsecond
-)
-
-// help makes room for a submitter that found none, by running queued tasks.
+// makeRoom waits until there is room for a task, or finds some for it in the
+// caller's own lane.
 //
-// A submitter that is itself a task leaves them to stand-ins and does not wait:
-// one of them may wait for the submitter, which could not go on underneath it.
-func (p *Pool) help(w *worker) {
-	if !inTask() {
-		p.helpOut(w)
-		return
+// With the policy Help a submitter runs tasks that it has submitted itself, if
+// their functions are known to return and it is not a task itself: one of its own
+// tasks may wait for the submitter, which could not go on underneath it. In all
+// other cases it blocks, and lends its place to a stand-in.
+func (p *Pool) makeRoom(fn *funcval, params unsafe.Pointer, flags uint64, g *Group) (Future, bool) {
+	if l := enter(&p.table); l != nil {
+		l.leave()
+		if p.whenFull == Help && !inTask() && p.runOwnOldest(l) {
+			return p.submitOwn(fn, params, flags, g, true)
+		}
+		if l.worthReplacing() {
+			return p.submitFull(l, fn, params, flags, g, true)
+		}
 	}
-	a := p.borrow(stackHash())
-	var t task
-	if a.takeAny(w, &t) {
-		p.standIn(a, &t)
-		return
-	}
-	p.giveBack(a)
-	runtime.Gosched() // as in helpOut
+	p.blocked.Add(1) // B3, pairs with the end of a task
+	p.park(&p.roomWaits, p.hasRoom, nil, nil, 0)
+	p.blocked.Add(^uint32(0))
+	return Future{}, false
 }
 
-// helpOut is help for a submitter that is not a task.
-func (p *Pool) helpOut(w *worker) {
-	a := p.borrow(stackHash())
-	held := true
-	defer func() {
-		if held { // a task may have called runtime.Goexit
-			p.giveBack(a)
-		}
-	}()
-	var start int64
-	for n := range helpRuns {
-		var t task
-		if !a.takeAny(w, &t) {
-			if n == 0 {
-				// Every slot belongs to somebody who is about to publish
-				// or release it.
-				runtime.Gosched()
-			}
-			return
-		}
-		if !t.proven() {
-			held = false
-			p.standInAndWait(a, &t)
-			return
-		}
-		a.runTaken(&t)
-		if n == 0 {
-			start = ticks()
-		} else if n%4 == 0 && ticks()-start > p.helpTicks {
-			return
-		}
+// runOwnOldest runs the oldest task of the caller's own lane, if its function is
+// proven.
+func (p *Pool) runOwnOldest(l *lane) bool {
+	s, v, ok := l.takeOwnOldest()
+	if !ok {
+		return false
 	}
-}
-
-// takeAny takes a queued task, looking at the ring of w first.
-func (a *agent) takeAny(w *worker, t *task) bool {
-	if a.takeFrom(&w.ring, t) {
+	if !proven(s.fn, s.params) {
+		p.handOver(l, s, v, true)
+		list, key := l.waitListOf(v), v&^kindMask
+		p.park(list, func() bool { return !pending(s.state.Load(), key) }, nil, nil, 0)
 		return true
 	}
-	for _, v := range w.near {
-		if a.takeFrom(&v.ring, t) {
+	p.run(l, s, v, &l.hand)
+	return true
+}
+
+// hasRoom reports whether a submission may find a free slot, or must not wait any
+// more.
+func (p *Pool) hasRoom() bool {
+	if p.gate.Load()&gateClosed != 0 {
+		return true
+	}
+	if l := enter(&p.table); l != nil {
+		s, _ := l.room()
+		l.leave()
+		if s != nil || l.worthReplacing() {
+			return true
+		}
+	}
+	for _, w := range p.workers {
+		if l := w.inbox.Load(); l.hasFree() || l.worthReplacing() {
 			return true
 		}
 	}
 	return false
-}
-
-func (a *agent) takeFrom(q *ring, t *task) bool {
-	pos, got, st := q.dequeue(q.head.Load(), t, 1)
-	ok := got != 0
-	if st == pending {
-		pos, ok = q.dequeuePast(pos, t)
-	}
-	if ok {
-		a.settleSlot(q, pos, t)
-	}
-	return ok
 }

@@ -2,132 +2,226 @@ package zeropool
 
 import (
 	"sync"
+	"time"
 	"unsafe"
 )
 
-// Goroutines that wait for tasks park here, in a table of buckets by the
-// address of the record, so that a record needs no room for them and is touched
-// no more once its task has ended.
+// Goroutines that wait park here: for the end of a task, a batch or a Group, and
+// submitters for room.
 //
-// A waiter announces itself (the pool's count, then the bucket), looks at the
-// record again, and sleeps. The goroutine that ends a task changes the record,
-// then looks at the count. Both are full fences between a store and a load of
-// the other's (C1, W1): one of the two sees the other.
-const waitBuckets = 256
+// A waiter announces itself (the pool's count, then the list), looks once more at
+// what it waits for, and sleeps. Whoever ends a task changes the state of its
+// slot, then looks at the count. Both are a store and then a load of what the
+// other one stores: one of the two sees the other (C1, W1). The owner of a lane
+// that runs its own task has no fence between the two, so a waiter that finds a
+// task taken in that way executes a heavy barrier between its own.
 
-var waitTable [waitBuckets]struct {
+// A waitList is the list of the goroutines that wait for one thing, under the
+// lock of its stripe.
+type waitList struct{ first *waiter }
+
+const waitStripes = 64
+
+type waitStripe struct {
 	mu    sync.Mutex
-	first *waiter
 	spare *waiter
 	_     [lineSize]byte
 }
 
-// waitable is what one can wait for: a Future or a Group.
-type waitable struct {
-	f Future
-	g *Group
-}
-
-func (w waitable) ended() bool {
-	if w.g != nil {
-		return w.g.ended()
-	}
-	return w.f.Done()
-}
-
-func (w waitable) record() *record {
-	if w.g != nil {
-		return &w.g.rec
-	}
-	return w.f.r
-}
-
+// A waiter is one parked goroutine, in the list of what it waits for.
 type waiter struct {
-	what waitable
-	wake chan struct{}
-	next *waiter
+	prev, next *waiter
+	listed     bool
+	ch         chan struct{} // receives when woken
+	lock       *sync.Mutex   // or is unlocked when woken, see newWaiter
+	timer      *time.Timer
 }
 
-func bucketOf(r *record) int {
-	return int(uint64(uintptr(unsafe.Pointer(r))>>4) * 0x9E3779B97F4A7C15 >> 56)
+func (p *Pool) stripe(l *waitList) *waitStripe {
+	return &p.stripes[uint64(uintptr(unsafe.Pointer(l))>>3)*hashFactor>>58%waitStripes]
+}
+
+// waitListOf returns the list of those who wait for the task with that key.
+func (l *lane) waitListOf(key uint64) *waitList {
+	ws := l.waits.Load()
+	if ws == nil {
+		made := make([]waitList, l.mask+1)
+		l.waits.CompareAndSwap(nil, &made)
+		ws = l.waits.Load()
+	}
+	return &(*ws)[key>>posShift&l.mask]
 }
 
 // waitSpins is how many turns a waiter watches before it parks.
 const waitSpins = 8
 
-// park blocks the goroutine until what has ended, which it reports, or until
-// stop is closed.
-func (p *Pool) park(what waitable, stop <-chan struct{}) bool {
+// park blocks the goroutine until ended returns true, which it reports, or until
+// stop is closed, or the timeout is over unless it is 0. plain says that what it
+// waits for may end by a plain store of the owner of a lane.
+//
+// While it is parked, a stand-in may run queued work in its place.
+func (p *Pool) park(list *waitList, ended func() bool, plain func() bool, stop <-chan struct{}, timeout time.Duration) bool {
 	for range waitSpins {
-		if what.ended() {
+		if ended() {
 			return true
 		}
 		relax(32)
 		spinTurn()
 	}
-	b := &waitTable[bucketOf(what.record())]
-	p.gate.Add(gateWaiter) // W1, pairs with C1; H1, see beforePark
-	b.mu.Lock()
-	w := b.spare
-	if w != nil {
-		b.spare = w.next
+	st := p.stripe(list)
+	w := p.newWaiter(st)
+	for {
+		p.gate.Add(gateWaiter) // W1, pairs with C1
+		st.mu.Lock()
+		w.next, w.prev, w.listed = list.first, nil, true
+		if w.next != nil {
+			w.next.prev = w
+		}
+		list.first = w
+		st.mu.Unlock()
+		if plain != nil && plain() {
+			heavyBarrier(true) // W1
+		}
+		done, gaveUp := ended(), false
+		if !done {
+			p.lend()
+			gaveUp = w.sleep(stop, timeout)
+			p.reclaim()
+			done = ended()
+		}
+		st.mu.Lock()
+		if w.listed {
+			list.remove(w)
+			if w.lock != nil && gaveUp {
+				w.lock.Unlock() // lets the goroutine of sleepInBubble end
+			}
+		} else if w.ch != nil {
+			select {
+			case <-w.ch: // woken while it gave up, or before it slept
+			default:
+			}
+		}
+		if done || gaveUp {
+			st.free(w)
+		}
+		st.mu.Unlock()
+		p.gate.Add(^uint64(gateWaiter - 1))
+		if done || gaveUp {
+			return done
+		}
+	}
+}
+
+func (l *waitList) remove(w *waiter) {
+	if w.prev != nil {
+		w.prev.next = w.next
 	} else {
-		w = &waiter{wake: make(chan struct{}, 1)}
+		l.first = w.next
 	}
-	w.what, w.next = what, b.first
-	b.first = w
-	b.mu.Unlock()
-
-	ended := what.ended()
-	if !ended {
-		p.beforePark()
-		select {
-		case <-w.wake:
-			ended = true
-		case <-stop:
-		}
+	if w.next != nil {
+		w.next.prev = w.prev
 	}
+	w.prev, w.next, w.listed = nil, nil, false
+}
 
-	b.mu.Lock()
-	for at := &b.first; *at != nil; at = &(*at).next {
-		if *at == w {
-			*at = w.next
-			break
+// newWaiter returns a waiter. In a bubble of testing/synctest, on a pool outside
+// it, neither a channel nor a condition may be used: those of the bubble must not
+// be touched from outside, and none of the bubble may be kept. A mutex is of no
+// bubble.
+func (p *Pool) newWaiter(st *waitStripe) *waiter {
+	if !p.bubbled && inBubble() {
+		w := &waiter{lock: new(sync.Mutex)}
+		w.lock.Lock()
+		return w
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if w := st.spare; w != nil {
+		st.spare, w.next = w.next, nil
+		return w
+	}
+	return &waiter{ch: make(chan struct{}, 1)}
+}
+
+// free keeps w for the next one. The caller holds st.mu.
+func (st *waitStripe) free(w *waiter) {
+	if w.ch != nil {
+		w.next, st.spare = st.spare, w
+	}
+}
+
+// sleep blocks until woken, and reports whether it gave up because stop was
+// closed or the time was over.
+func (w *waiter) sleep(stop <-chan struct{}, timeout time.Duration) (gaveUp bool) {
+	if w.lock != nil {
+		return w.sleepInBubble(stop, timeout)
+	}
+	if stop == nil && timeout == 0 {
+		<-w.ch
+		return false
+	}
+	var over <-chan time.Time
+	if timeout > 0 {
+		if w.timer == nil {
+			w.timer = time.NewTimer(timeout)
+		} else {
+			w.timer.Reset(timeout)
 		}
+		defer w.timer.Stop()
+		over = w.timer.C
 	}
 	select {
-	case <-w.wake:
-	default:
+	case <-w.ch:
+		return false
+	case <-stop:
+	case <-over:
 	}
-	w.what, w.next = waitable{}, b.spare
-	b.spare = w
-	b.mu.Unlock()
-	p.gate.Add(^uint64(gateWaiter - 1))
-	return ended || what.ended()
+	return true
 }
 
-// wakeWaiters wakes the goroutines that wait for the use of r that has just
-// ended.
-func (p *Pool) wakeWaiters(r *record) (woke bool) {
-	if p.gate.Load() >= gateWaiter { // C1, pairs with W1
-		return wakeBucket(r)
+// sleepInBubble is sleep for a goroutine of a bubble: a second one waits for the
+// mutex and closes a channel that never leaves the bubble.
+func (w *waiter) sleepInBubble(stop <-chan struct{}, timeout time.Duration) (gaveUp bool) {
+	if stop == nil && timeout == 0 {
+		w.lock.Lock()
+		return false
 	}
-	return false
+	woken := make(chan struct{})
+	go func() {
+		w.lock.Lock()
+		close(woken)
+	}()
+	var over <-chan time.Time
+	if timeout > 0 {
+		t := time.NewTimer(timeout)
+		defer t.Stop()
+		over = t.C
+	}
+	select {
+	case <-woken:
+		return false
+	case <-stop:
+	case <-over:
+	}
+	return true
 }
 
-func wakeBucket(r *record) (woke bool) {
-	b := &waitTable[bucketOf(r)]
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for at := &b.first; *at != nil; {
-		w := *at
-		if w.what.record() != r || !w.what.ended() {
-			at = &w.next
-			continue
-		}
-		*at = w.next
-		w.wake <- struct{}{} // has room: it is sent once for each time in the list
-		woke = true
+func (w *waiter) wake() {
+	if w.lock != nil {
+		w.lock.Unlock()
+		return
 	}
-	return woke
+	w.ch <- struct{}{} // has room: it is sent once for each time in a list
+}
+
+// wakeAll wakes all goroutines in a list: they look again at what they wait for.
+func (p *Pool) wakeAll(list *waitList) {
+	st := p.stripe(list)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for list.first != nil {
+		w := list.first
+		list.remove(w)
+		w.wake()
+	}
 }

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/zeropool-go/zeropool"
-	"github.com/zeropool-go/zeropool/internal/dev/bench"
 	"github.com/zeropool-go/zeropool/internal/cli"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 	"github.com/zeropool-go/zeropool/internal/report"
 	"github.com/zeropool-go/zeropool/topology"
 )

@@ -7,8 +7,8 @@ import (
 	"io"
 	"os"
 
-	"github.com/zeropool-go/zeropool/internal/dev/bench"
 	"github.com/zeropool-go/zeropool/internal/cli"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 func main() {

@@ -8,8 +8,8 @@ import (
 	"os"
 	"slices"
 
-	"github.com/zeropool-go/zeropool/internal/dev/bench"
 	"github.com/zeropool-go/zeropool/internal/cli"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 	"github.com/zeropool-go/zeropool/internal/dev/matrix"
 )
 

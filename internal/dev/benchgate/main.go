@@ -15,8 +15,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/zeropool-go/zeropool/internal/dev/bench"
 	"github.com/zeropool-go/zeropool/internal/cli"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package zeropool
+
+func registerMembarrier() bool { return false }
+
+func membarrier() {}

@@ -1,0 +1,297 @@
+package zeropool
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Who looks for work, and who sleeps.
+//
+// Runners are the workers, and the stand-ins that run queued work in the place of
+// goroutines that are blocked in a Wait. Of the runners without work one is the
+// poller: it looks at all queues, first in a spin, then between naps. The others
+// are parked.
+//
+// Invariant: while a runner is parked, there is a poller, or gateSleeping is set.
+//
+//   - A poller that takes work makes a parked runner the poller, and wakes it,
+//     before it runs the work. So a burst wakes all runners that it can use, one
+//     after the other, and the submitter pays for one wake at most. (The Go
+//     scheduler's rule for its spinning threads.)
+//   - A poller that has found nothing for pollTime parks. It sets gateSleeping,
+//     executes a heavy barrier, and looks at the queues once more (P2).
+//   - A submitter loads the gate after it has published (P1). If it finds
+//     gateSleeping, it clears it, makes a parked runner the poller, and wakes it.
+//
+// A goroutine that parks in a Wait lends its place: one more stand-in may run.
+// Places that nobody uses count as parked runners in all of this.
+
+const (
+	pollTime  = 2 * time.Millisecond   // a poller without work parks after that
+	firstNap  = 50 * time.Microsecond  // naps double
+	longNap   = 200 * time.Microsecond // up to this
+	remainNap = time.Millisecond       // while work is left that thieves shun
+)
+
+// A roster knows what the runners of a pool do.
+type roster struct {
+	mu     sync.Mutex
+	parked []*runner // the one that parked last is woken first
+	poller atomic.Pointer[runner]
+	lent   int // places of blocked waiters
+	used   int // of these, those that stand-ins have
+	napper napper
+}
+
+// A runner is a worker or a stand-in.
+type runner struct {
+	hand
+	thief
+	pool      *Pool
+	standIn   bool
+	keep      bool // stays locked to its thread: WithPinning(Hold)
+	parker    parker
+	near      []*worker // where to look for work, nearest first
+	lease     lease
+	labels    context.Context
+	goroutine atomic.Uint64 // number of the goroutine that runs it
+	parks     counter
+	wakes     counter
+}
+
+// idle is called when r has found no work. It returns true when r is to look
+// again, and false when r is not needed any more: its pool is closed and
+// everything is taken, or a stand-in has lost its place.
+func (r *runner) idle() bool {
+	p := r.pool
+	r.lease.end()
+	ro := &p.roster
+	ro.mu.Lock()
+	if r.standIn && ro.used > ro.lent {
+		ro.used--
+		w := ro.successor(r)
+		ro.mu.Unlock()
+		p.wakeRunner(w)
+		return false
+	}
+	if ro.poller.Load() == nil {
+		ro.poller.Store(r)
+	}
+	if ro.poller.Load() == r {
+		ro.mu.Unlock()
+		return r.poll()
+	}
+	if p.gate.Load()&gateEnding != 0 && !p.hasWork() {
+		r.leave()
+		ro.mu.Unlock()
+		return false
+	}
+	r.parker.announce()
+	ro.parked = append(ro.parked, r)
+	ro.mu.Unlock()
+	r.sleep()
+	return true
+}
+
+// leave gives back the place of a stand-in that ends because the pool is closed.
+func (r *runner) leave() {
+	if r.standIn {
+		r.pool.roster.used--
+	}
+}
+
+func (r *runner) sleep() {
+	r.parks.add(1)
+	r.parker.sleep()
+	r.wakes.add(1)
+}
+
+// poll waits for work as the poller. It returns true when it may have found some,
+// or r is not the poller any more; and false when r is not needed any more.
+func (r *runner) poll() bool {
+	p, ro := r.pool, &r.pool.roster
+	if !r.polled {
+		r.polled = true
+		for range p.spins {
+			if p.hasWork() {
+				return true
+			}
+			relax(32)
+			spinTurn()
+		}
+		r.pollTill, r.napTime = ticks()+p.times.poll, firstNap
+	}
+	gate := p.gate.Load()
+	work := p.hasWork()
+	if gate&gateEnding != 0 && !work {
+		ro.mu.Lock()
+		w := ro.successor(r)
+		r.leave()
+		ro.mu.Unlock()
+		p.wakeRunner(w)
+		return false
+	}
+	if ticks() < r.pollTill || work {
+		if work && ticks() >= r.pollTill {
+			ro.napper.nap(remainNap, r.keep)
+		} else {
+			ro.napper.nap(r.napTime, r.keep)
+			r.napTime = min(2*r.napTime, longNap)
+		}
+		return true
+	}
+	ro.mu.Lock()
+	ro.poller.Store(nil)
+	r.parker.announce()
+	ro.parked = append(ro.parked, r)
+	p.gate.Or(gateSleeping)
+	ro.mu.Unlock()
+	heavyBarrier(true) // P2, pairs with P1
+	if p.hasWork() || p.gate.Load()&gateEnding != 0 {
+		ro.mu.Lock()
+		if i := slices.Index(ro.parked, r); i >= 0 {
+			ro.parked = slices.Delete(ro.parked, i, i+1)
+			r.parker.retract()
+			ro.poller.Store(r)
+			p.gate.And(^uint64(gateSleeping))
+			ro.mu.Unlock()
+			return true
+		}
+		ro.mu.Unlock() // somebody has chosen r: its wake-up is coming
+	}
+	r.sleep()
+	r.polled = false
+	return true
+}
+
+// found is called when r has taken work, before it runs it: if r is the poller,
+// another runner takes its place.
+func (r *runner) found() {
+	r.polled = false
+	ro := &r.pool.roster
+	if ro.poller.Load() != r { // only r itself changes this from or to r
+		return
+	}
+	ro.mu.Lock()
+	w := ro.successor(r)
+	ro.mu.Unlock()
+	r.pool.wakeRunner(w)
+}
+
+// successor makes another runner the poller if r is, and returns the one to be
+// woken by wakeRunner, or nil. The caller holds ro.mu.
+func (ro *roster) successor(r *runner) *runner {
+	if ro.poller.Load() != r {
+		return nil
+	}
+	ro.poller.Store(nil)
+	return ro.elect()
+}
+
+// elect makes a parked runner the poller, or a stand-in if there is a place left
+// for one, and returns it for wakeRunner, or nil. The caller holds ro.mu; there
+// is no poller.
+func (ro *roster) elect() *runner {
+	if n := len(ro.parked); n > 0 {
+		w := ro.parked[n-1]
+		ro.parked[n-1] = nil
+		ro.parked = ro.parked[:n-1]
+		ro.poller.Store(w)
+		return w
+	}
+	if ro.lent > ro.used {
+		ro.used++
+		ro.poller.Store(newcomer)
+		return newcomer
+	}
+	return nil
+}
+
+// newcomer stands for a stand-in that has been decided on and not begun.
+var newcomer = new(runner)
+
+func (p *Pool) wakeRunner(w *runner) {
+	switch w {
+	case nil:
+	case newcomer:
+		p.startStandIn(job{polls: true})
+	default:
+		w.parker.wake()
+	}
+}
+
+// wakeOne is called by a submitter that has seen gateSleeping.
+func (p *Pool) wakeOne() {
+	ro := &p.roster
+	ro.mu.Lock()
+	if p.gate.Load()&gateSleeping == 0 {
+		ro.mu.Unlock()
+		return
+	}
+	p.gate.And(^uint64(gateSleeping))
+	w := ro.elect()
+	ro.mu.Unlock()
+	p.wakeRunner(w)
+}
+
+// summon gets a runner now for work that will not wait for the end of a nap.
+func (p *Pool) summon() {
+	if p.gate.Load()&gateSleeping != 0 {
+		p.wakeOne()
+		return
+	}
+	p.roster.napper.cut()
+}
+
+// wakeParked wakes all parked runners, for Close.
+func (p *Pool) wakeParked() {
+	ro := &p.roster
+	ro.mu.Lock()
+	parked := ro.parked
+	ro.parked = nil
+	p.gate.And(^uint64(gateSleeping))
+	ro.mu.Unlock()
+	for _, w := range parked {
+		w.parker.wake()
+	}
+	ro.napper.cut()
+}
+
+// lend gives the place of a goroutine that parks to a stand-in. If all runners are
+// at work, and none looks for more, a stand-in begins to do so.
+func (p *Pool) lend() {
+	ro := &p.roster
+	ro.mu.Lock()
+	ro.lent++
+	var w *runner
+	if ro.poller.Load() == nil && p.gate.Load()&gateSleeping == 0 {
+		w = ro.elect()
+	}
+	ro.mu.Unlock()
+	p.wakeRunner(w)
+	if w == nil && p.hasWork() {
+		ro.napper.cut()
+	}
+}
+
+// reclaim ends lend. A stand-in that is one too many ends when it has run its
+// task.
+func (p *Pool) reclaim() {
+	p.roster.mu.Lock()
+	p.roster.lent--
+	p.roster.mu.Unlock()
+}
+
+// hasWork reports whether there is anything for a runner to take, or a submitter
+// is about to publish it.
+func (p *Pool) hasWork() bool {
+	for _, l := range *p.lanes.Load() {
+		if l.queued() > 0 {
+			return true
+		}
+	}
+	return p.board.count.Load() != 0
+}

@@ -1,0 +1,15 @@
+package zeropool
+
+import (
+	"context"
+	"runtime/pprof"
+)
+
+// label gives the calling goroutine, which runs r from now on, labels for
+// profiles: the pool, and what it is there. It would carry those of the goroutine
+// that started it otherwise.
+func (r *runner) label(worker string) {
+	r.goroutine.Store(goroutineID())
+	r.labels = pprof.WithLabels(context.Background(), pprof.Labels("zeropool", r.pool.name, "worker", worker))
+	pprof.SetGoroutineLabels(r.labels)
+}

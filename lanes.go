@@ -1,0 +1,311 @@
+package zeropool
+
+import (
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// Which goroutine owns which lane.
+//
+// A goroutine that submits again and again gets a lane; until then, and where
+// there are no identities, its tasks go to the inbox of a worker. It keeps the
+// lane until another goroutine needs one and this one has been quiet for a while
+// (takeOver). A goroutine that ends leaves its lane to whichever goroutine the
+// runtime starts next on the same g.
+
+const (
+	laneTableBits = 8
+	hashFactor    = 0x9E3779B97F4A7C15 // 2^64 divided by the golden ratio
+
+	// pushesForLane is how many pushes to an inbox earn a lane.
+	pushesForLane = 4
+	maxLanes      = 64 // lanes of goroutines that are not workers, at a time
+	// takeOverPause is how long a lane must have been quiet, and the least time
+	// between two attempts.
+	takeOverPause = 10 * time.Millisecond
+)
+
+// A laneTable finds the lane of a goroutine by the hash of its identity, in one
+// of two neighbouring places. A place may name a lane that has another owner now:
+// lane.owner decides.
+type laneTable [1 << laneTableBits]atomic.Pointer[lane]
+
+// candidates counts the pushes to inboxes of goroutines without a lane.
+type candidates [64]struct {
+	who    atomic.Uint64
+	pushes atomic.Uint32
+}
+
+// deserves counts a push to an inbox by that goroutine and reports whether it has
+// earned a lane.
+func (c *candidates) deserves(me uint64) bool {
+	e := &c[me*hashFactor>>58]
+	if e.who.Load() != me {
+		e.who.Store(me)
+		e.pushes.Store(1)
+		return false
+	}
+	return e.pushes.Add(1) >= pushesForLane
+}
+
+// deny makes a goroutine that got no lane wait for its next chance.
+func (c *candidates) deny(me uint64) {
+	c[me*hashFactor>>58].pushes.Store(^uint32(pushesForLane * 256))
+}
+
+// acquire finds a lane for the calling goroutine, which has none. It returns nil
+// if there is none to be had.
+func (p *Pool) acquire(me uint64) *lane {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gate.Load()&gateClosed != 0 {
+		return nil
+	}
+	place := p.placeFor(me)
+	if place == nil {
+		p.candidates.deny(me)
+		return nil
+	}
+	var l *lane
+	if i := slices.IndexFunc(p.workers, func(w *worker) bool { return w.identity.Load() == me }); i >= 0 {
+		w := p.workers[i]
+		if l = w.lane.Load(); l == nil {
+			l = p.addLane(min(p.capacity, maxLaneCapacity), w)
+			w.lane.Store(l)
+		}
+	} else if l = p.freeLane(); l == nil {
+		p.candidates.deny(me)
+		return nil
+	}
+	l.owner.Store(me)
+	place.Store(l)
+	return l
+}
+
+// placeFor returns a place of the table for that goroutine, or nil. The caller
+// holds p.mu.
+func (p *Pool) placeFor(me uint64) *atomic.Pointer[lane] {
+	h := me * hashFactor >> (64 - laneTableBits)
+	for _, i := range [...]uint64{h, h ^ 1} {
+		l := p.table[i].Load()
+		if l == nil {
+			return &p.table[i]
+		}
+		if o := l.owner.Load(); o == 0 || o == me || (o*hashFactor>>(64-laneTableBits))&^1 != i&^1 {
+			return &p.table[i]
+		}
+	}
+	return nil
+}
+
+// freeLane returns a new lane for a goroutine that is not a worker, or nil. The
+// caller holds p.mu.
+func (p *Pool) freeLane() *lane {
+	n := 0
+	for _, l := range *p.lanes.Load() {
+		if !l.inbox && l.worker == nil && !l.retired {
+			n++
+		}
+	}
+	if n >= maxLanes && !p.takeOver() {
+		return nil
+	}
+	return p.addLane(min(p.capacity, maxLaneCapacity), nil)
+}
+
+// addLane makes a lane that thieves know. The caller holds p.mu.
+func (p *Pool) addLane(capacity int, w *worker) *lane {
+	l := newLane(p, capacity, 0)
+	l.worker = w
+	if !p.asymmetric() {
+		l.ghost = true
+		l.shared.Store(1)
+	}
+	p.publishLane(l)
+	return l
+}
+
+// addInbox makes w's inbox. The caller holds p.mu.
+func (p *Pool) addInbox(w *worker) {
+	l := newLane(p, p.capacity, 0)
+	l.worker, l.inbox = w, true
+	l.shared.Store(1)
+	p.publishLane(l)
+	w.inbox.Store(l)
+}
+
+// publishLane puts l on the list of lanes. The caller holds p.mu.
+func (p *Pool) publishLane(l *lane) {
+	if n := len(p.freeIDs); n > 0 {
+		l.id = p.freeIDs[n-1]
+		p.freeIDs = p.freeIDs[:n-1]
+	} else {
+		l.id = p.laneIDs
+		p.laneIDs++
+	}
+	var list []*lane
+	if old := p.lanes.Load(); old != nil {
+		list = *old
+	}
+	list = append(slices.Clone(list), l)
+	p.lanes.Store(&list)
+}
+
+// takeOver retires a lane whose owner has not used it for a while: most likely it
+// has ended. It reports whether it found one. The lane gets no new owner, because
+// the old one may be just about to mark it busy, or not busy any more. The caller
+// holds p.mu.
+//
+// B2: the owner stores busy and loads owner; this stores owner, and after the
+// barrier loads busy. So either the owner sees that it has lost the lane, and
+// turns to an inbox, or this sees that it is busy, and gives the lane back.
+func (p *Pool) takeOver() bool {
+	now := ticks()
+	if now-p.takeOverAt < p.times.takeOver || !p.asymmetric() {
+		return false
+	}
+	p.takeOverAt = now
+	var found *lane
+	for _, l := range *p.lanes.Load() {
+		if l.inbox || l.worker != nil || l.retired {
+			continue
+		}
+		ops := l.ops()
+		if l.quietAt == ops && l.queued() == 0 && found == nil && l.busy.Load() == 0 {
+			found = l
+		}
+		l.quietAt = ops
+	}
+	if found == nil {
+		return false
+	}
+	l := found
+	l.mu.Lock()
+	l.shared.Add(1)
+	owner := l.owner.Swap(0)
+	heavyBarrier(true)
+	idle := l.busy.Load() == 0
+	if !idle {
+		l.owner.Store(owner)
+		l.detach()
+	}
+	l.mu.Unlock()
+	if idle {
+		p.retire(l)
+	}
+	return idle
+}
+
+// worthReplacing reports whether a lane without a free slot is full of tasks that
+// run or have failed, not of tasks that wait: then a new lane takes its place.
+// The queue's capacity counts tasks that nobody has taken.
+func (l *lane) worthReplacing() bool {
+	return 4*(int(l.mask)+1-l.queued()) >= int(l.mask)+1
+}
+
+// renew gives the owner of l, the calling goroutine, a lane with free slots in
+// the place of l, if l is worth replacing.
+func (p *Pool) renew(l *lane) *lane {
+	if !l.worthReplacing() {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	me := l.owner.Load()
+	fresh := p.addLane(int(l.mask)+1, l.worker)
+	if l.worker != nil {
+		l.worker.lane.Store(fresh)
+	}
+	for i := range p.table {
+		if p.table[i].Load() == l {
+			fresh.owner.Store(me)
+			p.table[i].Store(fresh)
+		}
+	}
+	l.owner.Store(0)
+	p.retire(l)
+	return fresh
+}
+
+// renewInbox gives w a new inbox in the place of l, if l is worth replacing, and
+// reports whether w's inbox is another one now.
+func (p *Pool) renewInbox(w *worker, l *lane) bool {
+	if w.inbox.Load() == l {
+		if !l.worthReplacing() {
+			return false
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if w.inbox.Load() == l {
+			p.addInbox(w)
+			p.retire(l)
+		}
+	}
+	return true
+}
+
+// retire takes l out of use. Thieves know it until nothing is left in it that
+// somebody may take: one that pushes to an inbox may still have the old one in
+// hand. Its Futures go on to know it. The caller holds p.mu.
+func (p *Pool) retire(l *lane) {
+	l.retired = true
+	p.sweep()
+}
+
+// sweep forgets the retired lanes in which nothing is left. The caller holds p.mu.
+func (p *Pool) sweep() {
+	list := *p.lanes.Load()
+	left := slices.DeleteFunc(slices.Clone(list), func(l *lane) bool {
+		if !l.retired || !l.allFailed() {
+			return false
+		}
+		if w := l.worker; w != nil {
+			w.pastPushed += l.pushed.load()
+			w.pastTally.add(&l.tally)
+		} else {
+			p.pastPushed += l.pushed.load()
+			p.past.add(&l.tally)
+		}
+		p.freeIDs = append(p.freeIDs, l.id)
+		return true
+	})
+	if len(left) != len(list) {
+		p.lanes.Store(&left)
+	}
+}
+
+// asymmetric reports whether the owners of this pool's lanes may leave their
+// fences to a heavy barrier of others.
+func (p *Pool) asymmetric() bool { return hasIdentity && !p.bubbled && barrierReady.Load() }
+
+// exorcise lets the thieves leave that stood in for the heavy barrier.
+func (p *Pool) exorcise() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.asymmetric() {
+		return
+	}
+	for _, l := range *p.lanes.Load() {
+		if l.ghost {
+			l.ghost = false
+			l.detach()
+		}
+	}
+}
+
+// prepareBarrier registers the process for the heavy barrier, once, which takes
+// the kernel milliseconds; until then lanes are shared. It must not outlive a
+// bubble of testing/synctest, so pools in one do without.
+func (p *Pool) prepareBarrier() {
+	if !hasIdentity || p.bubbled || barrierReady.Load() {
+		return
+	}
+	go func() {
+		if registerBarrier() {
+			p.exorcise()
+		}
+		runtime.KeepAlive(p)
+	}()
+}

@@ -1,0 +1,155 @@
+package zeropool
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zeropool-go/zeropool/topology"
+)
+
+// A pin is a lease. A worker that has been at work without a pause for leaseAfter
+// locks itself to its thread and binds the thread to its CPU. It gives both back,
+// the mask first, before it naps or parks, and when the garbage collector runs
+// often: each collection costs a locked thread several hand-overs in the
+// scheduler, and the worker more than the pin is worth.
+
+const (
+	leaseAfter = time.Millisecond
+	// A worker gives its lease back when two collections have been less than
+	// collectOften apart, and takes one when there has been none for
+	// collectSeldom.
+	collectOften  = 20 * time.Millisecond
+	collectSeldom = 50 * time.Millisecond
+	// refusedPause is how long a worker waits after its CPU was refused.
+	refusedPause = 100 * time.Millisecond
+	// lockDepth is how often a worker locks itself to its thread: a task that
+	// calls runtime.UnlockOSThread once too often does not unlock it.
+	lockDepth = 8
+)
+
+// A lease is a worker's hold on its CPU. Only the worker's goroutine writes it.
+type lease struct {
+	cpu     int  // the CPU, or topology.Unknown: then there is no lease
+	hold    bool // WithPinning(Hold): never given back
+	foreign bool // the CPU was named by WithCPUs and may lie outside the process's mask
+	name    string
+	thread  thread
+	held    atomic.Bool
+	since   int64 // ticks when it was taken
+	next    int64 // not before
+	seen    uint32
+	changed int64 // ticks when the number of collections last changed
+	busy    int64 // ticks since when the worker has been at work, or 0
+
+	taken   counter
+	refused counter
+	lost    counter
+	pinned  counter // ticks that it was held, in all
+	err     atomic.Pointer[error]
+	times   *times
+}
+
+// check is called after each task.
+func (e *lease) check() {
+	if e.cpu == topology.Unknown || e.hold {
+		return
+	}
+	now := ticks()
+	if n := collections.Load(); n != e.seen {
+		often := now-e.changed < e.times.collectOften
+		e.seen, e.changed = n, now
+		if often && e.held.Load() {
+			e.end()
+		}
+	}
+	switch {
+	case e.busy == 0:
+		e.busy = now
+	case e.held.Load() || now-e.busy < e.times.leaseAfter || now < e.next || now-e.changed < e.times.collectSeldom:
+	case !e.take():
+		e.next = now + e.times.refusedPause
+	}
+}
+
+// take pins the worker, and reports whether it is pinned now.
+func (e *lease) take() bool {
+	if e.cpu == topology.Unknown {
+		return false
+	}
+	for range lockDepth {
+		runtime.LockOSThread()
+	}
+	if onMainThread() { // whose mask and name stand for the process's
+		e.unlock()
+		return false
+	}
+	err := e.thread.pin(e.cpu, e.foreign, e.name)
+	if err != nil {
+		e.refused.add(1)
+		e.err.Store(&err)
+		e.unlock()
+		return false
+	}
+	e.err.Store(nil)
+	e.taken.add(1)
+	e.since = ticks()
+	e.held.Store(true)
+	return true
+}
+
+// end gives the lease back, if there is one, before the worker pauses.
+func (e *lease) end() {
+	e.busy = 0
+	if !e.hold {
+		e.giveUp()
+	}
+}
+
+// giveUp gives the lease back.
+func (e *lease) giveUp() {
+	if !e.held.Load() {
+		return
+	}
+	e.held.Store(false)
+	e.pinned.add(uint64(ticks() - e.since))
+	if !e.thread.unpin(e.cpu) {
+		e.lost.add(1)
+	}
+	e.unlock()
+}
+
+func (e *lease) unlock() {
+	for range lockDepth {
+		runtime.UnlockOSThread()
+	}
+}
+
+// collections counts the cycles of the garbage collector.
+var collections atomic.Uint32
+
+// countCollections starts to count. A cleanup runs after each cycle, and attaches
+// the next one.
+var countCollections = sync.OnceFunc(func() { attachCleanup(0) })
+
+func attachCleanup(int) {
+	collections.Add(1)
+	object := new([16]byte)
+	runtime.AddCleanup(object, attachCleanup, 0)
+}
+
+// Unpinned runs fn, with the mask that the thread had before it was pinned if the
+// caller is a worker of p that is pinned, and takes the lease again afterwards,
+// after a panic of fn too. What fn starts, a process above all, may run on every
+// CPU that this process may use. Elsewhere it just runs fn.
+//
+// It panics if p or fn is nil.
+func (p *Pool) Unpinned(fn func()) {
+	check(p, fn == nil, "Unpinned")
+	if w := p.currentWorker(); w != nil && w.lease.held.Load() {
+		w.lease.giveUp()
+		defer w.lease.take()
+	}
+	fn()
+}

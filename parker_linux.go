@@ -1,0 +1,72 @@
+package zeropool
+
+import (
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	hasFutex         = true
+	futexWaitPrivate = 0 | 128 // FUTEX_WAIT | FUTEX_PRIVATE_FLAG
+	futexWakePrivate = 1 | 128 // FUTEX_WAKE | FUTEX_PRIVATE_FLAG
+)
+
+// futexWait blocks while the word has that value, for at most d unless d is 0.
+//
+// It goes through syscall.Syscall6, which tells the scheduler: a raw system
+// call would hold up every stop-the-world for as long as it sleeps.
+func futexWait(word *atomic.Uint32, value uintptr, d time.Duration) {
+	if d != 0 {
+		ts := unix.NsecToTimespec(int64(d))
+		syscall.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWaitPrivate, value, uintptr(unsafe.Pointer(&ts)), 0, 0)
+		return
+	}
+	syscall.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWaitPrivate, value, 0, 0, 0)
+}
+
+// futexWake wakes the goroutine that is in futexWait. It never blocks, so the
+// scheduler need not know.
+func futexWake(word *atomic.Uint32) {
+	syscall.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWakePrivate, 1, 0, 0, 0)
+}
+
+// newEvent returns an eventfd that the network poller watches, or nil.
+func newEvent() (*os.File, int) {
+	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		return nil, 0
+	}
+	return os.NewFile(uintptr(fd), "zeropool event"), fd
+}
+
+// newTimer returns a timerfd that the network poller watches, or nil.
+func newTimer() (*os.File, int) {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return nil, 0
+	}
+	return os.NewFile(uintptr(fd), "zeropool timer"), fd
+}
+
+// setTimer makes a timer of newTimer readable after d.
+func setTimer(fd int, d time.Duration) {
+	it := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(d))}
+	_, _, _ = syscall.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(fd), 0, uintptr(unsafe.Pointer(&it)), 0, 0, 0)
+}
+
+// waitEvent blocks until the event or timer is readable, and resets it.
+func waitEvent(f *os.File) {
+	var b [8]byte
+	_, _ = f.Read(b[:])
+}
+
+// signalEvent makes an event of newEvent readable.
+func signalEvent(fd int) {
+	one := uint64(1)
+	syscall.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&one)), 8)
+}

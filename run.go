@@ -1,0 +1,217 @@
+package zeropool
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// A tally counts the tasks that one goroutine, or a group of them, has run.
+type tally struct {
+	begun     counter // tasks taken; those not counted below are running
+	completed counter
+	panicked  counter // and those that called runtime.Goexit
+	canceled  counter // withdrawn before they began
+}
+
+// A hand is what a goroutine needs to run tasks: a tally, and the Groups whose
+// tasks it is running, the innermost last, for ErrOwnGroup.
+type hand struct {
+	tally
+	many   bool // several goroutines write the tally, and groups is not used
+	groups []*Group
+}
+
+func (h *hand) count(c *counter, n uint64) {
+	if h.many {
+		c.v.Add(n)
+	} else {
+		c.add(n)
+	}
+}
+
+func (h *hand) enter(g *Group) {
+	if !h.many {
+		h.groups = append(h.groups, g)
+	}
+}
+
+func (h *hand) leave() {
+	if n := len(h.groups); n > 0 {
+		h.groups[n-1] = nil
+		h.groups = h.groups[:n-1]
+	}
+}
+
+// A helper is the hand of goroutines that are neither workers nor stand-ins and
+// own no lane.
+type helper struct {
+	hand
+	batch atomic.Pointer[batch] // recycled
+	_     [lineSize]byte
+}
+
+const helpers = 8
+
+// helper returns the hand for a goroutine that has none of its own.
+func (p *Pool) helper() *helper {
+	var here byte
+	h := uint64(uintptr(unsafe.Pointer(&here))>>13) * hashFactor >> 32
+	return &p.helpers[h%helpers]
+}
+
+// outcome is what a failed slot points to.
+type outcome struct{ err error }
+
+// callTask calls the function of a task. A func(*T) takes its one pointer
+// argument in the same place whatever T is, so calling it through
+// func(unsafe.Pointer) is calling it.
+func callTask(fn *funcval, params unsafe.Pointer) {
+	(*(*func(unsafe.Pointer))(unsafe.Pointer(&fn)))(params)
+}
+
+func callFallible(fn *funcval, params unsafe.Pointer) error {
+	return (*(*func(unsafe.Pointer) error)(unsafe.Pointer(&fn)))(params)
+}
+
+// run runs a task that the caller has taken, and ends it; v is the state that the
+// caller has put into its slot. It counts the end, not the begin. It returns
+// false if the task panicked, and not at all if it called runtime.Goexit.
+//
+// It is the only function that runs single tasks: see inTask.
+func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
+	if p.gate.Load()&gateCut != 0 {
+		p.cutOff(l, s, v, h)
+		return true
+	}
+	fn, params := s.fn, s.params
+	s.fn = nil
+	s.params = nil
+	defer func() {
+		if !returned {
+			p.unwound(l, s, v, h, fn, params, recover())
+		}
+	}()
+	if v&flagMask != 0 {
+		p.runFlagged(l, s, v, h, fn, params)
+		return true
+	}
+	callTask(fn, params)
+	returned = true
+	if v&kindMask == owned {
+		finish(l, s, l.next(v)) // F1
+	} else {
+		h.count(&h.completed, 1)
+		s.state.Store(l.next(v)) // F1; C1: a full fence before the load of the gate
+	}
+	if g := p.gate.Load(); g&^gateSleeping != 0 { // C1
+		p.told(l, v)
+	}
+	return true
+}
+
+// runFlagged is the rest of run for a task that belongs to a Group or returns an
+// error.
+func (p *Pool) runFlagged(l *lane, s *slot, v uint64, h *hand, fn *funcval, params unsafe.Pointer) {
+	g := (*Group)(nil)
+	if v&grouped != 0 {
+		g = l.group(v)
+		h.enter(g)
+	}
+	var err error
+	if v&fallible != 0 {
+		err = callFallible(fn, params)
+	} else {
+		callTask(fn, params)
+	}
+	if g != nil {
+		h.leave()
+	}
+	if err != nil {
+		p.fail(l, s, v, h, err)
+		return
+	}
+	h.count(&h.completed, 1)
+	p.release(l, s, v, nil)
+}
+
+// release makes the slot of a task that has been counted usable again, or, with an
+// err, keeps it for that, and tells those that wait.
+func (p *Pool) release(l *lane, s *slot, v uint64, err error) {
+	var g *Group
+	if v&grouped != 0 {
+		g = l.group(v)
+		l.clearGroup(v)
+	}
+	switch {
+	case g != nil || err == nil: // a Group keeps the error itself
+		s.state.Store(l.next(v)) // F1, R1; C1
+	default:
+		s.params = unsafe.Pointer(&outcome{err})
+		l.lost.Add(1)
+		s.state.Store(v&^kindMask | failed) // F1; C1
+	}
+	if g != nil {
+		g.finish(1, err)
+	}
+	if p.gate.Load()&^gateSleeping != 0 { // C1
+		p.told(l, v)
+	}
+}
+
+// fail ends a task that has not returned normally, or not been run.
+func (p *Pool) fail(l *lane, s *slot, v uint64, h *hand, err error) {
+	s.fn = nil
+	s.params = nil
+	switch err {
+	case ErrCanceled, ErrClosed:
+		h.count(&h.canceled, 1)
+	default:
+		h.count(&h.panicked, 1)
+	}
+	p.release(l, s, v, err)
+}
+
+// cutOff ends a task that has not begun because Shutdown's context has ended.
+func (p *Pool) cutOff(l *lane, s *slot, v uint64, h *hand) {
+	p.cutWork.Store(true)
+	p.fail(l, s, v, h, ErrClosed)
+}
+
+// unwound ends a task that did not return; e is what recover returned.
+func (p *Pool) unwound(l *lane, s *slot, v uint64, h *hand, fn *funcval, params unsafe.Pointer, e any) {
+	if v&grouped != 0 {
+		h.leave()
+	}
+	if e == nil {
+		exited(fn, params)
+		p.fail(l, s, v, h, ErrGoexit)
+		return
+	}
+	err := newPanicError(e)
+	defer p.fail(l, s, v, h, err) // even if the handler calls runtime.Goexit
+	p.report(err)
+}
+
+// told looks after those that wait for the end of a task, for room, or for the
+// end of the pool.
+func (p *Pool) told(l *lane, v uint64) {
+	gate := p.gate.Load()
+	if gate >= gateWaiter {
+		if ws := l.waits.Load(); ws != nil {
+			p.wakeAll(&(*ws)[v>>posShift&l.mask])
+		}
+		if p.blocked.Load() != 0 {
+			p.wakeAll(&p.roomWaits)
+		}
+	}
+	p.tellClosers(gate)
+}
+
+// tellClosers lets Close look again at what still runs.
+func (p *Pool) tellClosers(gate uint64) {
+	if gate&gateClosed != 0 {
+		p.mu.Lock()
+		p.look()
+		p.mu.Unlock()
+	}
+}
