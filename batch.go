@@ -553,19 +553,10 @@ func (f Future) waitBatch() error {
 		if !b.proven() {
 			p.handBatch(job{b: b})
 		} else {
-			p.join(b, p.callersHand())
+			p.join(b, &p.helper().hand)
 		}
 	}
 	return f.blockBatch()
-}
-
-// callersHand returns the hand of the calling goroutine.
-func (p *Pool) callersHand() *hand {
-	if l := enter(&p.table); l != nil {
-		l.leave()
-		return &l.hand
-	}
-	return &p.helper().hand
 }
 
 // handBatch has a stand-in work on a batch.

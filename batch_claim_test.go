@@ -16,14 +16,14 @@ func TestRangesCoverOnce(t *testing.T) {
 	claimed := make([]uint8, n)
 	for width := 1; width <= 4; width++ {
 		for chunk := 1; chunk <= 4; chunk++ {
-			b := &batch{n: n}
+			b := &batch{n: n, pool: new(Pool), width: width}
 			clear(claimed)
 			var lists [goroutines][][2]int
 			var wg sync.WaitGroup
 			for g := range goroutines {
 				wg.Go(func() {
 					for {
-						lo, hi := b.claimRange(chunk, width)
+						lo, hi := b.claimRange(chunk)
 						if lo == hi {
 							return
 						}
@@ -55,17 +55,17 @@ func TestRangesCoverOnce(t *testing.T) {
 func TestRangesOfHugeBatches(t *testing.T) {
 	for _, n := range []int{math.MaxInt, math.MaxInt - 1} {
 		for _, chunk := range []int{math.MaxInt, math.MaxInt/2 + 1, math.MaxInt / 3} {
-			b := &batch{n: n}
+			b := &batch{n: n, pool: new(Pool), width: 1}
 			next := 0
 			for next < n {
-				lo, hi := b.claimRange(chunk, 1)
+				lo, hi := b.claimRange(chunk)
 				if lo != next || hi <= lo || hi > n {
 					t.Fatalf("%d of %d elements are left, a claim of %d gave [%d,%d)", n-next, n, chunk, lo, hi)
 				}
 				next = hi
 			}
 			for range 3 {
-				if lo, hi := b.claimRange(chunk, 1); lo != hi {
+				if lo, hi := b.claimRange(chunk); lo != hi {
 					t.Fatalf("nothing is left of %d elements, a claim of %d gave [%d,%d)", n, chunk, lo, hi)
 				}
 			}

@@ -287,13 +287,11 @@ func TestBatchOfTinyTasksOnManyWorkers(t *testing.T) {
 // pending: somebody is about to use the batch again.
 func TestNoReferenceToRecycledBatch(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
-	a := p.borrow(0)
-	defer p.giveBack(a)
-	b := a.newBatch(work{fn: funcOf(nothing)}, 1)
+	b := p.newBatch(work{fn: funcOf(nothing)}, 1)
 	if b.refs.Load() != 0 {
 		t.Fatal("a new batch has references")
 	}
-	if b.hold(b.gen) || b.refs.Load() != 0 {
+	if b.holdKey(b.gen) || b.refs.Load() != 0 {
 		t.Errorf("a reference to a batch that has been recycled: %d", b.refs.Load())
 	}
 }

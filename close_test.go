@@ -498,36 +498,6 @@ func TestShutdownTellsWhatItCut(t *testing.T) {
 	}
 }
 
-// A submitter that stalls between claim and publish does not save the tasks
-// behind it from the end of Shutdown's context.
-func TestShutdownPastStalledSubmitter(t *testing.T) {
-	p := mustNew(t, unpinned(1)...)
-	release := hold(t, p)
-	q := &p.workers[0].ring
-	pos, _ := claim(q, 1)
-	f := p.Go(func() {})
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := p.Shutdown(ctx); err != context.Canceled {
-		t.Error(err)
-	}
-	if err := f.Wait(); err != ErrClosed {
-		t.Errorf("a task behind a stalled submitter: %v", err)
-	}
-	// The submitter goes on.
-	s := q.slot(pos)
-	r := s.task.done
-	s.task.fn = funcOf(nothing)
-	publish(q, pos, 1)
-	release()
-	if err := p.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := (Future{r: r, key: taskKey(q.id, pos)}).Wait(); err != nil && err != ErrClosed {
-		t.Error(err)
-	}
-}
-
 // A task hangs for ever: Shutdown returns with its context, and so do loops.
 func TestShutdownWithHangingTask(t *testing.T) {
 	p := mustNew(t, unpinned(1)...)
@@ -600,7 +570,7 @@ func TestCloseInEveryState(t *testing.T) {
 				switch round % 4 {
 				case 0: // they have just begun
 				case 1: // they sleep
-					eventually(t, func() bool { return int(p.gate.Load()&gateIdle) == p.Workers() }, func() string { return "workers do not become idle" })
+					eventually(t, func() bool { return p.gate.Load()&gateSleeping != 0 }, func() string { return "workers do not become idle" })
 				case 2: // they have just ended a task
 					Submit(p, &c, (*count).run).Wait()
 				case 3: // they are busy

@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 )
 
 // The collector's contract: a task's params live as long as somebody will run
@@ -514,21 +513,6 @@ func TestCollectorIsNotHeldUp(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		// Workers that wait for a submitter between claim and publish.
-		q := &p.workers[0].ring
-		pos, got := claim(q, 1)
-		if got != 1 {
-			t.Fatal("the ring is full")
-		}
-		p.wakeOne(p.workers[0])
-		stopWorld(t, "GC with workers waiting for a submitter to publish")
-		ran := make(chan struct{})
-		fn := func() { close(ran) }
-		s := q.slot(pos)
-		s.task.fn = funcOf(func(f *func()) { (*f)() })
-		s.task.params = unsafe.Pointer(&fn)
-		publish(q, pos, 1)
-		<-ran
 		p.Close()
 	}
 }

@@ -79,6 +79,7 @@ func (r *runner) idle() bool {
 	}
 	if ro.poller.Load() == nil {
 		ro.poller.Store(r)
+		p.gate.And(^uint64(gateSleeping))
 	}
 	if ro.poller.Load() == r {
 		ro.mu.Unlock()
@@ -152,7 +153,9 @@ func (r *runner) poll() bool {
 	heavyBarrier(true) // P2, pairs with P1
 	if p.hasWork() || p.gate.Load()&gateEnding != 0 {
 		ro.mu.Lock()
-		if i := slices.Index(ro.parked, r); i >= 0 {
+		// If r is not parked any more, somebody has chosen it, and its wake-up is
+		// coming; if there is a poller, that one sees the work.
+		if i := slices.Index(ro.parked, r); i >= 0 && ro.poller.Load() == nil {
 			ro.parked = slices.Delete(ro.parked, i, i+1)
 			r.parker.retract()
 			ro.poller.Store(r)
@@ -160,7 +163,7 @@ func (r *runner) poll() bool {
 			ro.mu.Unlock()
 			return true
 		}
-		ro.mu.Unlock() // somebody has chosen r: its wake-up is coming
+		ro.mu.Unlock()
 	}
 	r.sleep()
 	r.polled = false

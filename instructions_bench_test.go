@@ -12,24 +12,6 @@ import (
 // reads no clock. What is counted is the difference between runs of N and of 2N
 // turns, so that starting and ending cancel out.
 func BenchmarkInstructions(b *testing.B) {
-	b.Run("queue", func(b *testing.B) {
-		b.Run("zeropool", func(b *testing.B) {
-			q, r := newBenchRing(), new(record)
-			for range b.N {
-				var t task
-				putBench(q, r)
-				pos, got, _ := q.dequeue(q.head.Load(), &t, 1)
-				releaseBench(q, pos, got)
-			}
-		})
-		b.Run("channel", func(b *testing.B) {
-			ch, r := make(chan task, defaultCapacity), new(record)
-			for range b.N {
-				ch <- task{done: r}
-				<-ch
-			}
-		})
-	})
 	b.Run("submit-wait", func(b *testing.B) {
 		b.Run("zeropool", func(b *testing.B) {
 			p := onePool(b)

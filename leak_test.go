@@ -33,7 +33,7 @@ func observeProcess(t testing.TB) processState {
 			continue // it has just ended
 		}
 		s.threads++
-		if name := threadName(tid); mask != s.mask || len(name) > 3 && name[:3] == "zp/" {
+		if name := threadNameOf(tid); mask != s.mask || len(name) > 3 && name[:3] == "zp/" {
 			s.odd = fmt.Sprintf("thread %d %q has mask %v", tid, name, mask.Count())
 		}
 	}
@@ -61,7 +61,7 @@ func threadIDs(t testing.TB) (ids []int) {
 
 // threadName returns the name of a thread of this process, without the newline
 // that follows it.
-func threadName(tid int) string {
+func threadNameOf(tid int) string {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/comm", tid))
 	if err != nil || len(b) == 0 {
 		return ""

@@ -38,7 +38,7 @@ func (p *Pool) loop(w work, n int) error {
 		return nil
 	}
 	p.batched.Add(uint64(n)) // a full fence before the load of the gate (D1)
-	h := p.callersHand()
+	h := &p.helper().hand
 	if p.gate.Load()&gateClosed != 0 {
 		h.count(&h.begun, uint64(n))
 		h.count(&h.canceled, uint64(n))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"testing"
 )
@@ -125,17 +124,15 @@ type sim struct {
 	claimer int   // who claimed last
 	awake   int64 // when the worker woken last is up
 	width   int
-	asked   int
 }
 
-// invite wakes n workers more from the time now on, one after the other.
-func (s *sim) invite(n int, now int64) {
+// wake wakes n workers from the time now on, one after the other.
+func (s *sim) wake(n int, now int64) {
 	s.awake = max(s.awake, now)
 	for range n {
 		s.awake += simWake
 		s.workers = append(s.workers, simWorker{s.awake, 1})
 	}
-	s.asked += n
 }
 
 func (s *sim) run(n int) (took int64) {
@@ -164,10 +161,6 @@ func (s *sim) join() (end int64) {
 		w.chunk = nextChunk(w.chunk, k, took, chunkTime.Nanoseconds())
 		w.free += took
 		end = max(end, w.free)
-		if left := len(s.times) - s.at; left > 0 {
-			rest := float64(took) / float64(k) * float64(left)
-			s.invite(max(worthInviting(rest, worthWaking.Nanoseconds(), s.width)-s.asked, 0), w.free)
-		}
 	}
 	return end
 }
@@ -184,10 +177,10 @@ func simLoop(times []int64, workers int) (end int64) {
 		if left == 0 {
 			return now
 		}
-		next, invite, share := afterAlone(chunk, s.at, left, now, took, worthWaking.Nanoseconds(), s.width)
+		next, share := afterAlone(chunk, s.at, left, now, took, worthWaking.Nanoseconds())
 		if share {
 			s.workers = []simWorker{{now, 1}}
-			s.invite(invite, now)
+			s.wake(workers, now)
 			return max(now, s.join())
 		}
 		chunk = next
@@ -198,7 +191,7 @@ func simLoop(times []int64, workers int) (end int64) {
 func simBatch(times []int64, workers int) int64 {
 	s := &sim{times: times, width: workers + 1, workers: make([]simWorker, 1, workers+1)}
 	s.workers[0].chunk = 1
-	s.invite(min(workers, len(times)), 0)
+	s.wake(workers, 0)
 	return s.join()
 }
 
@@ -264,23 +257,13 @@ func (w worst) String() string {
 	return fmt.Sprintf("%.2f (%d tasks, %d workers)", w.ratio, w.n, w.with)
 }
 
-// TestWorthInviting checks the limits of what afterAlone and worthInviting say.
-func TestWorthInviting(t *testing.T) {
-	for _, c := range []struct {
-		rest  float64
-		width int
-		want  int
-	}{
-		{0, 8, 0}, {7999, 8, 0}, {8000, 8, 1}, {20_000, 8, 2}, {1e9, 8, 7}, {1e300, 8, 7}, {1e9, 1, 0},
-	} {
-		if got := worthInviting(c.rest, 8000, c.width); got != c.want {
-			t.Errorf("%v ticks for a width of %d: %d workers, want %d", c.rest, c.width, got, c.want)
-		}
-	}
+// A loop shares what is left once it has run for a while and the rest is worth
+// waking somebody, and its chunks stay bounded until then.
+func TestAfterAlone(t *testing.T) {
 	// A clock that stands still must not let the chunk overflow.
 	chunk := 1
 	for done := 1; done < math.MaxInt/2; done += chunk {
-		next, _, share := afterAlone(chunk, done, math.MaxInt-done, 0, 0, 8000, 4)
+		next, share := afterAlone(chunk, done, math.MaxInt-done, 0, 0, 8000)
 		if share || next < 1 {
 			t.Fatalf("after %d: next %d, share %v", done, next, share)
 		}
@@ -290,59 +273,14 @@ func TestWorthInviting(t *testing.T) {
 		}
 	}
 	// Elements that became slower count with their present speed.
-	if _, invite, share := afterAlone(10, 1000, 1000, 6000, 5000, 8000, 64); !share || invite != 62 {
-		t.Errorf("invited %d, share %v", invite, share)
+	if _, share := afterAlone(10, 1000, 1000, 6000, 500, 8000); !share {
+		t.Error("1,000 elements that take 6 ticks each are not worth sharing")
 	}
-}
-
-// TestInviteMore checks that further invitations bring workers, and only as many
-// as the work is worth.
-func TestInviteMore(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
-	worthwhile := float64(ticksOf(worthWaking))
-	for _, c := range []struct {
-		each        float64 // ticks
-		asked, want int32
-	}{
-		{worthwhile / 500, 0, 2},
-		{worthwhile / 500, 1, 2},
-		{worthwhile, 1, 3}, // the width is that of GOMAXPROCS
-	} {
-		p := newTestPool(t, unpinned(8)...)
-		xs := make([]square, 1000)
-		a := p.borrow(0)
-		b := a.newBatch(workOf(xs, (*square).run), len(xs))
-		p.giveBack(a)
-		b.refs.Store(2) // the work's and this test's
-		b.asked.Store(c.asked)
-		p.batched.Add(uint64(len(xs)))
-		f := Future{r: &b.rec, key: b.gen, n: len(xs)}
-		p.inviteMore(b, 0, c.each) // others have asked in the meantime, unless 0
-		if c.asked > 0 {
-			if got := b.asked.Load(); got != c.asked || f.Done() {
-				t.Fatalf("%+v: %d are asked after a look that was too old", c, got)
-			}
-			p.inviteMore(b, c.asked, c.each)
-		}
-		// Those who have come may have asked others.
-		if got := b.asked.Load(); got < c.want || got > int32(p.width)-1 {
-			t.Errorf("%+v: %d are asked", c, got)
-		}
-		if err := f.Wait(); err != nil {
-			t.Fatal(err)
-		}
-		before := b.asked.Load()
-		p.inviteMore(b, before, 1e9)
-		if got := b.asked.Load(); got != before {
-			t.Errorf("%+v: %d are asked when nothing is left, %d before", c, got, before)
-		}
-		if err := p.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if got := b.refs.Load(); got != 1 {
-			t.Errorf("%+v: %d references are left besides the own", c, got-1)
-		}
-		b.release(nil)
+	if _, share := afterAlone(10, 1000, 16, 6000, 5000, 8000); !share {
+		t.Error("16 elements that take 500 ticks each are not worth sharing")
+	}
+	if _, share := afterAlone(10, 1000, 16, 6000, 60, 8000); share {
+		t.Error("16 elements that take 6 ticks each are worth sharing")
 	}
 }
 
@@ -370,7 +308,7 @@ func TestChunksOfNothingAreBounded(t *testing.T) {
 	chunk, done := 1, 0
 	for range 64 {
 		done += chunk
-		next, _, share := afterAlone(chunk, done, math.MaxInt-done, 1, 0, worthwhile, 4)
+		next, share := afterAlone(chunk, done, math.MaxInt-done, 1, 0, worthwhile)
 		if share || next < 1 || float64(next) > worthwhile/minEach {
 			t.Fatalf("after %d elements in chunks of up to %d: share %v, next chunk %d", done, chunk, share, next)
 		}

@@ -30,7 +30,7 @@ func findSeat() (s seat) {
 	}
 	s.cpu = int(cpu)
 	s.tid = unix.Gettid()
-	s.name = threadName(s.tid)
+	s.name = threadNameOf(s.tid)
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
 		panic(err)

@@ -397,3 +397,17 @@ func TestPoolHistories(t *testing.T) {
 		}
 	}
 }
+
+// linearRecorder gives operations their times.
+type linearRecorder struct {
+	clock   atomic.Int64
+	missing atomic.Int32 // goroutines that have not arrived
+}
+
+// meet lets the goroutines begin at the same time, as far as they run at all.
+func (r *linearRecorder) meet() {
+	r.missing.Add(-1)
+	for r.missing.Load() != 0 {
+		runtime.Gosched()
+	}
+}

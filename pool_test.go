@@ -130,6 +130,12 @@ func eachProcs(t *testing.T, test func(t *testing.T)) {
 	}
 }
 
+// setProcs sets GOMAXPROCS for the test.
+func setProcs(t *testing.T, n int) {
+	old := runtime.GOMAXPROCS(n)
+	t.Cleanup(func() { runtime.GOMAXPROCS(old) })
+}
+
 // meeting is a task that ends when as many as it wants have begun.
 type meeting struct {
 	want int32

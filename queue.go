@@ -35,7 +35,7 @@ type lane struct {
 	owner  atomic.Uint64 // who may push and take without a CAS: an identity, or 0
 	tail   counter       // the slot to try next, modulo the capacity
 	pushed counter       // tasks ever pushed
-	hand                 // of the owner
+	hand                 // of the owner; it counts tasks of the lane only
 	last   counter       // key of the task that the owner took last
 	busy   atomic.Uint32 // the owner is between two steps of a push or a take
 	ack    atomic.Uint32 // the last value of seq that the owner has seen

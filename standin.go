@@ -1,5 +1,7 @@
 package zeropool
 
+import "github.com/zeropool-go/zeropool/topology"
+
 // A stand-in is a goroutine that works in the place of one that waits: so that
 // the waiter stays free to heed a deadline, survives a task that calls
 // runtime.Goexit, and does not run a stranger's task while it holds a lock that
@@ -49,6 +51,7 @@ func (p *Pool) startStandIn(j job) {
 func (p *Pool) spare() {
 	s := &standIn{ready: make(chan struct{}, 1)}
 	s.pool, s.standIn, s.near = p, true, p.workers
+	s.lease.cpu = topology.Unknown
 	if n := len(p.jobs); n > 0 {
 		s.job = p.jobs[0]
 		p.jobs = append(p.jobs[:0], p.jobs[1:]...)

@@ -56,7 +56,7 @@ func TestTrySubmitRunsOnce(t *testing.T) {
 			f, ok := TrySubmit(p, &cs[i], (*count).run)
 			for !ok {
 				refused++
-				if f.r != nil || cs[i].runs.Load() != 0 {
+				if f.at != nil || cs[i].runs.Load() != 0 {
 					t.Fatal("a refused task has a Future or was run")
 				}
 				runtime.Gosched()
