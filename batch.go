@@ -98,6 +98,9 @@ func (p *Pool) SubmitMixed(tasks []Task) Future {
 }
 
 func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
+	if p.gate.Load()&gateClosed != 0 {
+		return closedFuture
+	}
 	p.batched.Add(uint64(n)) // a full fence before the load of the gate (D1)
 	h := p.helper()
 	if p.gate.Load()&gateClosed != 0 {
@@ -570,7 +573,7 @@ func (p *Pool) handBatch(j job) {
 func (f Future) blockBatch() error {
 	err, done := f.poll()
 	if !done {
-		f.batch().pool.park(&f.batch().waits, f.Done, nil, nil, 0)
+		f.batch().pool.park(&f.batch().waits, f.Done, nil, true, nil, 0)
 		err, _ = f.poll()
 	}
 	return err
@@ -584,5 +587,5 @@ func (f Future) waitBatchFree(stop <-chan struct{}, timeout time.Duration) bool 
 	if int(b.cursor.Load()) < b.n && b.holdKey(f.key) {
 		b.pool.handBatch(job{b: b})
 	}
-	return b.pool.park(&b.waits, f.Done, nil, stop, timeout)
+	return b.pool.park(&b.waits, f.Done, nil, true, stop, timeout)
 }

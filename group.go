@@ -2,6 +2,7 @@ package zeropool
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 )
@@ -127,7 +128,7 @@ func (g *Group) Wait() error {
 		g.help()
 	}
 	if !g.ended() {
-		g.pool.park(&g.waits, g.ended, nil, nil, 0)
+		g.pool.park(&g.waits, g.ended, nil, true, nil, 0)
 	}
 	return g.result()
 }
@@ -147,44 +148,27 @@ func (g *Group) WaitContext(ctx context.Context) error {
 		if g.own() {
 			return ErrOwnGroup
 		}
-		if !g.pool.park(&g.waits, g.ended, nil, ctx.Done(), 0) {
+		if !g.pool.park(&g.waits, g.ended, nil, true, ctx.Done(), 0) {
 			return ctx.Err()
 		}
 	}
 	return g.result()
 }
 
-// own reports whether the calling goroutine is inside a task of g.
+// own reports whether the calling goroutine is inside a task of g: as the owner of
+// a lane, or as a worker or stand-in.
 func (g *Group) own() bool {
-	h := g.pool.handOfCaller()
-	if h == nil {
-		return false
-	}
-	for _, o := range h.groups {
-		if o == g {
+	var r *runner
+	if l := enter(&g.pool.table); l != nil {
+		l.leave()
+		if slices.Contains(l.hand.groups, g) {
 			return true
 		}
+		r = l.runner
+	} else {
+		r = g.pool.currentRunner()
 	}
-	return false
-}
-
-// handOfCaller returns the hand under which the calling goroutine runs tasks of
-// Groups, or nil: that of a runner, or of the owner of a lane.
-func (p *Pool) handOfCaller() *hand {
-	if r := p.currentRunner(); r != nil {
-		if l := enter(&p.table); l != nil {
-			l.leave()
-			if len(r.groups) == 0 {
-				return &l.hand
-			}
-		}
-		return &r.hand
-	}
-	if l := enter(&p.table); l != nil {
-		l.leave()
-		return &l.hand
-	}
-	return nil
+	return r != nil && slices.Contains(r.groups, g)
 }
 
 // help runs queued tasks of g that the calling goroutine has submitted from its own

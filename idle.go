@@ -50,16 +50,17 @@ type roster struct {
 type runner struct {
 	hand
 	thief
-	pool      *Pool
-	standIn   bool
-	keep      bool // stays locked to its thread: WithPinning(Hold)
-	parker    parker
-	near      []*worker // where to look for work, nearest first
-	lease     lease
-	labels    context.Context
-	goroutine atomic.Uint64 // number of the goroutine that runs it
-	parks     counter
-	wakes     counter
+	pool     *Pool
+	worker   *worker // that it is part of, or nil: a stand-in
+	standIn  bool
+	keep     bool // stays locked to its thread: WithPinning(Hold)
+	parker   parker
+	near     []*worker // where to look for work, nearest first
+	lease    lease
+	labels   context.Context
+	identity atomic.Uint64 // of the goroutine that runs it; where there are none, its number
+	parks    counter
+	wakes    counter
 }
 
 // idle is called when r has found no work. It returns true when r is to look
@@ -129,7 +130,11 @@ func (r *runner) poll() bool {
 	work := p.hasWork()
 	if gate&gateEnding != 0 && !work {
 		ro.mu.Lock()
-		w := ro.successor(r)
+		ro.poller.Store(nil)
+		var w *runner
+		if len(ro.parked) > 0 {
+			w = ro.elect()
+		}
 		r.leave()
 		ro.mu.Unlock()
 		p.wakeRunner(w)

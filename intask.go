@@ -2,7 +2,6 @@ package zeropool
 
 import (
 	"runtime"
-	"slices"
 	"sync"
 	"unsafe"
 )
@@ -17,39 +16,40 @@ func inTask() bool {
 	return onStack(f[:])
 }
 
+// runnerID returns what tells the calling goroutine from all others that live: its
+// identity, or its number, which takes longer to find.
+func runnerID() uint64 {
+	if hasIdentity {
+		return identity()
+	}
+	return goroutineID()
+}
+
 // currentRunner returns the worker or stand-in of p that the calling goroutine is,
 // or nil.
 func (p *Pool) currentRunner() *runner {
-	if w := p.currentWorker(); w != nil {
-		return &w.runner
+	if !hasIdentity && !inTask() {
+		return nil
 	}
-	id := goroutineID()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.runner(runnerID())
+}
+
+// runner returns the worker or stand-in with that runnerID, or nil. The caller holds
+// p.mu.
+func (p *Pool) runner(id uint64) *runner {
+	for _, w := range p.workers {
+		if w.identity.Load() == id {
+			return &w.runner
+		}
+	}
 	for _, s := range p.standIns {
-		if s.goroutine.Load() == id {
+		if s.identity.Load() == id {
 			return &s.runner
 		}
 	}
 	return nil
-}
-
-// currentWorker returns the worker of p that the calling goroutine is, or nil.
-func (p *Pool) currentWorker() *worker {
-	me, id := identity(), uint64(0)
-	if !hasIdentity {
-		id = goroutineID()
-	}
-	i := slices.IndexFunc(p.workers, func(w *worker) bool {
-		if hasIdentity {
-			return w.identity.Load() == me
-		}
-		return w.goroutine.Load() == id
-	})
-	if i < 0 {
-		return nil
-	}
-	return p.workers[i]
 }
 
 // inOwnTask reports whether the caller runs inside a task of p. One that runs
@@ -121,7 +121,8 @@ func onStack(functions []code) bool {
 // goroutineID reads the number of the calling goroutine from its stack trace,
 // the only place where Go shows it.
 func goroutineID() uint64 {
-	var buf [40]byte
+	buf := traces.Get().(*[40]byte)
+	defer traces.Put(buf)
 	b := buf[:runtime.Stack(buf[:], false)]
 	var id uint64
 	for _, c := range b[min(len("goroutine "), len(b)):] {
@@ -132,3 +133,6 @@ func goroutineID() uint64 {
 	}
 	return id
 }
+
+// traces keeps buffers for goroutineID, which would allocate otherwise.
+var traces = sync.Pool{New: func() any { return new([40]byte) }}

@@ -69,16 +69,17 @@ func (p *Pool) acquire(me uint64) *lane {
 		return nil
 	}
 	var l *lane
-	if i := slices.IndexFunc(p.workers, func(w *worker) bool { return w.identity.Load() == me }); i >= 0 {
-		w := p.workers[i]
-		if l = w.lane.Load(); l == nil {
-			l = p.addLane(min(p.capacity, maxLaneCapacity), w)
-			w.lane.Store(l)
+	r := p.runner(me)
+	if r != nil && r.worker != nil {
+		if l = r.worker.lane.Load(); l == nil {
+			l = p.addLane(min(p.capacity, maxLaneCapacity), r.worker)
+			r.worker.lane.Store(l)
 		}
 	} else if l = p.freeLane(); l == nil {
 		p.candidates.deny(me)
 		return nil
 	}
+	l.runner = r
 	l.owner.Store(me)
 	place.Store(l)
 	return l
@@ -215,6 +216,7 @@ func (p *Pool) renew(l *lane) *lane {
 	defer p.mu.Unlock()
 	me := l.owner.Load()
 	fresh := p.addLane(int(l.mask)+1, l.worker)
+	fresh.runner = l.runner
 	if l.worker != nil {
 		l.worker.lane.Store(fresh)
 	}

@@ -147,9 +147,9 @@ func attachCleanup(int) {
 // It panics if p or fn is nil.
 func (p *Pool) Unpinned(fn func()) {
 	check(p, fn == nil, "Unpinned")
-	if w := p.currentWorker(); w != nil && w.lease.held.Load() {
-		w.lease.giveUp()
-		defer w.lease.take()
+	if r := p.currentRunner(); r != nil && r.lease.held.Load() {
+		r.lease.giveUp()
+		defer r.lease.take()
 	}
 	fn()
 }

@@ -37,6 +37,9 @@ func (p *Pool) loop(w work, n int) error {
 	if n == 0 {
 		return nil
 	}
+	if p.gate.Load()&gateClosed != 0 {
+		return ErrClosed
+	}
 	p.batched.Add(uint64(n)) // a full fence before the load of the gate (D1)
 	h := &p.helper().hand
 	if p.gate.Load()&gateClosed != 0 {

@@ -43,6 +43,12 @@ func findSeat() (s seat) {
 	return s
 }
 
+// heldPool is newTestPool for workers that are pinned all the time.
+func heldPool(t *testing.T, opts ...Option) *Pool {
+	t.Helper()
+	return newTestPool(t, append(opts, WithPinning(Hold))...)
+}
+
 // seats returns where each worker of p runs its tasks.
 func seats(t *testing.T, p *Pool) []seat {
 	t.Helper()
@@ -117,7 +123,7 @@ func TestWorkersSitWherePlanned(t *testing.T) {
 		"three on 1": {WithCPUs(cpus[0]), WithWorkers(3)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newTestPool(t, append(opts, WithName("mill"))...)
+			p := heldPool(t, append(opts, WithName("mill"))...)
 			checkSeats(t, p, "mill")
 			// A worker whose thread a task has ended sits there again.
 			for range 5 * p.Workers() {
@@ -139,7 +145,7 @@ func TestWorkersSitWherePlanned(t *testing.T) {
 func TestWithCPUs(t *testing.T) {
 	cpus := allowedCPUs(t)
 	slices.Reverse(cpus)
-	p := newTestPool(t, WithCPUs(cpus...))
+	p := heldPool(t, WithCPUs(cpus...))
 	var planned []int
 	for _, a := range p.Plan().Workers {
 		planned = append(planned, a.CPU)
@@ -169,13 +175,13 @@ func TestUnpinned(t *testing.T) {
 			}
 		}
 	}
-	check(t, newTestPool(t, WithPlacement(topology.Unpinned), WithWorkers(3)))
+	check(t, heldPool(t, WithPlacement(topology.Unpinned), WithWorkers(3)))
 	t.Setenv(placementEnv, "unpinned")
-	check(t, newTestPool(t))
-	check(t, newTestPool(t, WithWorkers(2)))
+	check(t, heldPool(t))
+	check(t, heldPool(t, WithWorkers(2)))
 	// What the program says overrides the environment.
-	checkSeats(t, newTestPool(t, WithPlacement(topology.PerThread), WithName("p")), "p")
-	checkSeats(t, newTestPool(t, WithCPUs(allowedCPUs(t)[0]), WithName("p")), "p")
+	checkSeats(t, heldPool(t, WithPlacement(topology.PerThread), WithName("p")), "p")
+	checkSeats(t, heldPool(t, WithCPUs(allowedCPUs(t)[0]), WithName("p")), "p")
 	t.Setenv(placementEnv, "sideways")
 	if p, err := New(); err == nil {
 		p.Close()
@@ -191,8 +197,8 @@ func TestTwoPools(t *testing.T) {
 	if len(cpus) < 2 {
 		t.Skip("one CPU")
 	}
-	a := newTestPool(t, WithWorkers(1), WithName("a"))
-	b := newTestPool(t, WithWorkers(1), WithName("b"))
+	a := heldPool(t, WithWorkers(1), WithName("a"))
+	b := heldPool(t, WithWorkers(1), WithName("b"))
 	checkSeats(t, a, "a")
 	checkSeats(t, b, "b")
 	if x, y := a.Plan().Workers[0].CPU, b.Plan().Workers[0].CPU; x == y {
@@ -203,12 +209,12 @@ func TestTwoPools(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c := newTestPool(t, WithWorkers(1), WithName("c"))
+	c := heldPool(t, WithWorkers(1), WithName("c"))
 	if got := c.Plan().Workers[0].CPU; got != first {
 		t.Errorf("CPU %d was given up, CPU %d taken", first, got)
 	}
 	// Two full pools at once: both work, on the same cores.
-	d, e := newTestPool(t, WithName("d")), newTestPool(t, WithName("e"))
+	d, e := heldPool(t, WithName("d")), heldPool(t, WithName("e"))
 	checkSeats(t, d, "d")
 	checkSeats(t, e, "e")
 }
@@ -219,7 +225,7 @@ func TestPinnedThreadNames(t *testing.T) {
 		if name != "" {
 			opts = append(opts, WithName(name))
 		}
-		p := newTestPool(t, opts...)
+		p := heldPool(t, opts...)
 		if p.Plan().Workers[0].CPU == topology.Unknown {
 			t.Skip("workers are not pinned here")
 		}
@@ -231,7 +237,7 @@ func TestPinnedThreadNames(t *testing.T) {
 
 // The plan belongs to the caller.
 func TestPlanIsACopy(t *testing.T) {
-	p := newTestPool(t, WithWorkers(1))
+	p := heldPool(t, WithWorkers(1))
 	p.Plan().Workers[0].CPU = -77
 	p.Plan().Workers[0].Why = "x"
 	if a := p.Plan().Workers[0]; a.CPU == -77 || a.Why == "x" {
@@ -245,7 +251,7 @@ func TestPlanTellsOfMovedWorkers(t *testing.T) {
 	if len(cpus) < 2 {
 		t.Skip("one CPU")
 	}
-	p := newTestPool(t, WithWorkers(1))
+	p := heldPool(t, WithWorkers(1))
 	s := seats(t, p)[0]
 	var all unix.CPUSet
 	for _, cpu := range cpus {

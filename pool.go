@@ -135,7 +135,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	ready, begin := make(chan *worker, n), make(chan struct{})
 	for i := range n {
 		w := &worker{index: i, cpu: plan.Workers[i].CPU}
-		w.pool = p
+		w.pool, w.worker = p, w
 		w.lease = lease{cpu: w.cpu, hold: hold, foreign: c.cpus != nil, name: threadName(p.name, i), times: &p.times}
 		w.keep = hold && w.cpu != topology.Unknown && canPin
 		p.workers[i] = w
@@ -290,7 +290,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	if p.inOwnTask() {
 		return ErrInTask
 	}
-	if p.park(&p.closeWaits, p.ended, nil, ctx.Done(), 0) {
+	if p.park(&p.closeWaits, p.ended, nil, false, ctx.Done(), 0) {
 		if err := ctx.Err(); err != nil && p.cutWork.Load() {
 			return err
 		}

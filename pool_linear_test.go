@@ -356,13 +356,13 @@ func TestPoolHistories(t *testing.T) {
 		for _, c := range []struct {
 			name              string
 			workers, capacity int
-			one, closing      bool
+			closing           bool
 		}{
-			{"one queue of 2", 1, 2, true, false},
-			{"one queue of 4", 1, 4, true, false},
-			{"two queues of 2", 2, 2, false, false},
-			{"closing, one worker", 1, 8, false, true},
-			{"closing, two workers", 2, 8, false, true},
+			{"one queue of 2", 1, 2, false},
+			{"one queue of 4", 1, 4, false},
+			{"two queues of 2", 2, 2, false},
+			{"closing, one worker", 1, 8, true},
+			{"closing, two workers", 2, 8, true},
 		} {
 			t.Run(fmt.Sprintf("procs=%d/%s", procs, c.name), func(t *testing.T) {
 				watch(t)
@@ -377,11 +377,8 @@ func TestPoolHistories(t *testing.T) {
 					}
 					h := &poolHistory{t: t, p: p}
 					ops := h.run(seed, c.closing)
-					capacity := 0
-					if c.one {
-						capacity = c.capacity
-					}
-					if !poolLinearizable(ops, len(h.tasks), capacity) {
+					if !poolLinearizable(ops, len(h.tasks), 0) { // how many lanes there are is not known
+
 						slices.SortFunc(ops, func(a, b poolOp) int { return int(a.call - b.call) })
 						for _, o := range ops {
 							t.Log(o)

@@ -37,6 +37,9 @@ func codeOf(fn *funcval, params unsafe.Pointer) uintptr {
 	if fn == callFunc || fn == callErrFunc {
 		fn = (*funcval)(params)
 	}
+	if fn == nil { // see standIn.runHanded
+		return 0
+	}
 	return fn.code
 }
 

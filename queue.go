@@ -53,6 +53,7 @@ type lane struct {
 	mask    uint64         // capacity-1
 	pool    *Pool
 	worker  *worker // whose inbox or lane it is, or nil
+	runner  *runner // that owns it, or nil: another goroutine does
 	id      int     // index of a thief's notes on it
 	inbox   bool
 	ghost   bool   // counts one thief that never leaves: there is no heavy barrier yet
@@ -215,6 +216,7 @@ func (l *lane) hasFree() bool {
 func (l *lane) takeOpen(s *slot, key uint64) bool {
 	if s.state.CompareAndSwap(key|full, key|taken) { // A2, pairs with R2
 		l.stolen.Add(1)
+		l.pool.tellBlocked()
 		return true
 	}
 	return false
@@ -226,6 +228,7 @@ func (l *lane) takeShared(s *slot, key uint64) bool {
 	if s.state.CompareAndSwap(key|full, key|taken) { // A2, pairs with R2
 		l.begun.add(1)
 		store(&l.last.v, key)
+		l.pool.tellBlocked()
 		return true
 	}
 	return false

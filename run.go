@@ -200,11 +200,16 @@ func (p *Pool) told(l *lane, v uint64) {
 		if ws := l.waits.Load(); ws != nil {
 			p.wakeAll(&(*ws)[v>>posShift&l.mask])
 		}
-		if p.blocked.Load() != 0 {
-			p.wakeAll(&p.roomWaits)
-		}
+		p.tellBlocked()
 	}
 	p.tellClosers(gate)
+}
+
+// tellBlocked lets submitters that wait for room look again.
+func (p *Pool) tellBlocked() {
+	if p.blocked.Load() != 0 { // B3
+		p.wakeAll(&p.roomWaits)
+	}
 }
 
 // tellClosers lets Close look again at what still runs.

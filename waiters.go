@@ -59,8 +59,8 @@ const waitSpins = 8
 // stop is closed, or the timeout is over unless it is 0. plain says that what it
 // waits for may end by a plain store of the owner of a lane.
 //
-// While it is parked, a stand-in may run queued work in its place.
-func (p *Pool) park(list *waitList, ended func() bool, plain func() bool, stop <-chan struct{}, timeout time.Duration) bool {
+// If it lends its place, a stand-in may run queued work meanwhile.
+func (p *Pool) park(list *waitList, ended func() bool, plain func() bool, lends bool, stop <-chan struct{}, timeout time.Duration) bool {
 	for range waitSpins {
 		if ended() {
 			return true
@@ -84,9 +84,13 @@ func (p *Pool) park(list *waitList, ended func() bool, plain func() bool, stop <
 		}
 		done, gaveUp := ended(), false
 		if !done {
-			p.lend()
+			if lends {
+				p.lend()
+			}
 			gaveUp = w.sleep(stop, timeout)
-			p.reclaim()
+			if lends {
+				p.reclaim()
+			}
 			done = ended()
 		}
 		st.mu.Lock()

@@ -69,20 +69,3 @@ func TestNoWaiterIsForgotten(t *testing.T) {
 		}
 	}
 }
-
-// A task that waits leaves its place to what was queued before, although no
-// worker is free and nobody waits for that.
-func TestParkedWorkerLeavesItsPlace(t *testing.T) {
-	for _, workers := range []int{1, 2} {
-		p := newTestPool(t, unpinned(workers)...)
-		release := hold(t, p)
-		for range stressRounds(500) {
-			said := make(chan struct{})
-			p.Go(func() { close(said) })
-			if err := p.Go(func() { <-said }).Wait(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		release()
-	}
-}

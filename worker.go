@@ -19,8 +19,7 @@ type worker struct {
 	lane       atomic.Pointer[lane]
 	index      int
 	cpu        int
-	identity   atomic.Uint64 // of the goroutine that runs the worker
-	pastPushed uint64        // of inboxes that have been replaced; guarded by pool.mu
+	pastPushed uint64 // of inboxes that have been replaced; guarded by pool.mu
 	pastTally  tally
 }
 
@@ -58,7 +57,11 @@ func (w *worker) serve() {
 		}
 		clear(w.groups)
 		w.groups = w.groups[:0]
-		go w.again()
+		if w.keep {
+			go onOwnThread(w.again)
+		} else {
+			go w.again()
+		}
 	}()
 	w.settle()
 	w.work(w)
@@ -72,7 +75,6 @@ func (w *worker) again() {
 
 // settle makes the calling goroutine the one that runs w.
 func (w *worker) settle() {
-	w.identity.Store(identity())
 	if w.keep {
 		w.lease.take()
 	}
@@ -151,11 +153,11 @@ const maxRounds = 256
 // runTaken runs a task that r has taken.
 func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 	code := codeOf(s.fn, s.params)
-	if v&kindMask != owned {
+	if r.worker != nil && l == r.worker.lane.Load() {
+		r.pool.run(l, s, v, &l.hand)
+	} else {
 		r.begun.add(1)
 		r.pool.run(l, s, v, &r.hand)
-	} else {
-		r.pool.run(l, s, v, &l.hand)
 	}
 	if !isProven(code) {
 		observe(code, 1)
