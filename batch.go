@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"math"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -118,6 +119,11 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 	b.refs.Store(1)
 	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
 	p.post(b, 0)
+	// D1: if Close has missed the batch, the workers may have ended; the stand-ins
+	// have not, because the batch has been counted.
+	if p.gate.Load()&gateClosed != 0 && b.holdKey(f.key) {
+		p.handBatch(job{b: b})
+	}
 	p.summon()
 	return f
 }
@@ -131,11 +137,11 @@ func (p *Pool) newBatch(w work, n int) *batch {
 	if b == nil {
 		b = p.spareBatch()
 	}
+	b.cursor.Store(math.MaxInt) // K2: nothing can be claimed before it is on the board
 	b.work = w
 	b.n = n
 	b.gen++
 	b.spot = -1
-	b.cursor.Store(int64(n)) // nothing can be claimed before it is on the board
 	b.finished.Store(0)
 	b.state.Store(b.gen << 1)
 	return b

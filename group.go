@@ -172,9 +172,8 @@ func (g *Group) own() bool {
 }
 
 // help runs queued tasks of g that the calling goroutine has submitted from its own
-// lane, until there is none, or one whose function is not known to return: a
-// stand-in goes on from there. A goroutine without a lane leaves them to a
-// stand-in.
+// lane, until there is none; a stand-in runs those whose function is not known to
+// return. A goroutine without a lane leaves all to workers and stand-ins.
 func (g *Group) help() {
 	p := g.pool
 	l := enter(&p.table)
@@ -192,11 +191,13 @@ func (g *Group) help() {
 		if v = l.takeOwn(s, v&^kindMask); v == 0 {
 			continue
 		}
-		if !proven(s.fn, s.params) {
-			p.handOver(l, s, v, true)
-			return
+		if proven(s.fn, s.params) {
+			p.run(l, s, v, &l.hand)
+			continue
 		}
-		p.run(l, s, v, &l.hand)
+		key := v &^ kindMask
+		p.handOver(l, s, v, true)
+		p.park(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
 	}
 }
 
