@@ -51,7 +51,8 @@ type Workload struct {
 	Kind    Kind
 	Tasks   int    // in one Op
 	Heavy   bool   // tasks long enough for parallel efficiency to mean something
-	Samples int    // of a Latency, in each round
+	Samples int    // in each round: of a Latency, and of a PerTask that something comes Before
+	Rounds  int    // at most; 0: as many as are asked for
 	Missing string // why it cannot be measured here; "": it can
 	Further bool   // measured only if asked for
 
@@ -76,6 +77,10 @@ type Instance struct {
 
 	Wake, Rest func() // surround each turn; nil: there is no need
 
+	// Before and After surround each Op of a PerTask, and are not in its time;
+	// nil: there is no need. With a Before, each Op is timed by itself.
+	Before, After func()
+
 	Scale float64 // what times are multiplied by, of a PerTask; 0: they are not
 }
 
@@ -87,6 +92,7 @@ const (
 	Goroutines = "goroutines" // one goroutine for each task
 	Chunks     = "chunks"     // one goroutine for each CPU, an equal part each
 	Nothing    = "nothing"    // no workers at all
+	Calls      = "calls"      // plain calls in the place of forks
 	Ideal      = "ideal"      // what no schedule could do better: computed from a plain loop
 )
 
@@ -134,12 +140,15 @@ func (e *Env) Pool(instance func(p *zeropool.Pool) Instance) func() (Instance, e
 
 // Workloads returns the set, those that are Further last.
 func Workloads() []Workload {
-	return slices.Concat(basic(), schedules(), tails())
+	return slices.Concat(basic(), forking(), schedules(), tails())
 }
 
 func basic() []Workload {
 	return []Workload{
 		single(1000),
+		loopOfOne(1000),
+		firstBurst(1000),
+		burstAfterRest(1000),
 		submitters(8, 10_000),
 		group(1000),
 		batch(1000),

@@ -58,7 +58,7 @@ func (m *Matrix) scalings() []scaling {
 func (s *scaling) variants() []string {
 	var names []string
 	for _, name := range s.q.variants() {
-		if name == bench.Serial || name == bench.Ideal || name == bench.Chunks || name == bench.Goroutines || name == bench.Nothing {
+		if serial(name) || name == bench.Ideal || name == bench.Chunks || name == bench.Goroutines || name == bench.Nothing {
 			continue
 		}
 		n := 0

@@ -16,6 +16,7 @@ var variantWords = map[string]string{
 	bench.Serial:     "plain loop",
 	bench.Nothing:    "no workers",
 	bench.Ideal:      "ideal schedule",
+	bench.Calls:      "plain calls",
 }
 
 func variant(name string) string {
@@ -37,6 +38,9 @@ func rival(variant string) bool {
 	return !ours(variant) && variant != bench.Ideal && !slices.Contains(polling, variant)
 }
 
+// serial reports whether a variant is the work on one goroutine, without tasks.
+func serial(variant string) bool { return variant == bench.Serial || variant == bench.Calls }
+
 // polling are the peers whose workers poll.
 var polling = []string{"xsync-mpmc", "xsync-spsc", "disruptor"}
 
@@ -48,6 +52,7 @@ func duration(unit string) bool { return unit == "ns" || unit == "ns/task" }
 
 // furtherWords are short descriptions of workloads that the README leaves out.
 var furtherWords = map[string]string{
+	"fib-22":              "fib(22), a fork and a join at every call",
 	"loaded":              "one task, other submitters busy",
 	"busy-procs":          "one task, busy neighbours, a P for each worker",
 	"busy-procs+1":        "the same, one P more",
@@ -64,6 +69,9 @@ var furtherWords = map[string]string{
 // are in neither have their title.
 var workloadWords = map[string]string{
 	"single-1000":        "1,000 tasks one by one, a Future each",
+	"first-burst":        "1,000 tasks, the first of a new pool",
+	"burst-after-rest":   "1,000 tasks after 10 ms of rest",
+	"loop-of-one":        "one task in a loop, no clock inside",
 	"submitters-8x10000": "8 goroutines submit 10,000 each",
 	"group-1000":         "1,000 tasks to a Group",
 	"batch-1000":         "1,000 tasks, one batch",
