@@ -50,7 +50,7 @@ type Workload struct {
 	Title   string // one line for people
 	Kind    Kind
 	Tasks   int    // in one Op
-	Heavy   bool   // tasks long enough for parallel efficiency to mean something
+	Heavy   bool   // long enough for parallel efficiency to mean something; needs a variant Serial or Calls
 	Samples int    // in each round: of a Latency, and of a PerTask that something comes Before
 	Rounds  int    // at most; 0: as many as are asked for
 	Missing string // why it cannot be measured here; "": it can
@@ -93,6 +93,7 @@ const (
 	Chunks     = "chunks"     // one goroutine for each CPU, an equal part each
 	Nothing    = "nothing"    // no workers at all
 	Calls      = "calls"      // plain calls in the place of forks
+	OneWorker  = "zeropool-1" // ours with one worker
 	Ideal      = "ideal"      // what no schedule could do better: computed from a plain loop
 )
 

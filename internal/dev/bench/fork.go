@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/zeropool-go/zeropool"
 )
@@ -81,8 +82,7 @@ func spawns(c *call) {
 
 // A grove is a tree of calls.
 type grove struct {
-	all   []call // the first is the root
-	forks int
+	all []call // the first is the root
 }
 
 // sprout adds a call. The array has room for all: it never moves.
@@ -106,7 +106,6 @@ func fibonacci(n int) *grove {
 			return c
 		}
 		c.a, c.b = grow(n-2), grow(n-1)
-		g.forks++
 		return c
 	}
 	grow(n)
@@ -135,24 +134,116 @@ func onGrove(g *grove, fn func(root *call)) Instance {
 	}}
 }
 
+// fibForks returns the number of forks in the calls that compute the nth number
+// of the sequence.
+func fibForks(n int) int {
+	a, b := 0, 0 // of the one before, of this one
+	for i := 2; i <= n; i++ {
+		a, b = b, 1+a+b
+	}
+	return b
+}
+
+// balanced makes a tree of calls of that depth, whose leaves compute for some
+// turns.
+func balanced(depth, turns int) *grove {
+	g := &grove{all: make([]call, 0, 2<<depth-1)}
+	var grow func(n int) *call
+	grow = func(n int) *call {
+		c := g.sprout(call{n: int16(n), step: 1})
+		if n == 0 {
+			c.turns = int32(turns)
+			return c
+		}
+		c.a, c.b = grow(n-1), grow(n-1)
+		return c
+	}
+	grow(depth)
+	return g
+}
+
 // forking returns the workloads of this file.
-func forking() []Workload { return []Workload{fib(22)} }
+func forking() []Workload {
+	return []Workload{fib(22), sharedFib(27), forkTree(14), quicksort(2_000_000), nQueens()}
+}
 
 // fib forks at every call, with next to nothing to do in each. The goroutine
 // that measures is the one that forks.
 func fib(n int) Workload {
-	g := fibonacci(n)
+	forkCount := fibForks(n)
 	return Workload{
 		Name:    fmt.Sprintf("fib-%d", n),
-		Title:   fmt.Sprintf("fib(%d) with a fork and a join at every call, params from an array: time per fork, of %s", n, thousands(g.forks)),
-		Tasks:   g.forks,
+		Title:   fmt.Sprintf("fib(%d) with a fork and a join at every call, params from an array: time per fork, of %s", n, thousands(forkCount)),
+		Tasks:   forkCount,
 		Further: true,
 		Variants: func(e *Env) []Variant {
+			g := fibonacci(n)
 			return []Variant{
 				{Ours, e.Pool(func(p *zeropool.Pool) Instance { return onGrove(g, forks(p)) })},
 				{Calls, plain(onGrove(g, calls))},
 				{Goroutines, plain(onGrove(g, spawns))},
 			}
 		},
+	}
+}
+
+// sharedFib is large enough for workers to share. Its root is a task, and the
+// goroutine that measures does not help: with one worker, one goroutine is at
+// work.
+func sharedFib(n int) Workload {
+	forkCount := fibForks(n)
+	return Workload{
+		Name:    fmt.Sprintf("fib-%d", n),
+		Title:   fmt.Sprintf("fib(%d) with a fork and a join at every call, on workers only: time per fork, of %s", n, thousands(forkCount)),
+		Tasks:   forkCount,
+		Further: true,
+		Heavy:   true,
+		Variants: func(e *Env) []Variant {
+			g := fibonacci(n)
+			return append(byWorkers(e, g), Variant{Calls, plain(onGrove(g, calls))})
+		},
+	}
+}
+
+// forkTree has leaves that are worth sharing, likewise on workers only.
+func forkTree(depth int) Workload {
+	leaves := 1 << depth
+	return Workload{
+		Name:    "fork-tree",
+		Title:   fmt.Sprintf("a tree of forks with %s leaves of 2 µs, on workers only: time per leaf", thousands(leaves)),
+		Tasks:   leaves,
+		Further: true,
+		Heavy:   true,
+		Variants: func(e *Env) []Variant {
+			g := balanced(depth, turnsIn(2*time.Microsecond))
+			return append(byWorkers(e, g), Variant{Calls, plain(onGrove(g, calls))}, Variant{Goroutines, plain(onGrove(g, spawns))})
+		},
+	}
+}
+
+// byWorkers makes the variants that compute a tree by a pool, and by a pool with
+// one worker: the ratio of the two is the inverse of the speed-up.
+func byWorkers(e *Env, g *grove) []Variant {
+	instance := func(p *zeropool.Pool) Instance { return onGrove(g, onWorkers(p, forks(p))) }
+	variants := []Variant{{Ours, e.Pool(instance)}}
+	if e.Workers > 1 {
+		one := *e
+		one.SetWorkers(1)
+		variants = append(variants, Variant{OneWorker, one.Pool(instance)})
+	}
+	return variants
+}
+
+// onWorkers returns the function that has a worker run fn, and waits in a way
+// that does not help.
+func onWorkers(p *zeropool.Pool, fn func(*call)) func(*call) {
+	ended := make(chan struct{}, 1)
+	root := func(c *call) {
+		defer func() { ended <- struct{}{} }() // the results tell whether it failed
+		fn(c)
+	}
+	return func(c *call) {
+		zeropool.Submit(p, c, root)
+		<-ended
 	}
 }

@@ -1,5 +1,7 @@
 package bench
 
+import "slices"
+
 // Result is what was found out about one workload.
 type Result struct {
 	Name    string   `json:"name"`
@@ -39,7 +41,7 @@ func (s *Session) Result() Result {
 			sample.Allocs, sample.Bytes = &a.objects, &a.bytes
 		}
 		if w.Heavy {
-			e := spreadOf(quotients(s.values[s.index(Serial)], s.values[i], 1/float64(s.env.CPUs)))
+			e := spreadOf(quotients(s.values[s.serial()], s.values[i], 1/float64(s.env.CPUs)))
 			sample.Efficiency = &e
 		}
 		r.Samples = append(r.Samples, sample)
@@ -50,13 +52,9 @@ func (s *Session) Result() Result {
 	return r
 }
 
-func (s *Session) index(variant string) int {
-	for i, v := range s.variants {
-		if v.Name == variant {
-			return i
-		}
-	}
-	return 0
+// serial returns the index of the variant that does the work on one goroutine.
+func (s *Session) serial() int {
+	return slices.IndexFunc(s.variants, func(v Variant) bool { return v.Name == Serial || v.Name == Calls })
 }
 
 // quotients returns a[i]/b[i]*factor for every round with something to divide by.

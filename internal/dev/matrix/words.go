@@ -17,6 +17,7 @@ var variantWords = map[string]string{
 	bench.Nothing:    "no workers",
 	bench.Ideal:      "ideal schedule",
 	bench.Calls:      "plain calls",
+	bench.OneWorker:  "zeropool, 1 worker",
 }
 
 func variant(name string) string {
@@ -53,6 +54,10 @@ func duration(unit string) bool { return unit == "ns" || unit == "ns/task" }
 // furtherWords are short descriptions of workloads that the README leaves out.
 var furtherWords = map[string]string{
 	"fib-22":              "fib(22), a fork and a join at every call",
+	"fib-27":              "fib(27), the same on workers only",
+	"fork-tree":           "16,384 leaves of 2 µs, a tree of forks",
+	"quicksort":           "quicksort of 2,000,000 ints by forks",
+	"n-queens":            "11 queens by forks",
 	"loaded":              "one task, other submitters busy",
 	"busy-procs":          "one task, busy neighbours, a P for each worker",
 	"busy-procs+1":        "the same, one P more",
