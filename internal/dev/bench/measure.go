@@ -189,7 +189,7 @@ func (s *Session) Sample(variant int) time.Duration { return s.running[variant].
 // Round gives every variant its turn, beginning with another one each time.
 func (s *Session) Round(set Settings) error {
 	most := s.Workload.Rounds
-	if s.Workload.Kind.AtRest() {
+	if most == 0 && s.Workload.Kind.AtRest() {
 		most = idleRounds
 	}
 	if most > 0 && s.round >= most {
@@ -220,12 +220,20 @@ func (s *Session) turn(i int, set Settings) (float64, error) {
 		n := s.Workload.Samples
 		latencies := make([]float64, n)
 		for k := range latencies {
+			in.before()
 			latencies[k] = float64(in.Sample())
+			in.after()
 		}
 		s.samples[i] = append(s.samples[i], latencies...)
 		return quantile(sorted(latencies), 0.5), nil
-	case s.Workload.Kind == Share:
-		return in.Share(), nil
+	case s.Workload.Kind == Requests:
+		t := time.Now()
+		latencies := in.Requests()
+		took := time.Since(t)
+		s.samples[i] = append(s.samples[i], latencies...)
+		return float64(took) / float64(len(latencies)), nil
+	case s.Workload.Kind == Share || s.Workload.Kind == CPUsLost:
+		return in.Value(), nil
 	case s.slow[i]:
 		return s.scaled(i, s.once(i)), nil
 	case in.Before != nil:
@@ -299,8 +307,11 @@ func (s *Session) atRest(i int, window time.Duration) (float64, error) {
 	} else {
 		r, err = watch(kind, s.variants[i], window)
 	}
-	if kind == CPUTime {
+	switch kind {
+	case CPUTime:
 		return r.CPU, err
+	case Once:
+		return r.Once, err
 	}
 	s.memory[i] = append(s.memory[i], r.Memory)
 	return r.Memory.held(), err
@@ -310,8 +321,8 @@ func (s *Session) atRest(i int, window time.Duration) (float64, error) {
 // its own because looking stops the world.
 func (s *Session) countAllocations() {
 	for i := range s.running {
-		if s.slow[i] {
-			continue // already counted
+		if s.slow[i] || !s.Workload.Kind.counted() {
+			continue // already, or never
 		}
 		in := &s.running[i]
 		n := max(s.ops[i], 1)
@@ -345,6 +356,9 @@ func Measure(w Workload, e *Env, set Settings, progress func(round, rounds int))
 		if _, known := cpuTime(); !known {
 			w.Missing = "this system does not tell"
 		}
+	}
+	if w.Kind == Once && !haveChildren {
+		w.Missing = "this program cannot start a process for it"
 	}
 	if w.Missing != "" {
 		return Result{Name: w.Name, Title: w.Title, Unit: w.Kind.Unit(), Missing: w.Missing}, nil

@@ -36,7 +36,7 @@ func (s *Session) Result() Result {
 	r := Result{Name: w.Name, Title: w.Title, Unit: w.Kind.Unit(), Tasks: w.Tasks}
 	for i, v := range s.variants {
 		sample := Sample{Name: v.Name, Spread: spreadOf(s.values[i]), Latency: percentilesOf(s.samples[i]), Memory: medianOf(s.memory[i])}
-		if !w.Kind.AtRest() {
+		if w.Kind.counted() {
 			a := s.allocs[i]
 			sample.Allocs, sample.Bytes = &a.objects, &a.bytes
 		}
@@ -45,7 +45,7 @@ func (s *Session) Result() Result {
 			sample.Efficiency = &e
 		}
 		r.Samples = append(r.Samples, sample)
-		if i > 0 && !w.Kind.AtRest() {
+		if i > 0 && w.Kind.compared() {
 			r.Ratios = append(r.Ratios, Ratio{v.Name, spreadOf(quotients(s.values[0], s.values[i], 1))})
 		}
 	}

@@ -217,6 +217,24 @@ func heavy(name, title string, work func() []spin) Workload {
 	}
 }
 
+// heavyOneByOne is the heavy tasks when nobody knows in advance how many they
+// are.
+func heavyOneByOne() Workload {
+	w := heavy("heavy-single", "equal tasks of 16 µs submitted one by one", evenly)
+	w.Variants = func(e *Env) []Variant {
+		tasks := evenly()
+		on := func(op func()) Instance { return Instance{Op: op, Verify: verifySpins(tasks, op)} }
+		ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
+			futures := make([]zeropool.Future, len(tasks))
+			return on(func() { submitAll(p, tasks, futures, compute) })
+		})}
+		return append([]Variant{ours}, others(e, func(r *Runner[spin]) Instance {
+			return on(func() { r.Each(tasks, compute) })
+		}, e.Peers.Spins, channelPeer[spin](), goroutinePeer[spin](), serialPeer[spin]())...)
+	}
+	return w
+}
+
 // thousands writes n with separators.
 func thousands(n int) string {
 	if n < 1000 {

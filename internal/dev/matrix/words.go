@@ -58,6 +58,10 @@ var furtherWords = map[string]string{
 	"fork-tree":           "16,384 leaves of 2 µs, a tree of forks",
 	"quicksort":           "quicksort of 2,000,000 ints by forks",
 	"n-queens":            "11 queens by forks",
+	"new-first":           "New, the first in a process",
+	"new":                 "New, not the first",
+	"first-task":          "the first task of a new pool",
+	"close":               "Close of a pool that sleeps",
 	"loaded":              "one task, other submitters busy",
 	"busy-procs":          "one task, busy neighbours, a P for each worker",
 	"busy-procs+1":        "the same, one P more",
@@ -68,6 +72,11 @@ var furtherWords = map[string]string{
 	"fairness-8":          "fairness among 8 submitters",
 	"stop-world-10us":     "stop the world, workers busy",
 	"stop-world-tiny":     "the same, busy with tiny tasks",
+	"neighbour":           "until a goroutine runs, just after a pool has worked",
+	"neighbour-100us":     "the same, 100 µs after",
+	"http-1":              "HTTP handlers, 100 µs each, 1 connection",
+	"http-8":              "HTTP handlers, 100 µs each, 8 connections",
+	"child-mask":          "CPUs that a child process lacks",
 }
 
 // workloadWords are short descriptions of those that it shows. Workloads that
@@ -87,6 +96,8 @@ var workloadWords = map[string]string{
 	"heavy-1000":         "1,000 tasks of 16 µs, one batch",
 	"skewed-1000":        "the same work, uneven: 28 µs, then 4 µs",
 	"hot":                "one task, submit and wait",
+	"heavy-single-1000":  "1,000 tasks of 16 µs one by one",
+	"allocating":         "64 tasks that allocate half a megabyte",
 	"idle-200us":         "the same after 200 µs asleep",
 	"go-on":              "one task, the submitter goes on",
 	"sha256-tree":        "SHA-256 of each file of a tree",
