@@ -39,9 +39,10 @@ var allocate = func(c *cell) {
 // allocating is tasks that keep the collector at work all the time.
 func allocating(n int) Workload {
 	return Workload{
-		Name:  "allocating",
-		Title: fmt.Sprintf("%d tasks submitted one by one, each allocates half a megabyte and %s small objects", n, thousands(smallObjects)),
-		Tasks: n,
+		Name:   "allocating",
+		Title:  fmt.Sprintf("%d tasks submitted one by one, each allocates half a megabyte and %s small objects", n, thousands(smallObjects)),
+		Tasks:  n,
+		Rounds: fewRounds,
 		Variants: func(e *Env) []Variant {
 			cells := make([]cell, n)
 			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {

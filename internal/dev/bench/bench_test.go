@@ -174,9 +174,9 @@ func TestIdealPart(t *testing.T) {
 
 func TestWorstSchedule(t *testing.T) {
 	r := &Report{Results: []Result{
-		{Name: "a", Ratios: []Ratio{{Channel, Spread{Median: 9}}, {Ideal, Spread{Median: 1.1}}}},
-		{Name: "b", Ratios: []Ratio{{Ideal, Spread{Median: 1.3}}}},
-		{Name: "c", Ratios: []Ratio{{Channel, Spread{Median: 9}}}},
+		{Name: "a", Ratios: []Ratio{{To: Channel, Spread: Spread{Median: 9}}, {To: Ideal, Spread: Spread{Median: 1.1}}}},
+		{Name: "b", Ratios: []Ratio{{To: Ideal, Spread: Spread{Median: 1.3}}}},
+		{Name: "c", Ratios: []Ratio{{To: Channel, Spread: Spread{Median: 9}}}},
 	}}
 	if name, ratio := r.worstSchedule(); name != "b" || ratio != 1.3 {
 		t.Errorf("got %q, %v", name, ratio)

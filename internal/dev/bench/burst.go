@@ -76,7 +76,7 @@ func burstAfterRest(n int) Workload {
 	w := single(n)
 	w.Name = "burst-after-rest"
 	w.Title = fmt.Sprintf("%s tiny tasks submitted one by one, then waited for, after 10 ms of rest", thousands(n))
-	w.Samples = 2
+	w.Samples, w.Rounds = 2, fewRounds
 	warm := w.Variants
 	w.Variants = func(e *Env) []Variant {
 		variants := warm(e)

@@ -22,6 +22,10 @@ var (
 
 const leastRounds = 7
 
+// fewRounds bounds the rounds of workloads that take long and are not the only
+// ones of their kind, so that a run takes about half a minute.
+const fewRounds = 13
+
 // idleRounds bounds the rounds of workloads at rest, which take long and vary
 // little. It is also how many rounds there are at least of any workload, when
 // leastRounds would take more than slowBudget times the budget.

@@ -28,6 +28,7 @@ type Sample struct {
 type Ratio struct {
 	To string `json:"to"`
 	Spread
+	Rounds []float64 `json:"rounds,omitempty"` // the ratio of each round, in their order; older reports have none
 }
 
 // Result sums up the rounds so far.
@@ -46,7 +47,8 @@ func (s *Session) Result() Result {
 		}
 		r.Samples = append(r.Samples, sample)
 		if i > 0 && w.Kind.compared() {
-			r.Ratios = append(r.Ratios, Ratio{v.Name, spreadOf(quotients(s.values[0], s.values[i], 1))})
+			rounds := quotients(s.values[0], s.values[i], 1)
+			r.Ratios = append(r.Ratios, Ratio{v.Name, spreadOf(rounds), rounds})
 		}
 	}
 	return r

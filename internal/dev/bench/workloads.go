@@ -221,6 +221,7 @@ func heavy(name, title string, work func() []spin) Workload {
 // are.
 func heavyOneByOne() Workload {
 	w := heavy("heavy-single", "equal tasks of 16 µs submitted one by one", evenly)
+	w.Rounds = fewRounds
 	w.Variants = func(e *Env) []Variant {
 		tasks := evenly()
 		on := func(op func()) Instance { return Instance{Op: op, Verify: verifySpins(tasks, op)} }
