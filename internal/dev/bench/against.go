@@ -1,7 +1,7 @@
 package bench
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -9,11 +9,15 @@ import (
 	"strings"
 )
 
-// oneRun is the rule for two runs of one report each. What a run does to all of
+// oneRun is the rule for one report of each program. What a run does to all of
 // its rounds, such as where its memory lies or who else uses the machine, is not
-// in their spread; so only a large change counts. ci/benchgate, which gives two
-// programs their turns, sees smaller ones.
-var oneRun = Rule{Alpha: 0.05, Least: 0.5}
+// in their spread. So only a large change counts, what has become slower must be
+// so compared with every baseline, and it must be so again when it is measured
+// again. ci/benchgate, which gives two programs their turns, sees smaller changes.
+var oneRun = Rule{Alpha: 0.01, Least: 0.25}
+
+// measuredAgain is how often.
+const measuredAgain = 2
 
 // readFile reads a report.
 func readFile(name string) (*Report, error) {
@@ -30,8 +34,9 @@ func readFile(name string) (*Report, error) {
 }
 
 // compareWith writes how a report differs from an older one, and returns an
-// error that names what has become slower.
-func compareWith(name string, old, new *Report, w io.Writer) error {
+// error that names the workloads that are slower, also when they are measured
+// again.
+func compareWith(name string, old, new *Report, again func(names []string) (*Report, error), w io.Writer) error {
 	table := Rounds(old, new)
 	if len(table) == 0 {
 		return fmt.Errorf("%s: no ratio of it was measured now", name)
@@ -41,20 +46,53 @@ func compareWith(name string, old, new *Report, w io.Writer) error {
 	if what := otherwise(&old.Machine, &new.Machine); len(what) > 0 {
 		fmt.Fprintf(&out, "they were not measured alike: %s\n", strings.Join(what, "; "))
 	}
-	slower, err := oneRun.Write(&out, table)
-	if err != nil {
+	if _, err := oneRun.Write(&out, table); err != nil {
 		return err
+	}
+	if !oneRun.canTellAny(table) {
+		fmt.Fprintf(&out, "so few rounds cannot tell a difference\n")
 	}
 	if rest := without(new, table); len(rest) > 0 {
 		fmt.Fprintf(&out, "not compared: %s\n", strings.Join(rest, ", "))
+	}
+	slower := slowerThan(old, table)
+	for range measuredAgain {
+		if len(slower) == 0 {
+			break
+		}
+		fmt.Fprintf(&out, "slower compared with every baseline, measured again: %s\n", strings.Join(slower, ", "))
+		r, err := again(slower)
+		if err != nil {
+			return err
+		}
+		slower = slowerThan(old, Rounds(old, r))
 	}
 	if _, err := io.WriteString(w, out.String()); err != nil {
 		return err
 	}
 	if len(slower) > 0 {
-		return errors.New("slower than " + name + ": " + strings.Join(slower, ", "))
+		return fmt.Errorf("slower than %s, %d times over: %s", name, 1+measuredAgain, strings.Join(slower, ", "))
 	}
 	return nil
+}
+
+// slowerThan returns the workloads of a table of which every ratio is slower.
+// How strict it is depends on how many ratios the old report has.
+func slowerThan(old *Report, table []Change) []string {
+	rows := len(Rounds(old, old))
+	var names []string
+	all := map[string]bool{}
+	for i := range table {
+		c := &table[i]
+		slower := oneRun.Judge(c, rows).Slower
+		if was, seen := all[c.Workload]; !seen {
+			names = append(names, c.Workload)
+			all[c.Workload] = slower
+		} else {
+			all[c.Workload] = was && slower
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !all[name] })
 }
 
 // otherwise says in what two runs differ that ratios depend on.
@@ -73,8 +111,8 @@ func otherwise(old, new *Machine) []string {
 	differ("pinned workers", old.Pinned, new.Pinned)
 	differ("go", old.Go, new.Go)
 	differ("platform", old.OS+"/"+old.Arch, new.OS+"/"+new.Arch)
-	differ("level", old.Level, new.Level)
-	differ("tags", old.Tags, new.Tags)
+	differ("level", cmp.Or(old.Level, "none"), cmp.Or(new.Level, "none"))
+	differ("tags", cmp.Or(old.Tags, "none"), cmp.Or(new.Tags, "none"))
 	differ("emulated", old.Emulated, new.Emulated)
 	return what
 }

@@ -3,6 +3,8 @@ package bench
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,26 +24,66 @@ func against(median float64) *Report {
 	return r
 }
 
-// TestCompareWith checks that only what is slower beyond noise fails, and that
-// nothing is left out without a word.
+// TestCompareWith checks that only what is slower beyond noise fails, every time
+// that it is measured, and that nothing is left out without a word.
 func TestCompareWith(t *testing.T) {
 	for _, c := range []struct {
-		factor  float64
+		factors []float64 // of the run, and of what is measured again
 		verdict string
 		fails   bool
-	}{{1, "", false}, {1.2, "", false}, {3, "slower", true}, {0.3, "faster", false}} {
+	}{
+		{[]float64{1}, "", false},
+		{[]float64{1.1}, "", false},
+		{[]float64{0.3}, "faster", false},
+		{[]float64{3, 1}, "measured again: single\n", false},
+		{[]float64{3, 3, 1}, "slower", false},
+		{[]float64{3, 3, 3}, "slower", true},
+	} {
 		var out strings.Builder
-		err := compareWith("OLD.json", against(0.4), against(0.4*c.factor), &out)
-		if got := err != nil; got != c.fails || c.fails && err.Error() != "slower than OLD.json: single / channel" {
-			t.Errorf("%v times as slow: error %v", c.factor, err)
+		measured := 1
+		err := compareWith("OLD.json", against(0.4), against(0.4*c.factors[0]), func(names []string) (*Report, error) {
+			if !slices.Equal(names, []string{"single"}) {
+				t.Errorf("%v are to be measured again", names)
+			}
+			measured++
+			return against(0.4 * c.factors[measured-1]), nil
+		}, &out)
+		if got := err != nil; got != c.fails || c.fails && err.Error() != "slower than OLD.json, 3 times over: single" || measured != len(c.factors) {
+			t.Errorf("%v times as slow: error %v, measured %d times", c.factors, err, measured)
 		}
 		for _, want := range []string{"ratios of OLD.json", "single / channel", "0.40", c.verdict, "not compared: memory, idle\n"} {
 			if !strings.Contains(out.String(), want) {
-				t.Errorf("%v times as slow: no %q in\n%s", c.factor, want, out.String())
+				t.Errorf("%v times as slow: no %q in\n%s", c.factors, want, out.String())
 			}
 		}
 		if strings.Contains(out.String(), "not measured alike") {
 			t.Errorf("two runs on one machine:\n%s", out.String())
+		}
+	}
+	lost := errors.New("cannot measure")
+	if err := compareWith("OLD.json", against(1), against(9), func([]string) (*Report, error) { return nil, lost }, io.Discard); err != lost {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestSlowerThan checks that one baseline alone does not make a workload slower:
+// it may be that baseline which was faster in the new run.
+func TestSlowerThan(t *testing.T) {
+	old, now := against(1), against(1)
+	for _, c := range []struct {
+		median float64
+		want   int
+	}{{1, 0}, {3, 1}} {
+		slow := against(3).Results[0].Ratios[0]
+		other := against(c.median).Results[0].Ratios[0]
+		other.To = Goroutines
+		now.Results[0].Ratios = []Ratio{slow, other}
+		before := against(1).Results[0].Ratios[0]
+		also := before
+		also.To = Goroutines
+		old.Results[0].Ratios = []Ratio{before, also}
+		if got := slowerThan(old, Rounds(old, now)); len(got) != c.want {
+			t.Errorf("the other ratio is %v: slower are %v", c.median, got)
 		}
 	}
 }
@@ -50,14 +92,19 @@ func TestCompareWithAnother(t *testing.T) {
 	old, now := against(1), against(1)
 	now.Workers, now.Go = 4, "go1.26"
 	var out strings.Builder
-	if err := compareWith("OLD.json", old, now, &out); err != nil || !strings.Contains(out.String(), "workers 2, now 4") || !strings.Contains(out.String(), "go go1.25, now go1.26") {
+	if err := compareWith("OLD.json", old, now, nil, &out); err != nil || !strings.Contains(out.String(), "workers 2, now 4") || !strings.Contains(out.String(), "go go1.25, now go1.26") {
+		t.Errorf("%v in\n%s", err, out.String())
+	}
+	few := against(1) // an older report, of which the quartiles are all that is known
+	few.Results[0].Ratios[0].Rounds = nil
+	if err := compareWith("OLD.json", few, few, nil, &out); err != nil || !strings.Contains(out.String(), "so few rounds") {
 		t.Errorf("%v in\n%s", err, out.String())
 	}
 	old.Results[0].Name = "another"
-	if err := compareWith("OLD.json", old, now, &out); err == nil || !strings.Contains(err.Error(), "OLD.json: no ratio") {
+	if err := compareWith("OLD.json", old, now, nil, &out); err == nil || !strings.Contains(err.Error(), "OLD.json: no ratio") {
 		t.Errorf("nothing in common: %v", err)
 	}
-	if err := compareWith("OLD.json", now, now, failing{}); err == nil {
+	if err := compareWith("OLD.json", now, now, nil, failing{}); err == nil {
 		t.Error("the error of a write is lost")
 	}
 }

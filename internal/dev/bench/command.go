@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 
 	"github.com/zeropool-go/zeropool/internal/cli"
 )
@@ -152,7 +153,11 @@ func (c *Command) run(f *commandFlags, stdout, stderr io.Writer) error {
 	if f.format == "json" && f.file == "" {
 		stdout = stderr // what is on stdout is for a program
 	}
-	return compareWith(f.compare, old, report, stdout)
+	return compareWith(f.compare, old, report, func(names []string) (*Report, error) {
+		s := *set
+		s.Workloads = slices.DeleteFunc(slices.Clone(chosen), func(w Workload) bool { return !slices.Contains(names, w.Name) })
+		return s.Measure(settings, stderr)
+	}, stdout)
 }
 
 // choose returns the workloads that match the filter: of the further ones, too,

@@ -19,9 +19,20 @@ type Change struct {
 func (c *Change) Name() string { return c.Workload + " / " + c.To }
 
 // Runs pairs what the runs of two programs have in common, one value for each
-// run.
+// run. Of each workload it takes the ratio to one baseline, that to which the
+// base's vary least: on a machine whose CPUs come and go, that is the one which
+// suffers most alike.
 func Runs(base, new []*Report) []Change {
-	return changes(base, new, func(r *Ratio) []float64 { return []float64{r.Median} })
+	var chosen []Change
+	for _, c := range changes(base, new, func(r *Ratio) []float64 { return []float64{r.Median} }) {
+		at := slices.IndexFunc(chosen, func(o Change) bool { return o.Workload == c.Workload })
+		if at < 0 {
+			chosen = append(chosen, c)
+		} else if variation(c.Base) < variation(chosen[at].Base) {
+			chosen[at] = c
+		}
+	}
+	return chosen
 }
 
 // Rounds pairs what a run of each of two programs have in common, one value for
@@ -36,9 +47,7 @@ func Rounds(base, new *Report) []Change {
 	})
 }
 
-// changes takes for each workload the ratio to one baseline, that to which the
-// base's vary least. On a machine whose CPUs come and go, that is the one which
-// suffers most alike.
+// changes pairs the values of each ratio that all reports have.
 func changes(base, new []*Report, values func(*Ratio) []float64) []Change {
 	type pair struct {
 		Change
@@ -68,19 +77,13 @@ func changes(base, new []*Report, values func(*Ratio) []float64) []Change {
 	each(base, func(p *pair, v []float64) { p.Base, p.inBase = append(p.Base, v...), p.inBase+1 })
 	each(new, func(p *pair, v []float64) { p.New, p.inNew = append(p.New, v...), p.inNew+1 })
 
-	var chosen []Change
+	var common []Change
 	for _, p := range all {
-		if p.inBase < len(base) || p.inNew < len(new) {
-			continue // only one of the two knows it
-		}
-		at := slices.IndexFunc(chosen, func(c Change) bool { return c.Workload == p.Workload })
-		if at < 0 {
-			chosen = append(chosen, p.Change)
-		} else if variation(p.Base) < variation(chosen[at].Base) {
-			chosen[at] = p.Change
+		if p.inBase == len(base) && p.inNew == len(new) {
+			common = append(common, p.Change)
 		}
 	}
-	return chosen
+	return common
 }
 
 // variation is the distance of the quartiles in relation to the median.
@@ -115,6 +118,14 @@ func (r Rule) CanTell(values, rows int) bool {
 	return exactP(0, values, values) < r.Alpha/float64(rows)
 }
 
+// canTellAny reports whether any row of a table has enough values to be called
+// slower or faster.
+func (r Rule) canTellAny(table []Change) bool {
+	return slices.ContainsFunc(table, func(c Change) bool {
+		return exactP(0, len(c.Base), len(c.New)) < r.Alpha/float64(len(table))
+	})
+}
+
 // Judge compares a row of a table of so many rows: a difference counts if it is
 // both large enough to matter and too large for chance (Mann-Whitney, two-sided,
 // with Bonferroni's correction).
@@ -130,9 +141,9 @@ func (r Rule) Judge(c *Change, rows int) Verdict {
 	return v
 }
 
-// Write writes a table of changes and what they were judged by, and returns the
-// names of those that are slower.
-func (r Rule) Write(w io.Writer, table []Change) (slower []string, err error) {
+// Write writes a table of changes and what they were judged by, and returns
+// those that are slower.
+func (r Rule) Write(w io.Writer, table []Change) (slower []Change, err error) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(tw, "ratio\tbase\tq1 – q3\tnew\tq1 – q3\tchange\tp\tverdict\t\n")
 	for i := range table {
@@ -142,7 +153,7 @@ func (r Rule) Write(w io.Writer, table []Change) (slower []string, err error) {
 		switch {
 		case v.Slower:
 			text = "slower"
-			slower = append(slower, c.Name())
+			slower = append(slower, *c)
 		case v.Faster:
 			text = "faster"
 		}

@@ -169,7 +169,7 @@ func TestWriteChanges(t *testing.T) {
 	}
 	out.Reset()
 	slower, err = usual.Write(&out, []Change{{"same", "x", even, even}, {"worse", "x", even, twice}})
-	if err != nil || len(slower) != 1 || slower[0] != "worse / x" || !strings.Contains(out.String(), "+97.6%") || !strings.Contains(out.String(), "1.01 – 1.04") {
+	if err != nil || len(slower) != 1 || slower[0].Name() != "worse / x" || !strings.Contains(out.String(), "+97.6%") || !strings.Contains(out.String(), "1.01 – 1.04") {
 		t.Errorf("%v, %v in\n%s", slower, err, out.String())
 	}
 	if _, err := usual.Write(failing{}, nil); err == nil {

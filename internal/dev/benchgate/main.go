@@ -135,7 +135,11 @@ func (o *options) write(w io.Writer, table []bench.Change) error {
 	}
 	fmt.Fprintf(w, "%d runs of each in turns\n", o.rounds)
 	if len(slower) > 0 {
-		return fmt.Errorf("slower: %s", strings.Join(slower, ", "))
+		var names []string
+		for i := range slower {
+			names = append(names, slower[i].Name())
+		}
+		return fmt.Errorf("slower: %s", strings.Join(names, ", "))
 	}
 	return nil
 }
