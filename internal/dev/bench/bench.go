@@ -17,32 +17,45 @@ import (
 type Kind uint8
 
 const (
-	PerTask Kind = iota // wall time divided by tasks
-	Latency             // one duration per sample, of which percentiles are taken
-	CPUTime             // CPU time used while there is nothing to do
-	Memory              // held while there is nothing to do
-	Share               // most divided by least that one of several submitters got done
+	PerTask  Kind = iota // wall time divided by tasks
+	Latency              // one duration per sample, of which percentiles are taken
+	CPUTime              // CPU time used while there is nothing to do
+	Memory               // held while there is nothing to do
+	Share                // most divided by least that one of several submitters got done
+	Requests             // wall time divided by requests, and the latency of each
+	Once                 // a time that a process sees only once
+	CPUsLost             // CPUs that a process started in a task may not use
 )
 
 // Unit is what values of the kind are counted in.
 func (k Kind) Unit() string {
 	switch k {
-	case PerTask:
+	case PerTask, Requests:
 		return "ns/task"
-	case Latency:
+	case Latency, Once:
 		return "ns"
 	case CPUTime:
 		return "% of a CPU"
 	case Share:
 		return "most/least"
+	case CPUsLost:
+		return "CPUs lost"
 	}
 	return "bytes"
 }
 
-// AtRest reports whether the kind is about variants that have nothing to do.
-// Such a variant is started for each turn, in a process of its own where that is
-// possible, and there are no ratios: another variant has no part in its turn.
-func (k Kind) AtRest() bool { return k == CPUTime || k == Memory }
+// AtRest reports whether the kind is about variants that have nothing to do, or
+// only once in a process. Such a variant is started for each turn, in a process
+// of its own where that is possible, and there are no ratios: another variant
+// has no part in its turn.
+func (k Kind) AtRest() bool { return k == CPUTime || k == Memory || k == Once }
+
+// compared reports whether there are ratios.
+func (k Kind) compared() bool { return !k.AtRest() && k != CPUsLost }
+
+// counted reports whether allocations are counted: those of a server are not in
+// this process.
+func (k Kind) counted() bool { return k.compared() && k != Requests }
 
 // A Workload is one piece of work, done in several ways.
 type Workload struct {
@@ -50,8 +63,9 @@ type Workload struct {
 	Title   string // one line for people
 	Kind    Kind
 	Tasks   int    // in one Op
-	Heavy   bool   // tasks long enough for parallel efficiency to mean something
-	Samples int    // of a Latency, in each round
+	Heavy   bool   // long enough for parallel efficiency to mean something; needs a variant Serial or Calls
+	Samples int    // in each round: of a Latency, of Requests, and of a PerTask that something comes Before
+	Rounds  int    // at most; 0: as many as are asked for
 	Missing string // why it cannot be measured here; "": it can
 	Further bool   // measured only if asked for
 
@@ -69,12 +83,21 @@ type Variant struct {
 // An Instance is a variant that has been started.
 type Instance struct {
 	Op     func()               // does the workload once and waits for its end
-	Sample func() time.Duration // Latency only: does it once, preceded by what the workload asks for
-	Share  func() float64       // Share only: does it once and returns the value
+	Sample func() time.Duration // Latency and Once: does it once, preceded by what the workload asks for
+	Value  func() float64       // Share and CPUsLost: does it once and returns the value
 	Verify func() error         // does it once and checks the result; nil: Op panics when it is wrong
 	Stop   func()
 
+	// Requests makes as many requests as there are Samples and returns their
+	// latencies in ns.
+	Requests func() []float64
+
 	Wake, Rest func() // surround each turn; nil: there is no need
+
+	// Before and After surround each Op of a PerTask and each Sample of a
+	// Latency, and are not in their time; nil: there is no need. With a Before,
+	// each Op is timed by itself.
+	Before, After func()
 
 	Scale float64 // what times are multiplied by, of a PerTask; 0: they are not
 }
@@ -87,6 +110,9 @@ const (
 	Goroutines = "goroutines" // one goroutine for each task
 	Chunks     = "chunks"     // one goroutine for each CPU, an equal part each
 	Nothing    = "nothing"    // no workers at all
+	Calls      = "calls"      // plain calls in the place of forks
+	Handlers   = "handlers"   // HTTP handlers that compute themselves
+	OneWorker  = "zeropool-1" // ours with one worker
 	Ideal      = "ideal"      // what no schedule could do better: computed from a plain loop
 )
 
@@ -95,21 +121,29 @@ type Env struct {
 	Options []zeropool.Option // for the pools
 	Workers int               // of such a pool; as many goroutines serve the channel
 	CPUs    int               // that Go code of this process can use at a time
-	Peers   Peers             // to be measured as well
+	mask    cpuMask           // CPUs that this process may use
+
+	firstNew time.Duration // that the pool of NewEnv took to start
+	Peers    Peers         // to be measured as well
 }
 
 // NewEnv prepares an environment by starting a pool with the options once.
 func NewEnv(options ...zeropool.Option) (*Env, error) {
+	mask := ownMask() // before a pool changes it
+	t := time.Now()
 	p, err := zeropool.New(options...)
+	took := time.Since(t)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Close()
 	calibrate()
 	return &Env{
-		Options: options,
-		Workers: p.Workers(),
-		CPUs:    min(runtime.GOMAXPROCS(0), runtime.NumCPU()),
+		mask:     mask,
+		firstNew: took,
+		Options:  options,
+		Workers:  p.Workers(),
+		CPUs:     min(runtime.GOMAXPROCS(0), runtime.NumCPU()),
 	}, nil
 }
 
@@ -134,12 +168,15 @@ func (e *Env) Pool(instance func(p *zeropool.Pool) Instance) func() (Instance, e
 
 // Workloads returns the set, those that are Further last.
 func Workloads() []Workload {
-	return slices.Concat(basic(), schedules(), tails())
+	return slices.Concat(basic(), forking(), inLife(), schedules(), tails())
 }
 
 func basic() []Workload {
 	return []Workload{
 		single(1000),
+		loopOfOne(1000),
+		firstBurst(1000),
+		burstAfterRest(1000),
 		submitters(8, 10_000),
 		group(1000),
 		batch(1000),
@@ -149,6 +186,8 @@ func basic() []Workload {
 		loop(100_000),
 		heavy("heavy", "equal tasks of 16 µs in one batch", evenly),
 		heavy("skewed", "tasks of 28 µs, then as many of 4 µs, in one batch", firstHalf),
+		heavyOneByOne(),
+		allocating(64),
 		hot(),
 		afterIdle(),
 		goOn(),

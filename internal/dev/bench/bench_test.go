@@ -53,13 +53,13 @@ func checkResult(t *testing.T, w *Workload, r *Result) {
 		if s.Count != tiny.Rounds || s.Min > s.Median || s.Median > s.Max || s.Q1 > s.Q3 {
 			t.Errorf("%s: spread %+v", s.Name, s.Spread)
 		}
-		if got := s.Latency != nil; got != (w.Kind == Latency) {
+		if got := s.Latency != nil; got != (w.Kind == Latency || w.Kind == Requests) {
 			t.Errorf("%s: has percentiles: %v", s.Name, got)
 		}
 		if l := s.Latency; l != nil && (l.Count != tiny.Rounds*w.Samples || l.P50 > l.P99 || l.P99 > l.Max) {
 			t.Errorf("%s: latencies %+v", s.Name, *l)
 		}
-		if got := s.Allocs != nil; got != !w.Kind.AtRest() {
+		if got := s.Allocs != nil; got != w.Kind.counted() {
 			t.Errorf("%s: has allocations: %v", s.Name, got)
 		}
 		if m := s.Memory; (m != nil) != (w.Kind == Memory) || m != nil && s.Median == 0 && m.held() > 0 {
@@ -69,7 +69,10 @@ func checkResult(t *testing.T, w *Workload, r *Result) {
 			t.Errorf("%s: has an efficiency: %v", s.Name, got)
 		}
 	}
-	if w.Kind.AtRest() {
+	if !w.Kind.compared() {
+		if len(r.Ratios) > 0 {
+			t.Errorf("ratios %+v", r.Ratios)
+		}
 		return
 	}
 	for _, s := range r.Samples[1:] {
@@ -171,9 +174,9 @@ func TestIdealPart(t *testing.T) {
 
 func TestWorstSchedule(t *testing.T) {
 	r := &Report{Results: []Result{
-		{Name: "a", Ratios: []Ratio{{Channel, Spread{Median: 9}}, {Ideal, Spread{Median: 1.1}}}},
-		{Name: "b", Ratios: []Ratio{{Ideal, Spread{Median: 1.3}}}},
-		{Name: "c", Ratios: []Ratio{{Channel, Spread{Median: 9}}}},
+		{Name: "a", Ratios: []Ratio{{To: Channel, Spread: Spread{Median: 9}}, {To: Ideal, Spread: Spread{Median: 1.1}}}},
+		{Name: "b", Ratios: []Ratio{{To: Ideal, Spread: Spread{Median: 1.3}}}},
+		{Name: "c", Ratios: []Ratio{{To: Channel, Spread: Spread{Median: 9}}}},
 	}}
 	if name, ratio := r.worstSchedule(); name != "b" || ratio != 1.3 {
 		t.Errorf("got %q, %v", name, ratio)

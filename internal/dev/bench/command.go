@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 
 	"github.com/zeropool-go/zeropool/internal/cli"
 )
@@ -36,6 +37,9 @@ type commandFlags struct {
 	full     bool
 	emulated bool
 	workers  int
+
+	cpuProfile, trace string // files
+	compare           string // the report to compare with
 }
 
 // maxWorkers is the most that a pool can have.
@@ -54,16 +58,19 @@ func (c *Command) parse(args []string, stdout, stderr io.Writer) (f commandFlags
 	flags := flag.NewFlagSet(c.Name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {
-		fmt.Fprintf(flags.Output(), "usage: %s [--format text|json] [--filter RE]%s [--workers N] [--quick] [--full] [--emulated] [-o FILE]\n", c.Name, c.Synopsis)
+		fmt.Fprintf(flags.Output(), "usage: %s [--format text|json] [--filter RE]%s [--workers N] [--quick] [--full] [--emulated] [--cpuprofile FILE] [--trace FILE] [--compare OLD.json] [-o FILE]\n", c.Name, c.Synopsis)
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&f.format, "format", "text", "text or json (docs/bench.schema.json)")
 	RegexpVar(flags, &f.filter, "filter", "only the workloads whose name matches `RE`")
 	flags.StringVar(&f.file, "o", "", "write to `FILE` instead of standard output")
 	flags.BoolVar(&f.quick, "quick", false, "fewer and shorter rounds")
-	flags.BoolVar(&f.full, "full", false, "the further workloads too: schedules, tails, fairness; some minutes")
+	flags.BoolVar(&f.full, "full", false, "the further workloads too: forks, lifetimes, schedules, tails, servers; some minutes")
 	flags.BoolVar(&f.emulated, "emulated", false, "mark the results as those of an emulated processor")
 	flags.IntVar(&f.workers, "workers", 0, "`N` workers in each pool, at most 4096; 0: as many as are the default here")
+	flags.StringVar(&f.cpuProfile, "cpuprofile", "", "write a CPU profile of this process to `FILE`")
+	flags.StringVar(&f.trace, "trace", "", "write an execution trace of this process to `FILE`")
+	flags.StringVar(&f.compare, "compare", "", "compare the ratios with those of a report in `OLD.json`; exit 1 if one is slower beyond noise")
 	if c.Flags != nil {
 		c.Flags(flags)
 	}
@@ -104,6 +111,13 @@ func RegexpVar(flags *flag.FlagSet, p **regexp.Regexp, name, usage string) {
 }
 
 func (c *Command) run(f *commandFlags, stdout, stderr io.Writer) error {
+	var old *Report
+	if f.compare != "" {
+		var err error
+		if old, err = readFile(f.compare); err != nil {
+			return err
+		}
+	}
 	set, err := c.Set()
 	if err != nil {
 		return err
@@ -120,7 +134,11 @@ func (c *Command) run(f *commandFlags, stdout, stderr io.Writer) error {
 		settings = Brief
 	}
 	set.Workloads = chosen
-	report, err := set.Measure(settings, stderr)
+	var report *Report
+	err = f.observed(func() (err error) {
+		report, err = set.Measure(settings, stderr)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -129,7 +147,17 @@ func (c *Command) run(f *commandFlags, stdout, stderr io.Writer) error {
 	if f.format == "json" {
 		write = report.WriteJSON
 	}
-	return cli.WriteTo(f.file, stdout, write)
+	if err := cli.WriteTo(f.file, stdout, write); err != nil || old == nil {
+		return err
+	}
+	if f.format == "json" && f.file == "" {
+		stdout = stderr // what is on stdout is for a program
+	}
+	return compareWith(f.compare, old, report, func(names []string) (*Report, error) {
+		s := *set
+		s.Workloads = slices.DeleteFunc(slices.Clone(chosen), func(w Workload) bool { return !slices.Contains(names, w.Name) })
+		return s.Measure(settings, stderr)
+	}, stdout)
 }
 
 // choose returns the workloads that match the filter: of the further ones, too,

@@ -22,6 +22,10 @@ var (
 
 const leastRounds = 7
 
+// fewRounds bounds the rounds of workloads that take long and are not the only
+// ones of their kind, so that a run takes about half a minute.
+const fewRounds = 13
+
 // idleRounds bounds the rounds of workloads at rest, which take long and vary
 // little. It is also how many rounds there are at least of any workload, when
 // leastRounds would take more than slowBudget times the budget.
@@ -78,8 +82,30 @@ func (in *Instance) rest() {
 	}
 }
 
+// before and after surround each Op.
+func (in *Instance) before() {
+	if in.Before != nil {
+		in.Before()
+	}
+}
+
+func (in *Instance) after() {
+	if in.After != nil {
+		in.After()
+	}
+}
+
+// do does the work once.
+func (in *Instance) do() {
+	in.before()
+	defer in.after()
+	in.Op()
+}
+
 // check does the work once and checks the result.
 func (in *Instance) check() error {
+	in.before()
+	defer in.after()
 	if in.Verify == nil {
 		in.Op()
 		return nil
@@ -126,7 +152,7 @@ func (s *Session) warmUp(i int) {
 	defer in.rest()
 	began := time.Now()
 	for done := 0; done < warmUps && time.Since(began) < slowOp; done += s.Workload.Tasks {
-		in.Op()
+		in.do()
 	}
 }
 
@@ -159,14 +185,18 @@ func (s *Session) Variants() []string {
 
 // Op does the workload once by the variant with that index, which must not be a
 // Peer that polls.
-func (s *Session) Op(variant int) { s.running[variant].Op() }
+func (s *Session) Op(variant int) { s.running[variant].do() }
 
 // Sample takes one latency, likewise.
 func (s *Session) Sample(variant int) time.Duration { return s.running[variant].Sample() }
 
 // Round gives every variant its turn, beginning with another one each time.
 func (s *Session) Round(set Settings) error {
-	if s.Workload.Kind.AtRest() && s.round >= idleRounds {
+	most := s.Workload.Rounds
+	if most == 0 && s.Workload.Kind.AtRest() {
+		most = idleRounds
+	}
+	if most > 0 && s.round >= most {
 		return nil
 	}
 	for k := range s.variants {
@@ -194,14 +224,24 @@ func (s *Session) turn(i int, set Settings) (float64, error) {
 		n := s.Workload.Samples
 		latencies := make([]float64, n)
 		for k := range latencies {
+			in.before()
 			latencies[k] = float64(in.Sample())
+			in.after()
 		}
 		s.samples[i] = append(s.samples[i], latencies...)
 		return quantile(sorted(latencies), 0.5), nil
-	case s.Workload.Kind == Share:
-		return in.Share(), nil
+	case s.Workload.Kind == Requests:
+		t := time.Now()
+		latencies := in.Requests()
+		took := time.Since(t)
+		s.samples[i] = append(s.samples[i], latencies...)
+		return float64(took) / float64(len(latencies)), nil
+	case s.Workload.Kind == Share || s.Workload.Kind == CPUsLost:
+		return in.Value(), nil
 	case s.slow[i]:
 		return s.scaled(i, s.once(i)), nil
+	case in.Before != nil:
+		return s.scaled(i, s.oneByOne(i)), nil
 	}
 	return s.scaled(i, s.perTask(i, set.Slice)), nil
 }
@@ -230,14 +270,31 @@ func (s *Session) perTask(i int, slice time.Duration) float64 {
 	return float64(time.Since(t)) / float64(s.ops[i]*s.Workload.Tasks)
 }
 
+// oneByOne returns the median of Ops that are timed each by itself.
+func (s *Session) oneByOne(i int) float64 {
+	in := &s.running[i]
+	times := make([]float64, s.Workload.Samples)
+	for k := range times {
+		in.before()
+		t := time.Now()
+		in.Op()
+		times[k] = float64(time.Since(t)) / float64(s.Workload.Tasks)
+		in.after()
+	}
+	return quantile(sorted(times), 0.5)
+}
+
 // once measures an Op that takes long, and counts what it allocates. It begins
 // with an empty heap: what other variants left behind is not its to collect.
 func (s *Session) once(i int) float64 {
+	in := &s.running[i]
 	runtime.GC()
+	in.before()
+	defer in.after()
 	var took time.Duration
 	s.allocs[i] = allocated(s.Workload.Tasks, func() {
 		t := time.Now()
-		s.running[i].Op()
+		in.Op()
 		took = time.Since(t)
 	})
 	return float64(took) / float64(s.Workload.Tasks)
@@ -254,8 +311,11 @@ func (s *Session) atRest(i int, window time.Duration) (float64, error) {
 	} else {
 		r, err = watch(kind, s.variants[i], window)
 	}
-	if kind == CPUTime {
+	switch kind {
+	case CPUTime:
 		return r.CPU, err
+	case Once:
+		return r.Once, err
 	}
 	s.memory[i] = append(s.memory[i], r.Memory)
 	return r.Memory.held(), err
@@ -265,8 +325,8 @@ func (s *Session) atRest(i int, window time.Duration) (float64, error) {
 // its own because looking stops the world.
 func (s *Session) countAllocations() {
 	for i := range s.running {
-		if s.slow[i] {
-			continue // already counted
+		if s.slow[i] || !s.Workload.Kind.counted() {
+			continue // already, or never
 		}
 		in := &s.running[i]
 		n := max(s.ops[i], 1)
@@ -277,6 +337,13 @@ func (s *Session) countAllocations() {
 		}
 		in.wake()
 		runtime.GC()
+		if in.Before != nil {
+			in.Before()
+			s.allocs[i] = allocated(s.Workload.Tasks, op)
+			in.after()
+			in.rest()
+			continue
+		}
 		op()
 		s.allocs[i] = allocated(n*s.Workload.Tasks, func() {
 			for range n {
@@ -293,6 +360,9 @@ func Measure(w Workload, e *Env, set Settings, progress func(round, rounds int))
 		if _, known := cpuTime(); !known {
 			w.Missing = "this system does not tell"
 		}
+	}
+	if w.Kind == Once && !haveChildren {
+		w.Missing = "this program cannot start a process for it"
 	}
 	if w.Missing != "" {
 		return Result{Name: w.Name, Title: w.Title, Unit: w.Kind.Unit(), Missing: w.Missing}, nil

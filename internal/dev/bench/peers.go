@@ -56,6 +56,19 @@ type Runner[T any] struct {
 	Stop func()
 }
 
+// wake and rest surround a turn.
+func (r *Runner[T]) wake() {
+	if r.Wake != nil {
+		r.Wake()
+	}
+}
+
+func (r *Runner[T]) rest() {
+	if r.Rest != nil {
+		r.Rest()
+	}
+}
+
 // DoAll does one task for each element, by All if the peer has it.
 func (r *Runner[T]) DoAll(params []T, fn func(*T)) {
 	if r.All != nil {

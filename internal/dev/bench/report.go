@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -107,7 +108,7 @@ func (r *Report) check() error {
 			}
 		}
 		for _, x := range q.Ratios {
-			if x.Median < 0 || math.IsInf(x.Median, 0) {
+			if x.Median < 0 || math.IsInf(x.Median, 0) || slices.ContainsFunc(x.Rounds, func(v float64) bool { return v < 0 }) {
 				return fmt.Errorf("result %q has an impossible ratio to %q", q.Name, x.To)
 			}
 		}

@@ -25,7 +25,7 @@ func sampleReport() *Report {
 					{Name: Ours, Spread: Spread{40, 39, 41, 38, 50, 9}, Allocs: &none, Bytes: &none},
 					{Name: Channel, Spread: Spread{100, 99, 101, 98, 110, 9}, Allocs: &some, Bytes: &some},
 				},
-				Ratios: []Ratio{{Channel, Spread{0.4, 0.39, 0.41, 0.3, 0.5, 9}}}},
+				Ratios: []Ratio{{Channel, Spread{0.4, 0.39, 0.41, 0.3, 0.5, 9}, []float64{0.4, 0.3, 0.5}}}},
 			{Name: "memory", Title: "held", Unit: "bytes", Tasks: 10, Samples: []Sample{
 				{Name: Ours, Spread: Spread{5000, 5000, 5000, 5000, 5000, 3}, Memory: &MemoryUse{4000, 1000, 16384, 2, 3}},
 			}},
@@ -79,10 +79,11 @@ func TestReadReportBadInput(t *testing.T) {
 		`{"schema":1,"results":"x"}`:            "not a benchmark report",
 		`{"schema":1,"results":[{}]}`:           "no name",
 		`{"schema":1,"results":[{"name":"a"}]}`: "no samples",
-		`{"schema":1,"results":[{"name":"a","missing":"x"},{"name":"a","missing":"x"}]}`:                   "two results",
-		`{"schema":1,"results":[{"name":"a","samples":[{"name":"b","median":-1}]}]}`:                       "negative",
-		`{"schema":1,"results":[{"name":"a","samples":[{"name":"b","memory":{}},{"name":"c"}]}]}`:          "other figures",
-		`{"schema":1,"results":[{"name":"a","samples":[{"name":"b"}],"ratios":[{"to":"c","median":-1}]}]}`: "impossible",
+		`{"schema":1,"results":[{"name":"a","missing":"x"},{"name":"a","missing":"x"}]}`:                       "two results",
+		`{"schema":1,"results":[{"name":"a","samples":[{"name":"b","median":-1}]}]}`:                           "negative",
+		`{"schema":1,"results":[{"name":"a","samples":[{"name":"b","memory":{}},{"name":"c"}]}]}`:              "other figures",
+		`{"schema":1,"results":[{"name":"a","samples":[{"name":"b"}],"ratios":[{"to":"c","median":-1}]}]}`:     "impossible",
+		`{"schema":1,"results":[{"name":"a","samples":[{"name":"b"}],"ratios":[{"to":"c","rounds":[1,-1]}]}]}`: "impossible",
 	} {
 		if _, err := ReadReport(strings.NewReader(input)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q", input, err, want)

@@ -47,9 +47,10 @@ type MemoryUse struct {
 // settle is how long a variant has to come to rest before its memory is read.
 const settle = 300 * time.Millisecond
 
-// rest is what was seen of a variant that has nothing to do.
+// rest is what was seen of a variant that has nothing to do, or of its start.
 type rest struct {
 	CPU    float64 // percent of one CPU
+	Once   float64 // ns
 	Memory MemoryUse
 }
 
@@ -66,6 +67,9 @@ func watch(kind Kind, v Variant, window time.Duration) (r rest, err error) {
 		return rest{}, err
 	}
 	defer in.Stop()
+	if kind == Once {
+		return rest{Once: float64(in.Sample())}, nil
+	}
 	in.wake()
 	defer in.rest()
 	if err := in.check(); err != nil {

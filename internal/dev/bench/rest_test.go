@@ -1,6 +1,9 @@
 package bench
 
 import (
+	"bytes"
+	"encoding/json"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -9,26 +12,47 @@ import (
 	"github.com/zeropool-go/zeropool/topology"
 )
 
+// TestMain lets the test program serve what is to be watched in a process of its
+// own, as the command does.
+func TestMain(m *testing.M) {
+	code, child := Child(unpinned, os.Stdout, os.Stderr)
+	if !child {
+		code = m.Run()
+	}
+	os.Exit(code)
+}
+
+func unpinned() (*Env, error) {
+	return NewEnv(zeropool.WithWorkers(2), zeropool.WithPlacement(topology.Unpinned))
+}
+
 func TestServe(t *testing.T) {
-	prepare := func() (*Env, error) {
-		return NewEnv(zeropool.WithWorkers(2), zeropool.WithPlacement(topology.Unpinned))
+	found := func(text string) (r rest, err error) {
+		var out bytes.Buffer
+		if err = serve(text, unpinned, strings.NewReader(""), json.NewEncoder(&out)); err == nil {
+			err = json.Unmarshal(out.Bytes(), &r)
+		}
+		return r, err
 	}
 	for text, want := range map[string]string{
 		"{":                          childVariable,
 		`{"Workload":"cold fusion"}`: `"cold fusion"`,
-		`{"Workload":"hot"}`:         "hot is not about variants at rest",
+		`{"Workload":"hot"}`:         "hot is not measured in a process of its own",
 		`{"Workload":"idle-memory","Variant":"cold fusion"}`: `no variant "cold fusion"`,
 	} {
-		if _, err := serve(text, prepare); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := found(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", text, err, want)
 		}
 	}
-	r, err := serve(`{"Workload":"idle-memory","Variant":"zeropool","Window":1000000,"Workers":3}`, prepare)
+	r, err := found(`{"Workload":"idle-memory","Variant":"zeropool","Window":1000000,"Workers":3}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if r.Memory.Goroutines != 3 || r.Memory.held() <= 0 {
 		t.Errorf("a pool of three workers at rest: %+v", r.Memory)
+	}
+	if r, err := found(`{"Workload":"new-first","Variant":"zeropool"}`); err != nil || r.Once <= 0 {
+		t.Errorf("the first New: %+v, %v", r, err)
 	}
 }
 

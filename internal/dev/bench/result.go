@@ -1,5 +1,7 @@
 package bench
 
+import "slices"
+
 // Result is what was found out about one workload.
 type Result struct {
 	Name    string   `json:"name"`
@@ -26,6 +28,7 @@ type Sample struct {
 type Ratio struct {
 	To string `json:"to"`
 	Spread
+	Rounds []float64 `json:"rounds,omitempty"` // the ratio of each round, in their order; older reports have none
 }
 
 // Result sums up the rounds so far.
@@ -34,29 +37,26 @@ func (s *Session) Result() Result {
 	r := Result{Name: w.Name, Title: w.Title, Unit: w.Kind.Unit(), Tasks: w.Tasks}
 	for i, v := range s.variants {
 		sample := Sample{Name: v.Name, Spread: spreadOf(s.values[i]), Latency: percentilesOf(s.samples[i]), Memory: medianOf(s.memory[i])}
-		if !w.Kind.AtRest() {
+		if w.Kind.counted() {
 			a := s.allocs[i]
 			sample.Allocs, sample.Bytes = &a.objects, &a.bytes
 		}
 		if w.Heavy {
-			e := spreadOf(quotients(s.values[s.index(Serial)], s.values[i], 1/float64(s.env.CPUs)))
+			e := spreadOf(quotients(s.values[s.serial()], s.values[i], 1/float64(s.env.CPUs)))
 			sample.Efficiency = &e
 		}
 		r.Samples = append(r.Samples, sample)
-		if i > 0 && !w.Kind.AtRest() {
-			r.Ratios = append(r.Ratios, Ratio{v.Name, spreadOf(quotients(s.values[0], s.values[i], 1))})
+		if i > 0 && w.Kind.compared() {
+			rounds := quotients(s.values[0], s.values[i], 1)
+			r.Ratios = append(r.Ratios, Ratio{v.Name, spreadOf(rounds), rounds})
 		}
 	}
 	return r
 }
 
-func (s *Session) index(variant string) int {
-	for i, v := range s.variants {
-		if v.Name == variant {
-			return i
-		}
-	}
-	return 0
+// serial returns the index of the variant that does the work on one goroutine.
+func (s *Session) serial() int {
+	return slices.IndexFunc(s.variants, func(v Variant) bool { return v.Name == Serial || v.Name == Calls })
 }
 
 // quotients returns a[i]/b[i]*factor for every round with something to divide by.

@@ -296,7 +296,7 @@ func fairness(submitters, tasks int) Workload {
 				}
 				return Instance{
 					Op: run,
-					Share: func() float64 {
+					Value: func() float64 {
 						run()
 						return float64(slices.Max(counts)) / math.Max(float64(slices.Min(counts)), 1)
 					},
@@ -326,5 +326,7 @@ func tails() []Workload {
 			crowded("procs+1", "= workers + 1", func(n int) int { return n + 1 }, batch),
 			crowded("procs-x2", "= twice the workers", func(n int) int { return 2 * n }, batch))
 	}
-	return append(all, fairness(8, 40_000), stopTheWorld(busyLoad), stopTheWorld(tinyLoad))
+	return append(all, fairness(8, 40_000), stopTheWorld(busyLoad), stopTheWorld(tinyLoad),
+		neighbour("neighbour", 0), neighbour("neighbour-100us", 100*time.Microsecond),
+		overHTTP(1, 400), overHTTP(8, 800), childMask())
 }

@@ -27,11 +27,11 @@ func others[T any](e *Env, instance func(r *Runner[T]) Instance, peers []Peer[T]
 	return ByPeers(e, append(baselines, peers...), instance)
 }
 
-// submitAll submits a task for each cell, each with its own Future, and then
+// submitAll submits a task for each element, each with its own Future, and then
 // waits for every one.
-func submitAll(p *zeropool.Pool, cells []cell, futures []zeropool.Future) {
-	for i := range cells {
-		futures[i] = zeropool.Submit(p, &cells[i], store)
+func submitAll[T any](p *zeropool.Pool, params []T, futures []zeropool.Future, fn func(*T)) {
+	for i := range params {
+		futures[i] = zeropool.Submit(p, &params[i], fn)
 	}
 	for i := range futures {
 		must(futures[i].Wait())
@@ -54,7 +54,7 @@ func single(n int) Workload {
 			cells := make([]cell, n)
 			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
 				futures := make([]zeropool.Future, n)
-				return onCells(cells, func() { submitAll(p, cells, futures) })
+				return onCells(cells, func() { submitAll(p, cells, futures, store) })
 			})}
 			return append([]Variant{ours}, others(e, eachCell(cells), e.Peers.Cells, channelPeer[cell](), goroutinePeer[cell](), serialPeer[cell]())...)
 		},
@@ -80,7 +80,7 @@ func submitters(goroutines, each int) Workload {
 			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
 				futures := make([]zeropool.Future, n)
 				return onCells(cells, func() {
-					all(func(i int) { submitAll(p, part(i), futures[i*each:(i+1)*each]) })
+					all(func(i int) { submitAll(p, part(i), futures[i*each:(i+1)*each], store) })
 				})
 			})}
 			return append([]Variant{ours}, others(e, func(r *Runner[cell]) Instance {
@@ -215,6 +215,25 @@ func heavy(name, title string, work func() []spin) Workload {
 			}, e.Peers.Spins, channelPeer[spin](), goroutinePeer[spin](), chunkPeer[spin](), serialPeer[spin]())...)
 		},
 	}
+}
+
+// heavyOneByOne is the heavy tasks when nobody knows in advance how many they
+// are.
+func heavyOneByOne() Workload {
+	w := heavy("heavy-single", "equal tasks of 16 µs submitted one by one", evenly)
+	w.Rounds = fewRounds
+	w.Variants = func(e *Env) []Variant {
+		tasks := evenly()
+		on := func(op func()) Instance { return Instance{Op: op, Verify: verifySpins(tasks, op)} }
+		ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
+			futures := make([]zeropool.Future, len(tasks))
+			return on(func() { submitAll(p, tasks, futures, compute) })
+		})}
+		return append([]Variant{ours}, others(e, func(r *Runner[spin]) Instance {
+			return on(func() { r.Each(tasks, compute) })
+		}, e.Peers.Spins, channelPeer[spin](), goroutinePeer[spin](), serialPeer[spin]())...)
+	}
+	return w
 }
 
 // thousands writes n with separators.

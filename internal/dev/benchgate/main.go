@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/zeropool-go/zeropool/internal/cli"
 	"github.com/zeropool-go/zeropool/internal/dev/bench"
@@ -30,7 +29,7 @@ type options struct {
 	base, new string
 	filter    string
 	rounds    int
-	rule      rule
+	rule      bench.Rule
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -41,8 +40,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.new, "new", "", "the command zeropool as it is now")
 	flags.StringVar(&o.filter, "filter", defaultFilter, "only the workloads whose name matches `RE`")
 	flags.IntVar(&o.rounds, "rounds", 10, "runs of each, 3 to 1000")
-	flags.Float64Var(&o.rule.alpha, "alpha", 0.05, "chance of a false alarm in a table, above 0, below 1")
-	flags.Float64Var(&o.rule.least, "least", 0.08, "the slowdown that matters: 0.08 is 8 %")
+	flags.Float64Var(&o.rule.Alpha, "alpha", 0.05, "chance of a false alarm in a table, above 0, below 1")
+	flags.Float64Var(&o.rule.Least, "least", 0.08, "the slowdown that matters: 0.08 is 8 %")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -55,10 +54,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = errors.New("--base and --new are needed")
 	case o.rounds < 3 || o.rounds > 1000:
 		err = fmt.Errorf("--rounds %d: want 3 to 1000", o.rounds)
-	case !(o.rule.alpha > 0 && o.rule.alpha < 1):
-		err = fmt.Errorf("--alpha %v: want more than 0 and less than 1", o.rule.alpha)
-	case !(o.rule.least >= 0):
-		err = fmt.Errorf("--least %v: want 0 or more", o.rule.least)
+	case !(o.rule.Alpha > 0 && o.rule.Alpha < 1):
+		err = fmt.Errorf("--alpha %v: want more than 0 and less than 1", o.rule.Alpha)
+	case !(o.rule.Least >= 0):
+		err = fmt.Errorf("--least %v: want 0 or more", o.rule.Least)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
@@ -73,7 +72,7 @@ func (o *options) gate(stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return o.write(stdout, rows(base, now))
+	return o.write(stdout, bench.Runs(base, now))
 }
 
 // enough returns an error if so many runs could not tell any difference in a
@@ -82,7 +81,7 @@ func (o *options) enough(rows int) error {
 	switch {
 	case rows == 0:
 		return errors.New("the two have no workload in common that matches the filter")
-	case !o.rule.canTell(o.rounds, rows):
+	case !o.rule.CanTell(o.rounds, rows):
 		return fmt.Errorf("--rounds %d are too few to tell anything about %d ratios", o.rounds, rows)
 	}
 	return nil
@@ -107,7 +106,7 @@ func (o *options) measure(stderr io.Writer) (base, now []*bench.Report, err erro
 			*to = append(*to, report)
 		}
 		if round == 0 {
-			if err := o.enough(len(rows(base, now))); err != nil {
+			if err := o.enough(len(bench.Runs(base, now))); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -129,28 +128,18 @@ func measureOnce(command, filter string) (*bench.Report, error) {
 	return report, nil
 }
 
-func (o *options) write(w io.Writer, table []row) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(tw, "ratio\tbase\tnew\tchange\tp\tverdict\t\n")
-	var slower []string
-	for i := range table {
-		v := o.rule.judge(&table[i], len(table))
-		text := ""
-		switch {
-		case v.slower:
-			text = "slower"
-			slower = append(slower, table[i].name())
-		case v.faster:
-			text = "faster"
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%+.1f%%\t%.4f\t%s\t\n", table[i].name(), bench.Number(v.base), bench.Number(v.new), 100*v.change, v.p, text)
-	}
-	if err := tw.Flush(); err != nil {
+func (o *options) write(w io.Writer, table []bench.Change) error {
+	slower, err := o.rule.Write(w, table)
+	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%d runs of each in turns; Mann-Whitney, two-sided, p below %.2g/%d, and at least %.2g %%\n", o.rounds, o.rule.alpha, len(table), 100*o.rule.least)
+	fmt.Fprintf(w, "%d runs of each in turns\n", o.rounds)
 	if len(slower) > 0 {
-		return fmt.Errorf("slower: %s", strings.Join(slower, ", "))
+		var names []string
+		for i := range slower {
+			names = append(names, slower[i].Name())
+		}
+		return fmt.Errorf("slower: %s", strings.Join(names, ", "))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/zeropool-go/zeropool/internal/cli"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 func TestBadArguments(t *testing.T) {
@@ -28,22 +29,23 @@ func TestCommandThatFails(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	o := options{rounds: 6, rule: usual}
+	o := options{rounds: 6, rule: bench.Rule{Alpha: 0.05, Least: 0.08}}
 	even := []float64{1, 1.01, 1.02, 1.03, 1.04, 1.05}
 	twice := []float64{2, 2.01, 2.02, 2.03, 2.04, 2.05}
+	change := func(name string, base, new []float64) bench.Change {
+		return bench.Change{Workload: name, To: "x", Base: base, New: new}
+	}
 	var out strings.Builder
-	if err := o.write(&out, []row{{"same", "x", even, even}, {"better", "x", twice, even}}); err != nil || !strings.Contains(out.String(), "faster") {
+	if err := o.write(&out, []bench.Change{change("same", even, even), change("better", twice, even)}); err != nil || !strings.Contains(out.String(), "6 runs of each") {
 		t.Errorf("%v in\n%s", err, out.String())
 	}
-	out.Reset()
-	err := o.write(&out, []row{{"same", "x", even, even}, {"worse", "x", even, twice}})
-	if err == nil || err.Error() != "slower: worse / x" || !strings.Contains(out.String(), "+97.6%") {
+	if err := o.write(&out, []bench.Change{change("same", even, even), change("worse", even, twice)}); err == nil || err.Error() != "slower: worse / x" {
 		t.Errorf("%v in\n%s", err, out.String())
 	}
 }
 
 func TestEnough(t *testing.T) {
-	o := options{rule: usual}
+	o := options{rule: bench.Rule{Alpha: 0.05, Least: 0.08}}
 	for _, c := range []struct {
 		rounds, rows int
 		want         bool

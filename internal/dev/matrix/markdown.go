@@ -35,7 +35,7 @@ func (m *Matrix) Markdown(out io.Writer, pictures string) error {
 		"go run ./cmd/zeropool bench    # this machine only, half a minute\n```")
 	m.overviewTable(w)
 	if slices.ContainsFunc(m.Workloads, m.hasLatency) {
-		w.line("\n## Latencies\n\nFrom the call until the task is done, or has begun where the submitter goes on.")
+		w.line("\n## Latencies\n\nFrom the call until the task is done, or has begun where the submitter goes on; from a request to its answer.")
 		w.image("latency.svg", "Percentiles of latencies")
 		m.latencyTable(w)
 	}

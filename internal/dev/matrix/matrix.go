@@ -232,13 +232,13 @@ func (c *Cell) ratios() []bench.Ratio {
 	})
 }
 
-// peer returns the comparison with the best that is not a plain loop, which has
-// no waiting and no second CPU, unless there is nothing else.
+// peer returns the comparison with the best that is not serial, which has no
+// waiting and no second CPU, unless there is nothing else.
 func (c *Cell) peer() (best bench.Ratio, found bool) {
 	ratios := c.ratios()
 	for _, r := range ratios {
-		// A plain loop gives way to any other.
-		better := r.Median > best.Median && r.To != bench.Serial || best.To == bench.Serial
+		// What runs on one goroutine gives way to any other.
+		better := r.Median > best.Median && !serial(r.To) || serial(best.To)
 		if rival(r.To) && (!found || better) {
 			best, found = r, true
 		}

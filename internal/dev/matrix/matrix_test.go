@@ -473,3 +473,58 @@ func FuzzMatrix(f *testing.F) {
 		}
 	})
 }
+
+// TestWordsForAll checks that every workload of the set which has a table of its
+// own has a short description, and that none is left from one that is gone.
+func TestWordsForAll(t *testing.T) {
+	elsewhere := []string{"sha256-tree", "parse-tree", "resize"} // of the set with peers
+	have := map[string]bool{}
+	for _, name := range elsewhere {
+		have[name] = true
+	}
+	scheduled := regexp.MustCompile("^schedule-") // shown together
+	for _, w := range bench.Workloads() {
+		have[w.Name] = true
+		q := Workload{Name: w.Name, Title: w.Title}
+		if q.words() == w.Title && !scheduled.MatchString(w.Name) {
+			t.Errorf("no words for %q", w.Name)
+		}
+	}
+	for _, words := range []map[string]string{workloadWords, furtherWords} {
+		for name := range words {
+			if !have[name] {
+				t.Errorf("words for %q, which is no workload", name)
+			}
+		}
+	}
+}
+
+// TestPeerOfForks checks that plain calls, which have no second CPU, are the
+// best other only where there is nothing else.
+func TestPeerOfForks(t *testing.T) {
+	ratio := func(to string, x float64) bench.Ratio { return bench.Ratio{To: to, Spread: bench.Spread{Median: x}} }
+	for _, c := range []struct {
+		ratios []bench.Ratio
+		want   string
+	}{
+		{[]bench.Ratio{ratio(bench.Calls, 20), ratio(bench.Goroutines, 0.3)}, bench.Goroutines},
+		{[]bench.Ratio{ratio(bench.OneWorker, 0.6), ratio(bench.Calls, 0.7)}, bench.Calls},
+	} {
+		cell := Cell{Run: &Run{Report: &bench.Report{}}, Result: &bench.Result{Ratios: c.ratios}}
+		if got, ok := cell.peer(); !ok || got.To != c.want {
+			t.Errorf("%v: %v, want %s", c.ratios, got.To, c.want)
+		}
+	}
+}
+
+// TestScalingOfForks checks that a speed-up is that over plain calls where there
+// is no loop.
+func TestScalingOfForks(t *testing.T) {
+	p := point{result: &bench.Result{Samples: []bench.Sample{
+		{Name: bench.Ours, Spread: bench.Spread{Median: 5}, Efficiency: &bench.Spread{}},
+		{Name: bench.Calls, Spread: bench.Spread{Median: 10}, Efficiency: &bench.Spread{}},
+	}}}
+	if got, ok := p.speedup(bench.Ours); !ok || got != 2 {
+		t.Errorf("got %v, %v", got, ok)
+	}
+}

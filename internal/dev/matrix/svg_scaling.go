@@ -58,7 +58,7 @@ func (m *Matrix) scalings() []scaling {
 func (s *scaling) variants() []string {
 	var names []string
 	for _, name := range s.q.variants() {
-		if name == bench.Serial || name == bench.Ideal || name == bench.Chunks || name == bench.Goroutines || name == bench.Nothing {
+		if serial(name) || name == bench.Ideal || name == bench.Chunks || name == bench.Goroutines || name == bench.Nothing {
 			continue
 		}
 		n := 0
@@ -78,11 +78,14 @@ func (p point) of(variant string) (bench.Sample, bool) {
 	return (&Cell{Result: p.result}).sample(variant)
 }
 
-// speedup returns how many times as fast as a plain loop a variant is, where
+// speedup returns how many times as fast as one goroutine a variant is, where
 // that means something: where the tasks are long enough for an efficiency.
 func (p point) speedup(variant string) (float64, bool) {
 	s, ok := p.of(variant)
 	serial, known := p.of(bench.Serial)
+	if !known {
+		serial, known = p.of(bench.Calls)
+	}
 	if !ok || !known || s.Efficiency == nil || s.Median <= 0 {
 		return 0, false
 	}

@@ -16,6 +16,8 @@ var variantWords = map[string]string{
 	bench.Serial:     "plain loop",
 	bench.Nothing:    "no workers",
 	bench.Ideal:      "ideal schedule",
+	bench.Calls:      "plain calls",
+	bench.OneWorker:  "zeropool, 1 worker",
 }
 
 func variant(name string) string {
@@ -37,6 +39,9 @@ func rival(variant string) bool {
 	return !ours(variant) && variant != bench.Ideal && !slices.Contains(polling, variant)
 }
 
+// serial reports whether a variant is the work on one goroutine, without tasks.
+func serial(variant string) bool { return variant == bench.Serial || variant == bench.Calls }
+
 // polling are the peers whose workers poll.
 var polling = []string{"xsync-mpmc", "xsync-spsc", "disruptor"}
 
@@ -48,6 +53,15 @@ func duration(unit string) bool { return unit == "ns" || unit == "ns/task" }
 
 // furtherWords are short descriptions of workloads that the README leaves out.
 var furtherWords = map[string]string{
+	"fib-22":              "fib(22), a fork and a join at every call",
+	"fib-27":              "fib(27), the same on workers only",
+	"fork-tree":           "16,384 leaves of 2 µs, a tree of forks",
+	"quicksort":           "quicksort of 2,000,000 ints by forks",
+	"n-queens":            "11 queens by forks",
+	"new-first":           "New, the first in a process",
+	"new":                 "New, not the first",
+	"first-task":          "the first task of a new pool",
+	"close":               "Close of a pool that sleeps",
 	"loaded":              "one task, other submitters busy",
 	"busy-procs":          "one task, busy neighbours, a P for each worker",
 	"busy-procs+1":        "the same, one P more",
@@ -58,12 +72,20 @@ var furtherWords = map[string]string{
 	"fairness-8":          "fairness among 8 submitters",
 	"stop-world-10us":     "stop the world, workers busy",
 	"stop-world-tiny":     "the same, busy with tiny tasks",
+	"neighbour":           "until a goroutine runs, just after a pool has worked",
+	"neighbour-100us":     "the same, 100 µs after",
+	"http-1":              "HTTP handlers, 100 µs each, 1 connection",
+	"http-8":              "HTTP handlers, 100 µs each, 8 connections",
+	"child-mask":          "CPUs that a child process lacks",
 }
 
 // workloadWords are short descriptions of those that it shows. Workloads that
 // are in neither have their title.
 var workloadWords = map[string]string{
 	"single-1000":        "1,000 tasks one by one, a Future each",
+	"first-burst":        "1,000 tasks, the first of a new pool",
+	"burst-after-rest":   "1,000 tasks after 10 ms of rest",
+	"loop-of-one":        "one task in a loop, no clock inside",
 	"submitters-8x10000": "8 goroutines submit 10,000 each",
 	"group-1000":         "1,000 tasks to a Group",
 	"batch-1000":         "1,000 tasks, one batch",
@@ -74,6 +96,8 @@ var workloadWords = map[string]string{
 	"heavy-1000":         "1,000 tasks of 16 µs, one batch",
 	"skewed-1000":        "the same work, uneven: 28 µs, then 4 µs",
 	"hot":                "one task, submit and wait",
+	"heavy-single-1000":  "1,000 tasks of 16 µs one by one",
+	"allocating":         "64 tasks that allocate half a megabyte",
 	"idle-200us":         "the same after 200 µs asleep",
 	"go-on":              "one task, the submitter goes on",
 	"sha256-tree":        "SHA-256 of each file of a tree",

@@ -1,11 +1,10 @@
-package main
+package bench
 
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
-
-	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
 func TestMannWhitney(t *testing.T) {
@@ -54,7 +53,7 @@ func sample(random *rand.Rand, n int, median, spread float64) []float64 {
 	return s
 }
 
-var usual = rule{alpha: 0.05, least: 0.08}
+var usual = Rule{Alpha: 0.05, Least: 0.08}
 
 func TestJudgeNothingChanged(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
@@ -62,14 +61,14 @@ func TestJudgeNothingChanged(t *testing.T) {
 	wrong := 0
 	for range tables {
 		for range size {
-			w := row{base: sample(random, 10, 1, 0.1), new: sample(random, 10, 1, 0.1)}
-			if v := usual.judge(&w, size); v.slower || v.faster {
+			w := Change{Base: sample(random, 10, 1, 0.1), New: sample(random, 10, 1, 0.1)}
+			if v := usual.Judge(&w, size); v.Slower || v.Faster {
 				wrong++
 				break
 			}
 		}
 	}
-	if float64(wrong) > usual.alpha*tables {
+	if float64(wrong) > usual.Alpha*tables {
 		t.Errorf("%d of %d tables have a difference where there is none", wrong, tables)
 	}
 }
@@ -84,12 +83,12 @@ func TestJudgeSlowdown(t *testing.T) {
 	} {
 		found, slower, faster := 100, 0, 0
 		for range found {
-			w := row{base: sample(random, 12, 1, 0.05), new: sample(random, 12, c.factor, 0.05)}
-			v := usual.judge(&w, 13)
-			if v.slower {
+			w := Change{Base: sample(random, 12, 1, 0.05), New: sample(random, 12, c.factor, 0.05)}
+			v := usual.Judge(&w, 13)
+			if v.Slower {
 				slower++
 			}
-			if v.faster {
+			if v.Faster {
 				faster++
 			}
 		}
@@ -99,22 +98,22 @@ func TestJudgeSlowdown(t *testing.T) {
 	}
 }
 
-func TestRows(t *testing.T) {
+func TestRuns(t *testing.T) {
 	// ratios are those to the baselines a and b.
-	report := func(workload string, a, b float64, more ...bench.Result) *bench.Report {
-		ratio := func(to string, x float64) bench.Ratio { return bench.Ratio{To: to, Spread: bench.Spread{Median: x}} }
-		return &bench.Report{Results: append(more, bench.Result{Name: workload, Ratios: []bench.Ratio{ratio("a", a), ratio("b", b)}})}
+	report := func(workload string, a, b float64, more ...Result) *Report {
+		ratio := func(to string, x float64) Ratio { return Ratio{To: to, Spread: Spread{Median: x}} }
+		return &Report{Results: append(more, Result{Name: workload, Ratios: []Ratio{ratio("a", a), ratio("b", b)}})}
 	}
-	var base, now []*bench.Report
+	var base, now []*Report
 	for i := range 5 {
 		x := float64(i)
-		base = append(base, report("work", 10+x, 10+x/10, bench.Result{Name: "at rest"}))
+		base = append(base, report("work", 10+x, 10+x/10, Result{Name: "at rest"}))
 		now = append(now, report("work", 20, 21+x))
 	}
 	base[0].Results = append(base[0].Results, report("gone", 1, 1).Results...)
 	now[0].Results = append(now[0].Results, report("new", 1, 1).Results...)
-	got := rows(base, now)
-	if len(got) != 1 || got[0].name() != "work / b" || median(got[0].base) != 10.2 || median(got[0].new) != 23 {
+	got := Runs(base, now)
+	if len(got) != 1 || got[0].Name() != "work / b" || median(got[0].Base) != 10.2 || median(got[0].New) != 23 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -125,5 +124,55 @@ func TestVariation(t *testing.T) {
 	}
 	if got := variation([]float64{0, 0}); !math.IsInf(got, 1) {
 		t.Errorf("of nothing: %v", got)
+	}
+}
+
+// TestRounds checks that two runs are compared round by round, and that a report
+// without rounds is not more sure of a difference than one with them.
+func TestRounds(t *testing.T) {
+	report := func(first float64, rounds bool) *Report {
+		var values []float64
+		for i := range 9 {
+			values = append(values, first+float64(i)/100)
+		}
+		r := Ratio{To: Channel, Spread: spreadOf(values)}
+		if rounds {
+			r.Rounds = values
+		}
+		return &Report{Results: []Result{{Name: "work", Ratios: []Ratio{r}}, {Name: "at rest"}}}
+	}
+	for _, c := range []struct {
+		base, new bool
+		n, m      int
+	}{{true, true, 9, 9}, {false, true, 3, 9}, {false, false, 3, 3}} {
+		got := Rounds(report(1, c.base), report(2, c.new))
+		if len(got) != 1 || len(got[0].Base) != c.n || len(got[0].New) != c.m {
+			t.Fatalf("%+v: %+v", c, got)
+		}
+		v := usual.Judge(&got[0], 1)
+		if want := mannWhitney(report(1, true).Results[0].Ratios[0].Rounds, report(2, true).Results[0].Ratios[0].Rounds); v.P < want {
+			t.Errorf("%+v: p = %v with fewer values, %v with all", c, v.P, want)
+		}
+		if v.Slower != (c.m == 9) {
+			t.Errorf("%+v: %+v", c, v)
+		}
+	}
+}
+
+func TestWriteChanges(t *testing.T) {
+	even := []float64{1, 1.01, 1.02, 1.03, 1.04, 1.05}
+	twice := []float64{2, 2.01, 2.02, 2.03, 2.04, 2.05}
+	var out strings.Builder
+	slower, err := usual.Write(&out, []Change{{"same", "x", even, even}, {"better", "x", twice, even}})
+	if err != nil || len(slower) > 0 || !strings.Contains(out.String(), "faster") {
+		t.Errorf("%v, %v in\n%s", slower, err, out.String())
+	}
+	out.Reset()
+	slower, err = usual.Write(&out, []Change{{"same", "x", even, even}, {"worse", "x", even, twice}})
+	if err != nil || len(slower) != 1 || slower[0].Name() != "worse / x" || !strings.Contains(out.String(), "+97.6%") || !strings.Contains(out.String(), "1.01 – 1.04") {
+		t.Errorf("%v, %v in\n%s", slower, err, out.String())
+	}
+	if _, err := usual.Write(failing{}, nil); err == nil {
+		t.Error("the error of a write is lost")
 	}
 }
