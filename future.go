@@ -88,7 +88,7 @@ func (f Future) Wait() error {
 	s := l.slot(f.key)
 	switch take(l, s, f.key) {
 	case tookIt:
-		if proven(s.fn, s.params) && l.pool.run(l, s, f.key|owned, &l.hand) {
+		if l.proven(s) && l.pool.run(l, s, f.key|owned, &l.hand) {
 			if f.key&fallible == 0 {
 				return nil
 			}
@@ -116,6 +116,7 @@ func (f Future) result(s *slot) error {
 func (f Future) waitTaken(l *lane, s *slot, v uint64) error {
 	if s.state.Load() == v {
 		l.pool.handOver(l, s, v, true)
+		l.pool.parkNow(l.waitListOf(f.key), func() bool { return !pending(s.state.Load(), f.key) }, nil, true, nil, 0)
 	}
 	return f.block(l, s)
 }
@@ -130,6 +131,7 @@ func (f Future) waitSlow(l *lane, s *slot, key uint64) error {
 				p.run(l, s, v, h)
 			} else {
 				p.handOver(l, s, v, h == &l.hand)
+				p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
 			}
 		}
 	}

@@ -191,13 +191,13 @@ func (g *Group) help() {
 		if v = l.takeOwn(s, v&^kindMask); v == 0 {
 			continue
 		}
-		if proven(s.fn, s.params) {
+		if l.proven(s) {
 			p.run(l, s, v, &l.hand)
 			continue
 		}
 		key := v &^ kindMask
 		p.handOver(l, s, v, true)
-		p.park(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
+		p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
 	}
 }
 

@@ -173,7 +173,7 @@ func (p *Pool) takeOver() bool {
 		if l.inbox || l.worker != nil || l.retired {
 			continue
 		}
-		ops := l.ops()
+		ops := l.pushed.load() + l.begun.load()
 		if l.quietAt == ops && l.queued() == 0 && found == nil && l.busy.Load() == 0 {
 			found = l
 		}

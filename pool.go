@@ -74,20 +74,20 @@ const (
 
 // times are durations in ticks.
 type times struct {
-	answer, aged, busyAged, worth, firstShun, lastShun int64
-	poll, takeOver, chunk, worthwhile                  int64
-	leaseAfter, collectOften, collectSeldom            int64
-	refusedPause                                       int64
+	answer, aged, worth, firstShun, lastShun int64
+	poll, takeOver, chunk, worthwhile        int64
+	leaseAfter, collectOften, collectSeldom  int64
+	refusedPause, help                       int64
 }
 
 func newTimes() times {
 	return times{
-		answer: ticksOf(answerTime), aged: ticksOf(agedTime), busyAged: ticksOf(busyAgedTime),
+		answer: ticksOf(answerTime), aged: ticksOf(agedTime),
 		worth: ticksOf(worthStealing), firstShun: ticksOf(firstShun), lastShun: ticksOf(lastShun),
 		poll: ticksOf(pollTime), takeOver: ticksOf(takeOverPause),
 		chunk: ticksOf(chunkTime), worthwhile: ticksOf(worthWaking),
 		leaseAfter: ticksOf(leaseAfter), collectOften: ticksOf(collectOften), collectSeldom: ticksOf(collectSeldom),
-		refusedPause: ticksOf(refusedPause),
+		refusedPause: ticksOf(refusedPause), help: ticksOf(helpTime),
 	}
 }
 

@@ -48,6 +48,22 @@ func proven(fn *funcval, params unsafe.Pointer) bool { return isProven(codeOf(fn
 
 func isProven(code uintptr) bool { return provenSlot(code).Load() == code }
 
+// proven reports whether the task in s may run on the goroutine of the lane's owner,
+// who calls it. It remembers the last function of which it was true.
+func (l *lane) proven(s *slot) bool {
+	fn := s.fn
+	if fn == l.known {
+		return true
+	}
+	if !proven(fn, s.params) {
+		return false
+	}
+	if fn != callFunc && fn != callErrFunc {
+		l.known = fn
+	}
+	return true
+}
+
 // observe records n runs of a function, on goroutines that can be replaced, that
 // did not exit.
 func observe(code uintptr, n int) {

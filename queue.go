@@ -36,6 +36,7 @@ type lane struct {
 	tail   counter       // the slot to try next, modulo the capacity
 	pushed counter       // tasks ever pushed
 	hand                 // of the owner; it counts tasks of the lane only
+	known  *funcval      // a proven function
 	last   counter       // key of the task that the owner took last
 	busy   atomic.Uint32 // the owner is between two steps of a push or a take
 	ack    atomic.Uint32 // the last value of seq that the owner has seen

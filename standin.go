@@ -134,7 +134,7 @@ func (s *standIn) perform(j job) {
 	case j.l != nil:
 		if j.lent {
 			s.on = j.l
-			s.ran, s.since = 0, ticks()
+			s.ran, s.spent = 0, 0
 		}
 		s.runHanded(j)
 	case j.drive:

@@ -10,10 +10,8 @@ import "time"
 // gets through its tasks faster than a theft would.
 
 const (
-	// agedTime is how long a queue must have had tasks before they are stolen, if
-	// its owner does nothing with them, and busyAgedTime if it is at work on them.
-	agedTime     = 2 * time.Microsecond
-	busyAgedTime = 20 * time.Microsecond
+	// agedTime is how long a queue must have had tasks before they are stolen.
+	agedTime = 2 * time.Microsecond
 	// worthStealing is the least time of a task, on average, that is worth a theft.
 	worthStealing = 300 * time.Nanosecond
 	// trial is after how many tasks a thief asks what they took.
@@ -28,27 +26,24 @@ const (
 
 // A mark is what a thief has noted of one lane.
 type mark struct {
-	seen int64  // ticks when it first had tasks, or 0
-	ops  uint64 // what the owner had done by then
-	till int64  // the lane is shunned until then
-	shun int64  // for how long it was shunned
+	seen  int64  // ticks when it first had tasks, or when its owner was last seen at work on tiny ones; or 0
+	begun uint64 // how many tasks the owner had begun by then
+	till  int64  // the lane is shunned until then
+	shun  int64  // for how long it was shunned
 }
 
 // A thief is the part of a runner that steals.
 type thief struct {
 	marks    []mark
 	on       *lane // attached to it
-	ran      int   // tasks stolen since since
-	since    int64
-	soon     bool // a lane has tasks that may be stolen soon
+	ran      int   // tasks stolen since then, until it asks what they took
+	spent    int64 // ticks that they took
+	soon     bool  // a lane has tasks that may be stolen soon
 	stolen   counter
 	polled   bool
 	pollTill int64
 	napTime  time.Duration
 }
-
-// ops is a number that grows with each push and take of the owner.
-func (l *lane) ops() uint64 { return l.pushed.load() + l.begun.load() }
 
 // mark returns the notes on l.
 func (t *thief) mark(l *lane) *mark {
@@ -72,17 +67,17 @@ func (r *runner) ripe(l *lane, closed bool) bool {
 	if now < m.till {
 		return false
 	}
-	if m.seen == 0 {
-		m.seen, m.ops = now, l.ops()
-		r.soon = true
-		return false
-	}
+	begun := l.begun.load()
 	age := now - m.seen
-	if age < t.aged {
+	switch {
+	case m.seen == 0:
+		m.seen, m.begun = now, begun
 		r.soon = true
 		return false
-	}
-	if !l.inbox && age < t.busyAged && int64(l.ops()-m.ops)*t.worth > age {
+	case int64(begun-m.begun)*t.worth > age: // the owner gets through its tasks faster than thieves could
+		m.seen, m.begun = now, begun
+		return false
+	case age < t.aged:
 		r.soon = true
 		return false
 	}
@@ -99,8 +94,8 @@ func (r *runner) stealFrom(l *lane) (s *slot, key uint64, ok bool) {
 		r.soon = true
 		return nil, 0, false
 	}
-	r.on, r.ran, r.since = l, 0, ticks()
-	r.mark(l).ops = l.ops()
+	r.on, r.ran, r.spent = l, 0, 0
+	r.mark(l).begun = l.begun.load()
 	return r.stealOne(l)
 }
 
@@ -127,25 +122,27 @@ func (r *runner) drop() {
 	}
 }
 
-// judge is called after a stolen task has been run: if those of its lane are not
-// worth a theft, the lane is shunned for a while.
-func (r *runner) judge(l *lane) {
+// judge is called after a stolen task has been run, which took so many ticks: if
+// those of its lane are not worth a theft, and its owner is at work on them, the lane
+// is shunned for a while.
+func (r *runner) judge(l *lane, took int64) {
 	if l != r.on {
 		return
 	}
+	r.spent += took
 	if r.ran++; r.ran < trial {
 		return
 	}
-	now, m := ticks(), r.mark(l)
-	if (now-r.since)/trial < r.pool.times.worth && l.ops() != m.ops { // its owner is at work on it
+	m := r.mark(l)
+	if begun := l.begun.load(); r.spent/trial < r.pool.times.worth && begun != m.begun {
 		m.shun = min(max(2*m.shun, r.pool.times.firstShun), r.pool.times.lastShun)
-		m.till = now + m.shun
+		m.seen, m.begun = ticks(), begun
+		m.till = m.seen + m.shun
 		r.drop()
 	} else {
-		m.shun = 0
+		m.shun, m.begun = 0, begun
 	}
-	m.ops = l.ops()
-	r.ran, r.since = 0, now
+	r.ran, r.spent = 0, 0
 }
 
 // findTask takes the next task for r: of the lane it is attached to, of its own

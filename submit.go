@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"time"
 	"unsafe"
 )
 
@@ -283,20 +284,33 @@ func (p *Pool) makeRoom(fn *funcval, params unsafe.Pointer, flags uint64, g *Gro
 	return Future{}, false
 }
 
-// runOwnOldest runs the oldest task of the caller's own lane, if its function is
-// proven.
+const (
+	// helpRuns is how many tasks a submitter runs at most before it goes on, and
+	// helpTime about how long.
+	helpRuns = 512
+	helpTime = 20 * time.Microsecond
+)
+
+// runOwnOldest runs the oldest tasks of the caller's own lane, and reports whether
+// there was one.
 func (p *Pool) runOwnOldest(l *lane) bool {
-	s, v, ok := l.takeOwnOldest()
-	if !ok {
-		return false
+	start := ticks()
+	for n := range helpRuns {
+		s, v, ok := l.takeOwnOldest()
+		if !ok {
+			return n > 0
+		}
+		if !l.proven(s) {
+			key := v &^ kindMask
+			p.handOver(l, s, v, true)
+			p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
+			return true
+		}
+		p.run(l, s, v, &l.hand)
+		if n%4 == 0 && ticks()-start > p.times.help {
+			break
+		}
 	}
-	if !proven(s.fn, s.params) {
-		p.handOver(l, s, v, true)
-		list, key := l.waitListOf(v), v&^kindMask
-		p.park(list, func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
-		return true
-	}
-	p.run(l, s, v, &l.hand)
 	return true
 }
 

@@ -68,6 +68,12 @@ func (p *Pool) park(list *waitList, ended func() bool, plain func() bool, lends 
 		relax(32)
 		spinTurn()
 	}
+	return p.parkNow(list, ended, plain, lends, stop, timeout)
+}
+
+// parkNow is park without watching first: for those who have just given the task to
+// a stand-in, which is about to run on the caller's P.
+func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, lends bool, stop <-chan struct{}, timeout time.Duration) bool {
 	st := p.stripe(list)
 	w := p.newWaiter(st)
 	for {

@@ -152,7 +152,7 @@ const maxRounds = 256
 
 // runTaken runs a task that r has taken.
 func (r *runner) runTaken(l *lane, s *slot, v uint64) {
-	code := codeOf(s.fn, s.params)
+	code, start := codeOf(s.fn, s.params), ticks()
 	if r.worker != nil && l == r.worker.lane.Load() {
 		r.pool.run(l, s, v, &l.hand)
 	} else {
@@ -163,7 +163,7 @@ func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 		observe(code, 1)
 	}
 	pprof.SetGoroutineLabels(r.labels) // the task's own do not outlive it
-	r.judge(l)
+	r.judge(l, ticks()-start)
 	r.lease.check()
 }
 
