@@ -505,12 +505,13 @@ func (b *planner) judge(n int) {
 }
 
 // nodesNeeded returns the smallest number of NUMA nodes whose free cores hold n
-// workers, or 0 when there are not that many.
+// workers, or 0 when there are not that many. Cores of which the node is not
+// known belong to none.
 func (b *planner) nodesNeeded(n int) int {
 	byNode := make(map[int]int)
 	for k := range b.cores {
-		if !b.cores[k].busy {
-			byNode[b.t.CPUs[b.cores[k].cpus[0]].Node]++
+		if node := b.t.CPUs[b.cores[k].cpus[0]].Node; !b.cores[k].busy && node >= 0 {
+			byNode[node]++
 		}
 	}
 	sizes := make([]int, 0, len(byNode))
