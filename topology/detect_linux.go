@@ -160,6 +160,10 @@ func (t *Topology) consultCPUID(r *reader) {
 		return
 	}
 	t.crossCheck(other, r)
+	if len(cpus) == allowed && t.adoptKinds(other) {
+		t.Source += "; kinds of cores from CPUID"
+		t.warnMixedKinds(r)
+	}
 }
 
 func isNoTopology(w string) bool { return warningID(w) == "W-NO-TOPOLOGY" }
@@ -197,6 +201,21 @@ func (t *Topology) adopt(o *Topology) {
 	if len(t.Nodes) == 0 {
 		t.Nodes = o.Nodes
 	}
+}
+
+// adoptKinds takes the kinds of cores of another reading of the same CPUs, unless
+// this one has kinds itself. It reports whether there were any.
+func (t *Topology) adoptKinds(o *Topology) bool {
+	known := func(c CPU) bool { return c.Efficiency != Unknown }
+	if slices.ContainsFunc(t.CPUs, known) || !slices.ContainsFunc(o.CPUs, known) {
+		return false
+	}
+	for _, c := range o.CPUs {
+		if mine := t.lookup(c.ID); mine != nil {
+			mine.Efficiency = c.Efficiency
+		}
+	}
+	return true
 }
 
 // crossCheck compares how sysfs and CPUID group the CPUs that CPUID was
