@@ -101,6 +101,9 @@ func TestQuota(t *testing.T) {
 		{name: "malformed line beside a good one", files: map[string]string{
 			"proc/self/cgroup": "garbage\n0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max": "50000 100000\n",
 		}, quota: 0.5, path: "sys/fs/cgroup/a/b/cpu.max", warning: "W-CGROUP"},
+		{name: "malformed line in the mount table", files: map[string]string{
+			"proc/self/mountinfo": "broken\n" + cgroup2Line, "sys/fs/cgroup/a/b/cpu.max": "50000 100000\n",
+		}, quota: 0.5, path: "sys/fs/cgroup/a/b/cpu.max", warning: "W-CGROUP"},
 		{name: "memberships without a mount", files: map[string]string{"proc/self/mountinfo": "20 1 254:0 / / rw - ext4 /dev/vda rw\n"}, warning: "W-CGROUP"},
 		{name: "directory of the cgroup is missing", files: map[string]string{"proc/self/cgroup": "0::/gone\n"}, warning: "W-CGROUP"},
 		{name: "deep", files: map[string]string{

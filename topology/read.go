@@ -31,7 +31,7 @@ func Read(root fs.FS) (*Topology, error) {
 	}
 	l.apply(t)
 	t.warnHiddenSMT(r)
-	t.Warnings = slices.Concat(r.flush(), l.flush())
+	t.Warnings = slices.Concat(r.flush(), l.mountWarnings, l.flush())
 	return t, nil
 }
 

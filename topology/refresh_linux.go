@@ -82,11 +82,13 @@ func onlineText(src source) string {
 // shortReader returns a reader that is needed for a short time only, and what
 // ends it.
 func shortReader(src source) (r *reader, release func()) {
-	buf := shortBuffers.Get().([]byte)
-	return &reader{src: src, buf: buf, warned: map[string]int{}}, func() { shortBuffers.Put(buf) }
+	r = shortReaders.Get().(*reader)
+	r.src, r.reads, r.warnings = src, 0, nil
+	clear(r.warned)
+	return r, func() { r.src = nil; shortReaders.Put(r) }
 }
 
-var shortBuffers = sync.Pool{New: func() any { return newReader(nil).buf }}
+var shortReaders = sync.Pool{New: func() any { return newReader(nil) }}
 
 // unseen reports whether an affinity mask has a CPU that t does not know as
 // online, other than those it already had when t was read.

@@ -81,6 +81,7 @@ func TestRefresh(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			fsys := smallMachine.write()
 			fsys.cgroup2("/a/b")
+			fsys.set("proc/self/mountinfo", "broken\n"+cgroup2Line)
 			fsys.set(dir+"cpu.max", "250000 100000\n")
 			fsys.set(dir+"cpuset.cpus.effective", "0-6\n")
 			from := fakeSystem(fsSource{fsys}, 0, 1, 2, 3, 4, 5, 6)
