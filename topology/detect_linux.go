@@ -3,6 +3,7 @@ package topology
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"slices"
@@ -17,25 +18,37 @@ const (
 	scanCPUs = 64                    // CPUs asked for a second opinion
 	scanTime = 15 * time.Millisecond // after which no further one is asked
 
-	maxThreads = 256 // threads whose affinity masks are looked at
+	maxThreads = 256 // threads whose affinity masks are looked at, the oldest first
 )
 
+// startMask is the affinity mask that the process was started with: package
+// variables are initialized on its first thread.
+var startMask, _ = affinityOf(0)
+
 func detect() (*Topology, error) {
-	t, r, err := readMachine(rootSource{}, affinityList())
+	running := runningSystem()
+	online := onlineText(running)
+	t, r, l, err := readMachine(running)
 	if err != nil {
 		return nil, err
 	}
-	t.consultCPUID(r)
+	byCPUID := t.consultCPUID(r)
 	t.describe()
 	t.warnHiddenSMT(r)
-	t.Warnings = r.flush()
+	now := newLive(running, online, l.cgroups, r.flush())
+	now.fromCPUID = byCPUID
+	t.live, t.start = now, startMask
+	t.Warnings = slices.Concat(now.warnings, l.mountWarnings, l.flush())
 	return t, nil
 }
 
-// readMachine reads the tree of the running system for a process with the given
-// affinity mask; nil = not known.
-func readMachine(src source, affinity []int) (*Topology, *reader, error) {
-	t, r, err := readTree(src, setOf(affinity))
+// readMachine reads the tree of the running system. The warnings of the limits
+// are apart from those of the rest.
+func readMachine(from system) (*Topology, *reader, *limits, error) {
+	r := newReader(from.source)
+	affinity := from.affinity()
+	c := readCgroups(r.twin())
+	t, err := readTree(r, c, evidence{running: setOf(affinity)})
 	if err != nil || len(t.CPUs) == 0 {
 		reason := err
 		if len(affinity) == 0 {
@@ -56,54 +69,113 @@ func readMachine(src source, affinity []int) (*Topology, *reader, error) {
 			r.warn("W-NO-TOPOLOGY", "%s; every CPU is treated as a core", strings.TrimPrefix(reason.Error(), "topology: "))
 		}
 	}
-	t.Affinity = affinity
-	t.settleAllowed(r)
-	return t, r, nil
+	l := readLimits(c, affinity, from.cpuset)
+	l.apply(t)
+	return t, r, l, nil
 }
 
-// affinityList returns the CPUs that the process may run on, or nil when the
-// kernel does not tell. It joins the masks of all threads: any one of them, the
-// first included, may be pinned by somebody.
+// affinityList returns the CPUs of the process's affinity mask, or nil when the
+// kernel does not tell.
+//
+// There are only masks of threads. That of the first thread is what taskset and
+// proc/self/status show, and counts. But if it is a single CPU, somebody may have
+// pinned that thread, and the others are asked.
 func affinityList() []int {
-	var union cpuSet
-	names, err := rootSource{}.list("proc/self/task")
+	first, err := affinityOf(os.Getpid())
 	if err != nil {
-		names = nil
-	}
-	tids := []int{0}
-	for _, name := range names[:min(len(names), maxThreads)] {
-		if tid, err := strconv.Atoi(name); err == nil {
-			tids = append(tids, tid)
+		// Some sandboxes only let a thread ask about itself.
+		if affinity := newReader(rootSource{}).affinityFromStatus(); affinity != nil {
+			return affinity
+		}
+		if first, err = affinityOf(0); err != nil {
+			return nil
 		}
 	}
-	for _, tid := range tids {
-		set, err := affinityOf(tid)
-		if err != nil {
-			continue
-		}
-		for _, cpu := range affinitySlice(set) {
-			union.add(cpu)
-		}
+	if len(first) > 1 {
+		return first
 	}
-	if union.empty() {
-		return nil
-	}
-	return union.slice()
+	var masks [][]int
+	_ = rootSource{}.list("proc/self/task", func(name string) bool {
+		if tid, err := strconv.Atoi(name); err == nil && tid != os.Getpid() {
+			if cpus, err := affinityOf(tid); err == nil {
+				masks = append(masks, cpus)
+			}
+		}
+		return len(masks) < maxThreads
+	})
+	return processMask(first, masks)
 }
 
-func affinitySlice(set unix.CPUSetDynamic) []int {
-	var out []int
+// processMask finds the mask of a process whose first thread has a single CPU,
+// from the masks of its other threads.
+//
+// Threads with more CPUs show that the first is pinned if they are more than
+// those with its mask: a few may have been forgotten when the process was
+// confined. Threads with another single CPU are pinned themselves, perhaps by a
+// pool outside the mask, and count only if nobody shares the mask of the first.
+func processMask(first []int, others [][]int) []int {
+	var wide cpuSet
+	wider, alike := 0, 1
+	pinned := map[int]int{}
+	best := first
+	for _, cpus := range others {
+		switch {
+		case slices.Equal(cpus, first):
+			alike++
+		case len(cpus) == 1:
+			pinned[cpus[0]]++
+			if pinned[cpus[0]] > pinned[best[0]] {
+				best = cpus
+			}
+		default:
+			wider++
+			for _, cpu := range cpus {
+				wide.add(cpu)
+			}
+		}
+	}
+	switch {
+	case wider > alike || wider > 0 && alike == 1:
+		return wide.slice()
+	case alike > 1:
+		return first
+	default:
+		return best
+	}
+}
+
+// kernelCpuset returns the CPUs that the kernel lets this process ask for, or
+// nil: it asks for all CPUs on a thread of its own, which the kernel cuts to the
+// cpuset.
+func kernelCpuset() (cpus []int) {
+	onOwnThread(func() {
+		all := unix.NewCPUSet(maxCPUs)
+		all.Fill()
+		if unix.SchedSetaffinityDynamic(0, all) == nil {
+			cpus, _ = affinityOf(0)
+		}
+	})
+	return cpus
+}
+
+// affinityOf reads the affinity mask of a thread, 0 being the calling one.
+func affinityOf(tid int) ([]int, error) {
+	set, err := maskOf(tid)
+	if err != nil {
+		return nil, err
+	}
+	var cpus []int
 	for cpu := range min(len(set)*64, maxCPUs) {
 		if set.IsSet(cpu) {
-			out = append(out, cpu)
+			cpus = append(cpus, cpu)
 		}
 	}
-	return out
+	return cpus, nil
 }
 
-// affinityOf reads an affinity mask of any size: the kernel refuses a buffer
-// smaller than its own mask.
-func affinityOf(tid int) (unix.CPUSetDynamic, error) {
+// maskOf reads an affinity mask of any size: the kernel refuses a buffer smaller
+// than its own mask.
+func maskOf(tid int) (unix.CPUSetDynamic, error) {
 	for n := 1024; ; n *= 2 {
 		set := unix.NewCPUSet(n)
 		err := unix.SchedGetaffinityDynamic(tid, set)
@@ -116,9 +188,27 @@ func affinityOf(tid int) (unix.CPUSetDynamic, error) {
 	}
 }
 
+// onOwnThread runs f on a thread that ends with it: a mask that was set, even
+// to what it had been, no longer follows later changes of the cpuset. The
+// process's first thread cannot end, so it is only kept busy meanwhile.
+func onOwnThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			onOwnThread(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		f()
+	}()
+	<-done
+}
+
 // consultCPUID compares sysfs with CPUID, and takes CPUID's word where sysfs
-// has no caches or no siblings.
-func (t *Topology) consultCPUID(r *reader) {
+// has no caches or no siblings, or no kinds of cores. It reports whether it did.
+func (t *Topology) consultCPUID(r *reader) bool {
 	avoid := setOf(append(slices.Clone(t.Isolated), t.NohzFull...))
 	var ask []int
 	allowed := 0
@@ -132,7 +222,7 @@ func (t *Topology) consultCPUID(r *reader) {
 		}
 	}
 	if len(ask) == 0 {
-		return
+		return false
 	}
 	masked := t.masked()
 	if masked && allowed > len(ask) {
@@ -149,7 +239,7 @@ func (t *Topology) consultCPUID(r *reader) {
 	}
 	cpus, err := scanCPUID(ask, limit)
 	if err != nil || len(cpus) == 0 {
-		return
+		return false
 	}
 	quiet := newReader(r.src)
 	other := fromCPUID(cpus, quiet)
@@ -158,10 +248,17 @@ func (t *Topology) consultCPUID(r *reader) {
 			t.adopt(other)
 			t.Source = "cpuid"
 			r.warn("W-NO-TOPOLOGY", "%s: siblings or caches are missing or masked; those of CPUID are used", cpuDir)
+			return true
 		}
-		return
+		return false
 	}
 	t.crossCheck(other, r)
+	if len(cpus) == allowed && t.adoptKinds(other) {
+		t.Source += "; kinds of cores from CPUID"
+		t.warnMixedKinds(r)
+		return true
+	}
+	return false
 }
 
 func isNoTopology(w string) bool { return warningID(w) == "W-NO-TOPOLOGY" }
@@ -199,6 +296,21 @@ func (t *Topology) adopt(o *Topology) {
 	if len(t.Nodes) == 0 {
 		t.Nodes = o.Nodes
 	}
+}
+
+// adoptKinds takes the kinds of cores of another reading of the same CPUs, unless
+// this one has kinds itself. It reports whether there were any.
+func (t *Topology) adoptKinds(o *Topology) bool {
+	known := func(c CPU) bool { return c.Efficiency != Unknown }
+	if slices.ContainsFunc(t.CPUs, known) || !slices.ContainsFunc(o.CPUs, known) {
+		return false
+	}
+	for _, c := range o.CPUs {
+		if mine := t.lookup(c.ID); mine != nil {
+			mine.Efficiency = c.Efficiency
+		}
+	}
+	return true
 }
 
 // crossCheck compares how sysfs and CPUID group the CPUs that CPUID was
@@ -257,29 +369,31 @@ func (t *Topology) compareGroups(o *Topology, field func(*CPU) *int) (ours, thei
 // try to register each of the hundreds of files with the network poller.
 type rootSource struct{}
 
-func (rootSource) read(name string, buf []byte, line bool) (n int, err error) {
+func (rootSource) open(name string) (io.ReadCloser, error) {
 	fd, err := retry(func() (int, error) {
 		return unix.Open("/"+name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	defer unix.Close(fd)
-	for n < len(buf) {
-		k, err := retry(func() (int, error) { return unix.Read(fd, buf[n:]) })
-		if err != nil {
-			return n, err
-		}
-		if k <= 0 {
-			break
-		}
-		n += k
-		if line && buf[n-1] == '\n' {
-			break
-		}
+	return openFile(fd), nil
+}
+
+// openFile is a file descriptor.
+type openFile int
+
+func (f openFile) Read(buf []byte) (int, error) {
+	n, err := retry(func() (int, error) { return unix.Read(int(f), buf) })
+	switch {
+	case err != nil:
+		return 0, err
+	case n <= 0:
+		return 0, io.EOF
 	}
 	return n, nil
 }
+
+func (f openFile) Close() error { return unix.Close(int(f)) }
 
 func retry(call func() (int, error)) (int, error) {
 	for {
@@ -290,13 +404,26 @@ func retry(call func() (int, error)) (int, error) {
 	}
 }
 
-func (rootSource) list(name string) ([]string, error) {
+func (rootSource) list(name string, f func(string) bool) error {
 	d, err := os.Open("/" + name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer d.Close()
-	return d.Readdirnames(maxEntries)
+	for {
+		names, err := d.Readdirnames(listBatch)
+		for _, n := range names {
+			if !f(n) {
+				return nil
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func (rootSource) isDir(name string) bool {

@@ -43,7 +43,7 @@ func TestDetectNarrowed(t *testing.T) {
 			// The child inherits the mask of the thread that starts it. The
 			// goroutine ends locked, so the thread ends with it.
 			runtime.LockOSThread()
-			saved, err := affinityOf(0)
+			saved, err := maskOf(0)
 			if err == nil {
 				mask := unix.NewCPUSet(cpus[len(cpus)-1] + 1)
 				mask.Set(cpu)
@@ -102,7 +102,7 @@ func TestScanLeavesThreadsAlone(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cpus := affinityList()
-	before, err := affinityOf(0)
+	before, err := maskOf(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +117,9 @@ func TestScanLeavesThreadsAlone(t *testing.T) {
 			}
 		}
 	}
-	after, err := affinityOf(0)
+	after, err := maskOf(0)
 	if err != nil || !slices.Equal(before, after) {
-		t.Errorf("the caller's mask is %v, was %v (%v)", affinitySlice(after), affinitySlice(before), err)
+		t.Errorf("the caller's mask is %v, was %v (%v)", after, before, err)
 	}
 	if masks := threadMasks(t); len(masks) != 1 {
 		t.Errorf("threads with different masks: %v", masks)
@@ -158,7 +158,7 @@ func TestDetectFromPinnedThread(t *testing.T) {
 	want := affinityList()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	saved, err := affinityOf(0)
+	saved, err := maskOf(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestDetectFromPinnedThread(t *testing.T) {
 }
 
 func TestReadMachineWithoutSysfs(t *testing.T) {
-	top, r, err := readMachine(fsSource{fstest.MapFS{}}, []int{3, 70})
+	top, r, _, err := readMachine(fakeSystem(fsSource{fstest.MapFS{}}, 3, 70))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestReadMachineBelievesAffinity(t *testing.T) {
 	for _, cpu := range []string{"4", "5", "6", "7"} {
 		fsys.remove(cpuDir + "/cpu" + cpu + "/online")
 	}
-	top, _, err := readMachine(fsSource{fsys}, []int{2, 6})
+	top, _, _, err := readMachine(fakeSystem(fsSource{fsys}, 2, 6))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,6 +219,28 @@ func TestCrossCheck(t *testing.T) {
 	ours.crossCheck(theirs, r)
 	if ours.Source != "sysfs; CPUID differs on cores (4 against 7)" || len(r.warnings) != 1 || warningID(r.warnings[0]) != "W-SYSFS-CONFLICT" {
 		t.Errorf("%q %q", ours.Source, r.warnings)
+	}
+}
+
+// Where sysfs does not tell kinds of cores apart, as in a virtual machine without
+// PMU and frequencies, CPUID may; where it does, CPUID does not overrule it.
+func TestAdoptKinds(t *testing.T) {
+	ours, theirs := mustRead(t, smallMachine.write()), mustRead(t, smallMachine.write())
+	if ours.adoptKinds(theirs) || ours.CPUs[0].Efficiency != Unknown {
+		t.Errorf("kinds from a reading without kinds: %+v", ours.CPUs)
+	}
+	for i := range theirs.CPUs {
+		theirs.CPUs[i].Efficiency = i % 4
+	}
+	theirs.CPUs = theirs.CPUs[1:]
+	want := []int{-1, 1, 2, 3, 0, 1, 2, 3}
+	efficiency := func(c *CPU) int { return c.Efficiency }
+	if got := column(ours, efficiency); !ours.adoptKinds(theirs) || !slices.Equal(column(ours, efficiency), want) {
+		t.Errorf("kinds %v, then %v, want %v", got, column(ours, efficiency), want)
+	}
+	theirs.CPUs[0].Efficiency = 3
+	if ours.adoptKinds(theirs) || !slices.Equal(column(ours, efficiency), want) {
+		t.Errorf("kinds that were known became %v", column(ours, efficiency))
 	}
 }
 

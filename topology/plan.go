@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -17,12 +18,13 @@ func (t *Topology) Plan(p Placement, workers int) Plan {
 // PlanFor is Plan with every input of the decision.
 //
 // Usable are the allowed CPUs that the kernel does not isolate (isolcpus), or
-// all allowed ones when every one of them is isolated. Performance cores come
-// before efficiency cores in each placement; workers beyond the number of cores
+// all allowed ones when every one of them is isolated. Faster kinds of cores come
+// before slower ones in each placement; workers beyond the number of cores
 // go to SMT siblings, then to CPUs that carry another pool's worker, then share
 // CPUs. A CPU quota below one CPU makes pinning senseless, so the workers stay
 // unpinned unless the request names CPUs, as they do when the topology knows no usable CPU and on systems
-// that cannot pin threads.
+// that cannot pin threads. CPUs that the request names are used if t Grants them,
+// isolated ones and those outside the affinity mask included.
 //
 // Every present CPU appears in the plan once, either with its workers or as an
 // Exclusion. The same topology and request always give the same plan. A nil or
@@ -369,14 +371,17 @@ func (b *planner) whyOn(k, thread int, busy bool) string {
 		return fmt.Sprintf("SMT sibling of CPU %d: every core has a worker", b.t.CPUs[c.cpus[0]].ID)
 	case b.mixed && c.kind == 0:
 		return "own core, performance"
-	case b.mixed:
+	case b.mixed && c.kind == 1:
 		return "own core, efficiency"
+	case b.mixed:
+		return fmt.Sprintf("own core, efficiency (E%d)", c.kind)
 	default:
 		return "own core"
 	}
 }
 
-// share puts n workers on CPUs that have one already, going round all of them.
+// share puts n workers on CPUs that have one already, going round all of them,
+// faster kinds first.
 func (b *planner) share(n int) {
 	var round []int
 	for thread := 0; ; thread++ {
@@ -390,7 +395,8 @@ func (b *planner) share(n int) {
 			break
 		}
 	}
-	slices.SortStableFunc(round, func(x, y int) int { return b.load(x) - b.load(y) })
+	kind := func(i int) int { return b.cores[b.state[i].core].kind }
+	slices.SortStableFunc(round, func(x, y int) int { return cmp.Or(b.load(x)-b.load(y), kind(x)-kind(y)) })
 	for j := range n {
 		i := round[j%len(round)]
 		with := "another pool"
@@ -426,9 +432,9 @@ func (b *planner) unpinned(n int, why string) {
 	}
 }
 
-// explicit uses the CPUs of the request, as far as this process may run there.
+// explicit uses the CPUs of the request, as far as the system grants them.
 func (b *planner) explicit() {
-	var use []int
+	var use, outside []int
 	for _, id := range b.r.CPUs {
 		i := b.index(id)
 		switch {
@@ -436,11 +442,18 @@ func (b *planner) explicit() {
 			b.warn("W-CPUS", "CPU %d was asked for but is not present: passed over", id)
 		case !b.t.CPUs[i].Online:
 			b.warn("W-CPUS", "CPU %d was asked for but is offline: passed over", id)
-		case !b.t.CPUs[i].Allowed:
+		case !b.t.Grants(id):
 			b.warn("W-CPUS", "CPU %d was asked for but is %s: passed over", id, b.forbidden(i))
 		default:
 			use = append(use, i)
+			if !b.t.CPUs[i].Allowed && !b.state[i].isolated {
+				outside = append(outside, id)
+			}
 		}
+	}
+	if len(outside) > 0 {
+		slices.Sort(outside)
+		b.warn("W-OUTSIDE-AFFINITY", "outside the affinity mask, used because asked for: %s", cpuNames(slices.Compact(outside)))
 	}
 	if len(use) == 0 {
 		b.warn("W-UNPINNED", "none of the CPUs asked for can be used: workers are not pinned")
@@ -457,8 +470,11 @@ func (b *planner) explicit() {
 	for j := range n {
 		i := use[j%len(use)]
 		why := "asked for"
+		if !b.t.CPUs[i].Allowed {
+			why += ", outside the affinity mask"
+		}
 		if w := b.state[i].first; w >= 0 {
-			why = fmt.Sprintf("asked for; shares its CPU with worker %d", w)
+			why += fmt.Sprintf("; shares its CPU with worker %d", w)
 		}
 		b.give(i, why)
 	}
@@ -505,12 +521,13 @@ func (b *planner) judge(n int) {
 }
 
 // nodesNeeded returns the smallest number of NUMA nodes whose free cores hold n
-// workers, or 0 when there are not that many.
+// workers, or 0 when there are not that many. Cores of which the node is not
+// known belong to none.
 func (b *planner) nodesNeeded(n int) int {
 	byNode := make(map[int]int)
 	for k := range b.cores {
-		if !b.cores[k].busy {
-			byNode[b.t.CPUs[b.cores[k].cpus[0]].Node]++
+		if node := b.t.CPUs[b.cores[k].cpus[0]].Node; !b.cores[k].busy && node >= 0 {
+			byNode[node]++
 		}
 	}
 	sizes := make([]int, 0, len(byNode))
