@@ -8,8 +8,8 @@ import (
 	"os"
 	"slices"
 
-	"github.com/zeropool-go/zeropool/internal/dev/bench"
 	"github.com/zeropool-go/zeropool/internal/cli"
+	"github.com/zeropool-go/zeropool/internal/dev/bench"
 	"github.com/zeropool-go/zeropool/internal/dev/matrix"
 )
 
@@ -22,6 +22,9 @@ const matrixUsage = `usage: zeropool matrix [--format markdown|svg|html] [-o FIL
 Each FILE is what "zeropool bench --format json" wrote. The second form writes
 benchmarks.md, benchmarks.html and all pictures into DIR, and the table of a
 README.
+
+Example: zeropool bench --format json -o run.json
+         zeropool matrix --format html -o run.html run.json
 `
 
 // matrixFlags are the flags of "zeropool matrix".

@@ -19,6 +19,9 @@ func sorted(ids []int) []int {
 func (r *Report) notesPart(width int) part {
 	const columnW, between = 330, 14
 	cards := []func(int) part{card("Machine", r.facts())}
+	if items := r.conditionItems(); len(items) > 0 {
+		cards = append(cards, card("Conditions", items))
+	}
 	var left []string
 	for _, g := range r.reasons() {
 		left = append(left, g.why+": "+cpusText(g.cpus))
