@@ -16,8 +16,8 @@ type fact struct {
 	lines []string
 }
 
-// conditions are what limits the CPUs beside the topology, and the devices near
-// them; nothing where nobody has looked.
+// conditions are what limits the CPUs beside the topology; nothing where nobody
+// has looked.
 func (r *Report) conditions() []fact {
 	c := r.Conditions
 	if c == nil {
@@ -34,7 +34,6 @@ func (r *Report) conditions() []fact {
 	add("governor", r.governorLines()...)
 	add("sched_ext", schedExtLines(c.SchedExt)...)
 	add("partition", partitionLines(c)...)
-	add("devices", r.deviceLines()...)
 	return out
 }
 
@@ -103,6 +102,9 @@ func partitionLines(c *topology.Conditions) (lines []string) {
 // deviceLines names the devices of each node. On a machine of one node all of
 // them are near it.
 func (r *Report) deviceLines() (lines []string) {
+	if r.Conditions == nil {
+		return nil
+	}
 	all := r.Conditions.Devices
 	for i := 0; i < len(all); {
 		j := i + 1
@@ -183,6 +185,15 @@ func (r *Report) conditionItems() []string {
 		out = append(out, label+": "+strings.Join(f.lines, "; "))
 	}
 	return out
+}
+
+// deviceItems is the same of the devices.
+func (r *Report) deviceItems() []string {
+	lines := r.deviceLines()
+	if len(lines) == 0 {
+		return nil
+	}
+	return []string{"Devices: " + strings.Join(lines, "; ")}
 }
 
 type jsonConditions struct {

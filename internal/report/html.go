@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,7 +43,7 @@ func (r *Report) htmlFacts(b *bytes.Buffer) {
 	}
 	fact("Layout", r.summary())
 	fact("Plan", r.planText())
-	for _, s := range append(r.facts(), r.conditionItems()...) {
+	for _, s := range slices.Concat(r.facts(), r.conditionItems(), r.deviceItems()) {
 		name, value, _ := strings.Cut(s, ": ")
 		fact(name, value)
 	}

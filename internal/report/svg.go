@@ -106,6 +106,8 @@ func (r *Report) description() string {
 	for _, g := range r.reasons() {
 		parts = append(parts, fmt.Sprintf("%s without a worker, %s: %s", plural(len(g.cpus), "CPU", "CPUs"), g.why, clip(strides(g.cpus), 120)))
 	}
+	parts = append(parts, r.conditionItems()...)
+	parts = append(parts, r.deviceItems()...)
 	parts = append(parts, r.warnings()...)
 	return strings.Join(parts, ". ") + "."
 }

@@ -195,6 +195,11 @@ func (r *Report) textUsable(w textWriter) {
 		}
 		w.field(f.label, lines...)
 	}
+	var devices []string
+	for _, s := range r.deviceLines() {
+		devices = append(devices, wrap(clip(s, 3*lineWidth))...)
+	}
+	w.field("devices", devices...)
 }
 
 // textTree writes the levels above the cores, one line per box; of alike
