@@ -14,15 +14,21 @@ import (
 	"time"
 )
 
-// What an archive may hold. The largest machine of Linux, with 8192 CPUs, needs
-// about a quarter of it.
+// limits say what an archive may hold.
+type limits struct {
+	stream int64 // bytes of the archive when it is unpacked
+	data   int64 // bytes in all files
+	file   int64 // bytes in one file
+	nodes  int   // files, directories and links
+}
+
+// ofCaptures is enough for the whole of sys/devices/system of a machine of 4096
+// CPUs, of which a capture takes a part.
+var ofCaptures = limits{stream: 512 << 20, data: 128 << 20, file: 4 << 20, nodes: 1 << 19}
+
 const (
-	maxStream = 512 << 20 // bytes of the archive when it is unpacked
-	maxData   = 128 << 20 // bytes in all files
-	maxFile   = 4 << 20   // bytes in one file
-	maxNodes  = 1 << 19   // files and directories
-	maxName   = 4096      // bytes in a name
-	maxDepth  = 64        // directories in a name
+	maxName  = 4096 // bytes in a name
+	maxDepth = 64   // directories in a name
 )
 
 var errTooLarge = errors.New("larger than any capture")
@@ -36,14 +42,14 @@ func OpenArchive(name string) (*Tree, error) {
 		return nil, err
 	}
 	defer f.Close()
-	t, err := readArchive(bufio.NewReader(f))
+	t, err := readArchive(bufio.NewReader(f), ofCaptures)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return t, nil
 }
 
-func readArchive(r io.Reader) (*Tree, error) {
+func readArchive(r io.Reader, most limits) (*Tree, error) {
 	z, err := gzip.NewReader(r)
 	switch {
 	case errors.Is(err, gzip.ErrHeader):
@@ -51,8 +57,9 @@ func readArchive(r io.Reader) (*Tree, error) {
 	case err != nil:
 		return nil, whatEnded(err)
 	}
-	stream := &bounded{r: z, left: maxStream}
+	stream := &bounded{r: z, left: most.stream}
 	t, data := newTree(), int64(0)
+	t.most = most.nodes
 	entries := tar.NewReader(stream)
 	for {
 		h, err := entries.Next()
@@ -63,7 +70,7 @@ func readArchive(r io.Reader) (*Tree, error) {
 			return nil, whatEnded(err)
 		}
 		if h.Typeflag == tar.TypeReg {
-			if data += h.Size; h.Size > maxFile || data > maxData {
+			if data += h.Size; h.Size > most.file || data > most.data {
 				return nil, fmt.Errorf("entry %s: %w", clip(h.Name), errTooLarge)
 			}
 		}

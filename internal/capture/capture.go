@@ -202,7 +202,7 @@ func manifest(root fs.FS) (m Manifest, err error) {
 		return m, err
 	}
 	defer f.Close()
-	if err := json.NewDecoder(io.LimitReader(f, maxFile)).Decode(&m); err != nil {
+	if err := json.NewDecoder(io.LimitReader(f, ofCaptures.file)).Decode(&m); err != nil {
 		return Manifest{}, err
 	}
 	switch {

@@ -73,7 +73,7 @@ func pack(t *testing.T, tree *Tree) []byte {
 
 func unpack(t *testing.T, archive []byte) *Tree {
 	t.Helper()
-	tree, err := readArchive(bytes.NewReader(archive))
+	tree, err := readArchive(bytes.NewReader(archive), ofCaptures)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,16 +226,6 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
-
-// anonymous replaces the elements of cgroup paths, which a capture has other
-// names for.
-func anonymous(s string) string {
-	return pathElement.ReplaceAllStringFunc(s, func(p string) string {
-		return strings.Repeat("/x", strings.Count(p, "/"))
-	})
-}
-
-var pathElement = regexp.MustCompile(`(/[^/ ":;,]+)+`)
 
 // compare asserts that a capture reads like the machine that it was taken from,
 // but for the names of cgroups.

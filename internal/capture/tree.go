@@ -23,6 +23,7 @@ var errLinks = errors.New("too many links")
 type Tree struct {
 	root  *node
 	nodes int // files, directories and links
+	most  int // of them
 }
 
 // node is a directory, a file or a link.
@@ -34,7 +35,7 @@ type node struct {
 }
 
 func newTree() *Tree {
-	return &Tree{root: &node{name: ".", children: map[string]*node{}}}
+	return &Tree{root: &node{name: ".", children: map[string]*node{}}, most: ofCaptures.nodes}
 }
 
 // dir returns a directory, which it makes with its parents if need be.
@@ -46,8 +47,8 @@ func (t *Tree) dir(name string) (*node, error) {
 	for part := range strings.SplitSeq(name, "/") {
 		c := n.children[part]
 		if c == nil {
-			if t.nodes++; t.nodes > maxNodes {
-				return nil, fmt.Errorf("more than %d files and directories: %w", maxNodes, errTooLarge)
+			if t.nodes++; t.nodes > t.most {
+				return nil, fmt.Errorf("more than %d files and directories: %w", t.most, errTooLarge)
 			}
 			c = &node{name: part, children: map[string]*node{}}
 			n.children[part] = c
@@ -66,8 +67,8 @@ func (t *Tree) put(name string, n *node) error {
 	if err != nil {
 		return err
 	}
-	if t.nodes++; t.nodes > maxNodes {
-		return fmt.Errorf("more than %d files and directories: %w", maxNodes, errTooLarge)
+	if t.nodes++; t.nodes > t.most {
+		return fmt.Errorf("more than %d files and directories: %w", t.most, errTooLarge)
 	}
 	n.name = path.Base(name)
 	if d.children[n.name] != nil {
