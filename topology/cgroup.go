@@ -12,10 +12,9 @@ import (
 )
 
 const (
-	maxDepth       = 64   // ancestors of a cgroup that are visited
-	maxMounts      = 1024 // cgroup mounts that are looked at
-	maxMemberships = 256  // lines of proc/self/cgroup that are looked at
-	maxPath        = 4096 // bytes in the path of a cgroup
+	maxMounts      = 1 << 16 // cgroup mounts that are kept
+	maxMemberships = 1 << 12 // lines of proc/self/cgroup that are kept; there is one for each mounted hierarchy
+	maxPath        = 4096    // bytes in the path of a cgroup, as the kernel's; it bounds the ancestors too
 )
 
 // mount is a mounted cgroup hierarchy.
@@ -55,34 +54,20 @@ type cgroups struct {
 // file means that there is nothing to find.
 func readCgroups(r *reader) *cgroups {
 	c := &cgroups{reader: r, memberFile: "proc/self/cgroup"}
-	for _, name := range []string{"proc/self/mountinfo", "proc/self/mounts", "proc/mounts"} {
-		text, err := r.head(name, maxTable)
-		if err != nil {
-			r.bad(name, err)
-			continue
-		}
-		if name == "proc/self/mountinfo" {
-			c.mounts, err = parseMountinfo(text)
-		} else {
-			c.mounts, err = parseMounts(text)
-		}
-		if err != nil {
-			r.warn("W-CGROUP", "%s: %v", name, err)
-		}
-		if len(c.mounts) > 0 || err == nil {
+	for _, table := range []struct {
+		name  string
+		parse func(line string) (mount, bool, error)
+	}{
+		{"proc/self/mountinfo", parseMountinfo}, {"proc/self/mounts", parseMounts}, {"proc/mounts", parseMounts},
+	} {
+		whole := c.readMounts(table.name, table.parse)
+		if len(c.mounts) > 0 || whole {
 			break
 		}
 	}
-	text, err := r.head(c.memberFile, maxTable)
-	if err == nil {
-		if c.memberships, err = parseMemberships(text); err != nil {
-			r.warn("W-CGROUP", "%s: %v", c.memberFile, err)
-		}
-	} else {
-		r.bad(c.memberFile, err)
-	}
+	whole := c.readMemberships()
 	switch {
-	case err != nil:
+	case !whole:
 	case len(c.memberships) == 0 && len(c.mounts) > 0:
 		r.warn("W-CGROUP", "%s: %v, though cgroups are mounted", c.memberFile, errEmpty)
 	case len(c.memberships) > 0 && len(c.mounts) == 0:
@@ -91,59 +76,86 @@ func readCgroups(r *reader) *cgroups {
 	return c
 }
 
-// parseMountinfo finds the cgroup mounts in proc/self/mountinfo. It returns
-// those of the good lines even when a line is malformed.
-func parseMountinfo(text string) ([]mount, error) {
-	var mounts []mount
-	var bad error
-	for line := range strings.Lines(text) {
-		line = trimKernel(line)
-		before, after, ok := strings.Cut(line, " - ")
-		left, right := strings.Fields(before), strings.Fields(after)
-		if line == "" {
-			continue
+// readMounts keeps the cgroup mounts of a mount table, which may be long: each
+// container on a host can add some. It reports whether the table was there and
+// flawless; a flaw in one line costs that line.
+func (c *cgroups) readMounts(name string, parse func(line string) (mount, bool, error)) (whole bool) {
+	var flaw error
+	err := c.lines(name, func(line string) bool {
+		m, isCgroup, err := parse(line)
+		switch {
+		case err != nil:
+			flaw = err
+		case isCgroup && len(c.mounts) == maxMounts:
+			flaw = errTooLarge
+			return false
+		case isCgroup:
+			c.mounts = append(c.mounts, m)
 		}
-		if !ok || len(left) < 6 || len(right) < 2 {
-			bad = fmt.Errorf("malformed line %q", clip(line))
-			continue
-		}
-		m := mount{root: unescape(left[3]), point: unescape(left[4])}
-		if len(right) > 2 {
-			m.controllers = right[2]
-		}
-		if m.typed(right[0]) {
-			if len(mounts) == maxMounts {
-				return mounts, errTooLarge
-			}
-			mounts = append(mounts, m)
-		}
+		return true
+	})
+	c.bad(name, err)
+	if flaw != nil {
+		c.warn("W-CGROUP", "%s: %v", name, flaw)
 	}
-	return mounts, bad
+	return err == nil && flaw == nil
 }
 
-// parseMounts finds the cgroup mounts in proc/mounts, which does not tell which
-// directory of the hierarchy is mounted.
-func parseMounts(text string) ([]mount, error) {
-	var mounts []mount
-	var bad error
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(trimKernel(line))
-		if len(fields) == 0 {
-			continue
+// readMemberships reads which cgroups the process is in, as readMounts does.
+func (c *cgroups) readMemberships() (whole bool) {
+	var flaw error
+	err := c.lines(c.memberFile, func(line string) bool {
+		m, ok, err := parseMembership(line)
+		if err != nil {
+			flaw = err
 		}
-		if len(fields) < 4 {
-			bad = fmt.Errorf("malformed line %q", clip(line))
-			continue
-		}
-		m := mount{root: "/", point: unescape(fields[1]), controllers: fields[3]}
-		if m.typed(fields[2]) {
-			if len(mounts) == maxMounts {
-				return mounts, errTooLarge
+		if ok {
+			if len(c.memberships) == maxMemberships {
+				flaw = errTooLarge
+				return false
 			}
-			mounts = append(mounts, m)
+			c.memberships = append(c.memberships, m)
 		}
+		return true
+	})
+	c.bad(c.memberFile, err)
+	if flaw != nil {
+		c.warn("W-CGROUP", "%s: %v", c.memberFile, flaw)
 	}
-	return mounts, bad
+	return err == nil && flaw == nil
+}
+
+// parseMountinfo parses a line of proc/self/mountinfo; false = an empty line or
+// no cgroup mount.
+func parseMountinfo(line string) (m mount, isCgroup bool, err error) {
+	line = trimKernel(line)
+	if line == "" {
+		return m, false, nil
+	}
+	before, after, ok := strings.Cut(line, " - ")
+	left, right := strings.Fields(before), strings.Fields(after)
+	if !ok || len(left) < 6 || len(right) < 2 {
+		return m, false, fmt.Errorf("malformed line %q", clip(line))
+	}
+	m = mount{root: unescape(left[3]), point: unescape(left[4])}
+	if len(right) > 2 {
+		m.controllers = right[2]
+	}
+	return m, m.typed(right[0]), nil
+}
+
+// parseMounts parses a line of proc/mounts, which does not tell which directory
+// of the hierarchy is mounted.
+func parseMounts(line string) (m mount, isCgroup bool, err error) {
+	fields := strings.Fields(trimKernel(line))
+	if len(fields) == 0 {
+		return m, false, nil
+	}
+	if len(fields) < 4 {
+		return m, false, fmt.Errorf("malformed line %q", clip(line))
+	}
+	m = mount{root: "/", point: unescape(fields[1]), controllers: fields[3]}
+	return m, m.typed(fields[2]), nil
 }
 
 // typed completes a mount by its file system type; false = not a cgroup mount.
@@ -181,32 +193,23 @@ func unescape(s string) string {
 	return b.String()
 }
 
-// parseMemberships parses proc/self/cgroup. It returns the good lines even when
-// a line is malformed.
-func parseMemberships(text string) ([]membership, error) {
-	var all []membership
-	var bad error
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n\x00")
-		if line == "" {
-			continue
-		}
-		id, rest, ok := strings.Cut(line, ":")
-		controllers, p, ok2 := strings.Cut(rest, ":")
-		if _, err := strconv.ParseUint(id, 10, 32); err != nil || !ok || !ok2 || !strings.HasPrefix(p, "/") || len(p) > maxPath {
-			bad = fmt.Errorf("malformed line %q", clip(line))
-			continue
-		}
-		if len(all) == maxMemberships {
-			return all, errTooLarge
-		}
-		v2 := controllers == ""
-		if v2 && id != "0" {
-			bad = fmt.Errorf("the version 2 hierarchy has number 0, not %s", clip(id))
-		}
-		all = append(all, membership{controllers: controllers, path: p, v2: v2})
+// parseMembership parses a line of proc/self/cgroup; false = nothing to keep.
+// Some lines are both usable and wrong.
+func parseMembership(line string) (m membership, ok bool, err error) {
+	line = strings.TrimRight(line, "\x00")
+	if line == "" {
+		return m, false, nil
 	}
-	return all, bad
+	id, rest, ok := strings.Cut(line, ":")
+	controllers, p, ok2 := strings.Cut(rest, ":")
+	if _, err := strconv.ParseUint(id, 10, 32); err != nil || !ok || !ok2 || !strings.HasPrefix(p, "/") || len(p) > maxPath {
+		return m, false, fmt.Errorf("malformed line %q", clip(line))
+	}
+	m = membership{controllers: controllers, path: p, v2: controllers == ""}
+	if m.v2 && id != "0" {
+		err = fmt.Errorf("the version 2 hierarchy has number 0, not %s", clip(id))
+	}
+	return m, true, err
 }
 
 // find returns the process's cgroup for a controller and the mount that shows
@@ -270,7 +273,7 @@ func (c *cgroups) dirs(m mount, p string) (dirs []string, fault string) {
 	if !ok {
 		fault = fmt.Sprintf("%s: cgroup %s is not visible below the mount of %s at %s; the mounted directory is used", c.memberFile, clip(p), clip(m.root), m.point)
 	}
-	for rel != "" && len(dirs) < maxDepth {
+	for rel != "" {
 		dirs = append(dirs, path.Join(base, rel))
 		if rel = path.Dir(rel); rel == "." {
 			rel = ""

@@ -1,7 +1,6 @@
 package topology
 
 import (
-	"slices"
 	"strings"
 	"testing"
 )
@@ -105,7 +104,7 @@ func TestQuota(t *testing.T) {
 		{name: "memberships without a mount", files: map[string]string{"proc/self/mountinfo": "20 1 254:0 / / rw - ext4 /dev/vda rw\n"}, warning: "W-CGROUP"},
 		{name: "directory of the cgroup is missing", files: map[string]string{"proc/self/cgroup": "0::/gone\n"}, warning: "W-CGROUP"},
 		{name: "deep", files: map[string]string{
-			"proc/self/cgroup": "0::" + strings.Repeat("/d", 10*maxDepth) + "\n", "sys/fs/cgroup/cpu.max": "50000 100000\n",
+			"proc/self/cgroup": "0::" + strings.Repeat("/d", 640) + "\n", "sys/fs/cgroup/cpu.max": "50000 100000\n",
 		}, quota: 0.5, path: "sys/fs/cgroup/cpu.max", parent: true, warning: "W-CGROUP"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -126,13 +125,22 @@ func TestQuota(t *testing.T) {
 }
 
 func TestParseMountinfo(t *testing.T) {
-	mounts, err := parseMountinfo("30 20 0:26 /r /p rw shared:9 master:1 - cgroup2 none rw\nbroken\n31 20 0:27 / /q rw - cgroup cgroup rw,cpuset,noprefix\n")
-	want := []mount{
-		{root: "/r", point: "/p", controllers: "rw", v2: true},
-		{root: "/", point: "/q", controllers: "rw,cpuset,noprefix", cpusetFS: true},
+	for line, want := range map[string]mount{
+		"30 20 0:26 /r /p rw shared:9 master:1 - cgroup2 none rw":       {root: "/r", point: "/p", controllers: "rw", v2: true},
+		"31 20 0:27 / /q rw - cgroup cgroup rw,cpuset,noprefix":         {root: "/", point: "/q", controllers: "rw,cpuset,noprefix", cpusetFS: true},
+		`32 20 0:28 /a\040b /q\011c rw - cgroup cgroup rw,cpu,cpuacct `: {root: "/a b", point: "/q\tc", controllers: "rw,cpu,cpuacct"},
+	} {
+		if got, ok, err := parseMountinfo(line); got != want || !ok || err != nil {
+			t.Errorf("%q: %+v, %v, %v", line, got, ok, err)
+		}
 	}
-	if !slices.Equal(mounts, want) || err == nil {
-		t.Errorf("%+v, %v", mounts, err)
+	for _, line := range []string{"", "20 1 254:0 / / rw - ext4 /dev/vda rw"} {
+		if _, ok, err := parseMountinfo(line); ok || err != nil {
+			t.Errorf("%q: %v, %v", line, ok, err)
+		}
+	}
+	if _, ok, err := parseMountinfo("broken"); ok || err == nil {
+		t.Errorf("broken: %v, %v", ok, err)
 	}
 }
 
@@ -165,18 +173,16 @@ func FuzzMountinfo(f *testing.F) {
 }
 
 func FuzzCgroup(f *testing.F) {
-	for _, s := range []string{"0::/\n", "4:cpu,cpuacct:/docker/abc\n3:cpuset:/\n0::/x\n", "12::/\n3::/user.slice", "a:b:c", "0::relative\n", ""} {
+	for _, s := range []string{"0::/", "4:cpu,cpuacct:/docker/abc", "3:cpuset:/", "12::/", "3::/user.slice", "a:b:c", "0::relative", ""} {
 		f.Add(s)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		members, err := parseMemberships(text)
-		if err == nil && len(members) == 0 && strings.Trim(text, "\n\x00") != "" {
-			t.Fatalf("%q: nothing found, nothing wrong", text)
+	f.Fuzz(func(t *testing.T, line string) {
+		m, ok, err := parseMembership(line)
+		if !ok && err == nil && strings.Trim(line, "\x00") != "" {
+			t.Fatalf("%q: nothing found, nothing wrong", line)
 		}
-		for _, m := range members {
-			if !strings.HasPrefix(m.path, "/") || m.v2 != (m.controllers == "") {
-				t.Fatalf("%q: %+v", text, m)
-			}
+		if ok && (!strings.HasPrefix(m.path, "/") || m.v2 != (m.controllers == "")) {
+			t.Fatalf("%q: %+v", line, m)
 		}
 	})
 }

@@ -123,48 +123,46 @@ func (c *Conditions) readThrottling(g *cgroups) {
 	}
 	dirs, _ := g.dirs(m, p)
 	for _, dir := range dirs {
-		name := dir + "/cpu.stat"
-		text, err := g.head(name, maxFile)
-		if err == nil {
-			var t Throttling
-			t, err = parseThrottling(text)
-			if t.Path = dir; err == nil && t.Periods > 0 {
-				c.Throttling = append(c.Throttling, t)
-			}
+		t := Throttling{Path: dir}
+		var flaw error
+		err := g.lines(dir+"/cpu.stat", func(line string) bool {
+			flaw = t.parse(line)
+			return flaw == nil
+		})
+		if err = cmp.Or(err, flaw); err == nil && t.Throttled > t.Periods {
+			err = fmt.Errorf("throttled in %d of %d periods", t.Throttled, t.Periods)
 		}
-		g.bad(name, err)
+		if err == nil && t.Periods > 0 {
+			c.Throttling = append(c.Throttling, t)
+		}
+		g.bad(dir+"/cpu.stat", err)
 	}
 }
 
-// parseThrottling parses cpu.stat, in which version 2 of cgroups counts
+// parse takes a line of cpu.stat, in which version 2 of cgroups counts
 // microseconds and version 1 nanoseconds.
-func parseThrottling(text string) (t Throttling, err error) {
-	for line := range strings.Lines(text) {
-		key, value, _ := strings.Cut(trimKernel(line), " ")
-		unit := int64(1)
-		var to *int64
-		switch key {
-		case "nr_periods":
-			to = &t.Periods
-		case "nr_throttled":
-			to = &t.Throttled
-		case "throttled_usec":
-			to, unit = (*int64)(&t.Stopped), int64(time.Microsecond)
-		case "throttled_time":
-			to = (*int64)(&t.Stopped)
-		default:
-			continue
-		}
-		n, err := strconv.ParseUint(value, 10, 63)
-		if err != nil || int64(n) > math.MaxInt64/unit {
-			return Throttling{}, fmt.Errorf("%s: %q is not a count", key, clip(value))
-		}
-		*to = int64(n) * unit
+func (t *Throttling) parse(line string) error {
+	key, value, _ := strings.Cut(trimKernel(line), " ")
+	unit := int64(1)
+	var to *int64
+	switch key {
+	case "nr_periods":
+		to = &t.Periods
+	case "nr_throttled":
+		to = &t.Throttled
+	case "throttled_usec":
+		to, unit = (*int64)(&t.Stopped), int64(time.Microsecond)
+	case "throttled_time":
+		to = (*int64)(&t.Stopped)
+	default:
+		return nil
 	}
-	if t.Throttled > t.Periods {
-		return Throttling{}, fmt.Errorf("throttled in %d of %d periods", t.Throttled, t.Periods)
+	n, err := strconv.ParseUint(value, 10, 63)
+	if err != nil || int64(n) > math.MaxInt64/unit {
+		return fmt.Errorf("%s: %q is not a count", key, clip(value))
 	}
-	return t, nil
+	*to = int64(n) * unit
+	return nil
 }
 
 func (c *Conditions) readPressure(g *cgroups) {
@@ -181,48 +179,49 @@ func (c *Conditions) readPressure(g *cgroups) {
 
 // addPressure adds what a file tells; false means that it tells nothing.
 func (c *Conditions) addPressure(r *reader, name string, system bool) bool {
-	text, err := r.head(name, maxFile)
-	if err == nil {
-		var p Pressure
-		if p, err = parsePressure(text); err == nil {
-			p.Path, p.System = name, system
-			c.Pressure = append(c.Pressure, p)
-			return true
+	p := Pressure{Path: name, System: system}
+	found := false
+	var flaw error
+	err := r.lines(name, func(line string) bool {
+		var rest string
+		if rest, found = strings.CutPrefix(trimKernel(line), "some "); found {
+			flaw = p.parse(rest)
 		}
+		return !found
+	})
+	if err = cmp.Or(err, flaw); err == nil && found {
+		c.Pressure = append(c.Pressure, p)
+		return true
 	}
 	// The file exists, but cannot be read, where pressure is not accounted.
 	if !errors.Is(err, errors.ErrUnsupported) {
-		r.bad(name, err)
+		r.bad(name, cmp.Or(err, errNoAverages))
 	}
 	return false
 }
 
-// parsePressure finds "some avg10=0.12 avg60=0.05 avg300=0.01 total=63".
-func parsePressure(text string) (p Pressure, err error) {
-	for line := range strings.Lines(text) {
-		rest, ok := strings.CutPrefix(trimKernel(line), "some ")
-		if !ok {
+var errNoAverages = errors.New("no line with the averages of some tasks")
+
+// parse takes "avg10=0.12 avg60=0.05 avg300=0.01 total=63".
+func (p *Pressure) parse(averages string) error {
+	found := 0
+	for field := range strings.FieldsSeq(averages) {
+		key, value, _ := strings.Cut(field, "=")
+		to := map[string]*float64{"avg10": &p.Avg10, "avg60": &p.Avg60, "avg300": &p.Avg300}[key]
+		if to == nil {
 			continue
 		}
-		found := 0
-		for field := range strings.FieldsSeq(rest) {
-			key, value, _ := strings.Cut(field, "=")
-			to := map[string]*float64{"avg10": &p.Avg10, "avg60": &p.Avg60, "avg300": &p.Avg300}[key]
-			if to == nil {
-				continue
-			}
-			v, err := strconv.ParseFloat(value, 64)
-			if err != nil || !(v >= 0 && v <= 100) {
-				return Pressure{}, fmt.Errorf("%s: %q is not a percentage", key, clip(value))
-			}
-			*to = v
-			found++
+		v, err := strconv.ParseFloat(value, 64)
+		if err != nil || !(v >= 0 && v <= 100) {
+			return fmt.Errorf("%s: %q is not a percentage", key, clip(value))
 		}
-		if found == 3 {
-			return p, nil
-		}
+		*to = v
+		found++
 	}
-	return Pressure{}, errors.New("no line with the averages of some tasks")
+	if found < 3 {
+		return errNoAverages
+	}
+	return nil
 }
 
 func (c *Conditions) readPartitions(g *cgroups) {
@@ -296,8 +295,11 @@ func (c *Conditions) readDevices(r *reader) {
 		kind DeviceKind
 		dir  string
 	}{{NIC, "sys/class/net"}, {NVMe, "sys/class/nvme"}} {
-		names, err := r.src.list(k.dir)
-		r.bad(k.dir, err)
+		var names []string
+		r.bad(k.dir, r.names(k.dir, func(name string) bool {
+			names = append(names, name)
+			return true
+		}))
 		slices.Sort(names)
 		found := 0
 		for _, name := range names {

@@ -55,11 +55,7 @@ func (r *reader) dumps(dir string) (cpus []cpuidCPU, first cpuidQuery, err error
 	}
 	for id := range files.all {
 		name := path.Join(dir, "pu"+strconv.Itoa(id))
-		text, err := r.head(name, maxTable)
-		var query cpuidQuery
-		if err == nil {
-			query, err = parseCPUIDDump(text)
-		}
+		query, err := r.cpuidDump(name)
 		if err != nil {
 			r.warn("W-BAD-FILE", "%s: %v; the CPU is left out", name, reason(err))
 			continue
@@ -108,7 +104,7 @@ func hypervisorText(query cpuidQuery) string {
 }
 
 // recordCPUID writes the results of the queries that describe one CPU in the
-// form that parseCPUIDDump reads.
+// form that cpuidDump reads.
 func recordCPUID(query cpuidQuery) []byte {
 	var b bytes.Buffer
 	seen := map[dumpKey]bool{}
@@ -144,43 +140,25 @@ type dumpKey struct {
 	anySub    bool
 }
 
-// parseCPUIDDump parses the dump of one CPU.
-func parseCPUIDDump(text string) (cpuidQuery, error) {
+// cpuidDump reads the dump of one CPU.
+func (r *reader) cpuidDump(name string) (cpuidQuery, error) {
 	table := map[dumpKey]cpuidRegs{}
-	for line := range strings.Lines(text) {
-		line = trimKernel(line)
-		if line == "" || line[0] == '#' {
-			continue
+	var flaw error
+	err := r.lines(name, func(line string) bool {
+		key, regs, ok, err := parseCPUIDLine(line)
+		switch _, known := table[key]; {
+		case err != nil:
+			flaw = err
+		case !ok || known:
+		case len(table) == maxDumpLines:
+			flaw = errTooLarge
+		default:
+			table[key] = regs
 		}
-		fields := strings.Fields(line)
-		if len(fields) != 10 || fields[5] != "=>" {
-			return nil, fmt.Errorf("malformed line %q", clip(line))
-		}
-		var v [10]uint32
-		for i, f := range fields {
-			if i == 5 {
-				continue
-			}
-			n, err := strconv.ParseUint(f, 16, 32)
-			if err != nil {
-				return nil, fmt.Errorf("%q is not a register value", clip(f))
-			}
-			v[i] = uint32(n)
-		}
-		mask := v[0]
-		if mask&1 == 0 {
-			return nil, fmt.Errorf("mask %x does not select by eax", mask)
-		}
-		if len(table) >= maxDumpLines {
-			return nil, errTooLarge
-		}
-		key := dumpKey{leaf: v[1], sub: v[3], anySub: mask&4 == 0}
-		if key.anySub {
-			key.sub = 0
-		}
-		if _, ok := table[key]; !ok {
-			table[key] = cpuidRegs{v[6], v[7], v[8], v[9]}
-		}
+		return flaw == nil
+	})
+	if err != nil || flaw != nil {
+		return nil, errors.Join(err, flaw)
 	}
 	if r, ok := table[dumpKey{anySub: true}]; !ok || r.ebx == 0 {
 		return nil, errors.New("leaf 0 is missing")
@@ -194,4 +172,36 @@ func parseCPUIDDump(text string) (cpuidQuery, error) {
 		}
 		return table[dumpKey{leaf: leaf, anySub: true}]
 	}, nil
+}
+
+// parseCPUIDLine parses a line of a dump; false = a comment or an empty line.
+func parseCPUIDLine(line string) (key dumpKey, regs cpuidRegs, ok bool, err error) {
+	line = trimKernel(line)
+	if line == "" || line[0] == '#' {
+		return key, regs, false, nil
+	}
+	fields := strings.Fields(line)
+	if len(fields) != 10 || fields[5] != "=>" {
+		return key, regs, false, fmt.Errorf("malformed line %q", clip(line))
+	}
+	var v [10]uint32
+	for i, f := range fields {
+		if i == 5 {
+			continue
+		}
+		n, err := strconv.ParseUint(f, 16, 32)
+		if err != nil {
+			return key, regs, false, fmt.Errorf("%q is not a register value", clip(f))
+		}
+		v[i] = uint32(n)
+	}
+	mask := v[0]
+	if mask&1 == 0 {
+		return key, regs, false, fmt.Errorf("mask %x does not select by eax", mask)
+	}
+	key = dumpKey{leaf: v[1], sub: v[3], anySub: mask&4 == 0}
+	if key.anySub {
+		key.sub = 0
+	}
+	return key, cpuidRegs{v[6], v[7], v[8], v[9]}, true, nil
 }

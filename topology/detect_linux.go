@@ -3,6 +3,7 @@ package topology
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strconv"
@@ -63,16 +64,13 @@ func readMachine(src source, affinity []int) (*Topology, *reader, error) {
 // first included, may be pinned by somebody.
 func affinityList() []int {
 	var union cpuSet
-	names, err := rootSource{}.list("proc/self/task")
-	if err != nil {
-		names = nil
-	}
 	tids := []int{0}
-	for _, name := range names[:min(len(names), maxThreads)] {
+	_ = rootSource{}.list("proc/self/task", func(name string) bool {
 		if tid, err := strconv.Atoi(name); err == nil {
 			tids = append(tids, tid)
 		}
-	}
+		return len(tids) <= maxThreads
+	})
 	for _, tid := range tids {
 		set, err := affinityOf(tid)
 		if err != nil {
@@ -128,29 +126,31 @@ func (t *Topology) consultCPUID(r *reader) {
 // try to register each of the hundreds of files with the network poller.
 type rootSource struct{}
 
-func (rootSource) read(name string, buf []byte, line bool) (n int, err error) {
+func (rootSource) open(name string) (io.ReadCloser, error) {
 	fd, err := retry(func() (int, error) {
 		return unix.Open("/"+name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	defer unix.Close(fd)
-	for n < len(buf) {
-		k, err := retry(func() (int, error) { return unix.Read(fd, buf[n:]) })
-		if err != nil {
-			return n, err
-		}
-		if k <= 0 {
-			break
-		}
-		n += k
-		if line && buf[n-1] == '\n' {
-			break
-		}
+	return openFile(fd), nil
+}
+
+// openFile is a file descriptor.
+type openFile int
+
+func (f openFile) Read(buf []byte) (int, error) {
+	n, err := retry(func() (int, error) { return unix.Read(int(f), buf) })
+	switch {
+	case err != nil:
+		return 0, err
+	case n <= 0:
+		return 0, io.EOF
 	}
 	return n, nil
 }
+
+func (f openFile) Close() error { return unix.Close(int(f)) }
 
 func retry(call func() (int, error)) (int, error) {
 	for {
@@ -161,13 +161,26 @@ func retry(call func() (int, error)) (int, error) {
 	}
 }
 
-func (rootSource) list(name string) ([]string, error) {
+func (rootSource) list(name string, f func(string) bool) error {
 	d, err := os.Open("/" + name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer d.Close()
-	return d.Readdirnames(maxEntries)
+	for {
+		names, err := d.Readdirnames(listBatch)
+		for _, n := range names {
+			if !f(n) {
+				return nil
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func (rootSource) isDir(name string) bool {

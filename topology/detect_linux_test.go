@@ -222,6 +222,28 @@ func TestCrossCheck(t *testing.T) {
 	}
 }
 
+// Where sysfs does not tell kinds of cores apart, as in a virtual machine without
+// PMU and frequencies, CPUID may; where it does, CPUID does not overrule it.
+func TestAdoptKinds(t *testing.T) {
+	ours, theirs := mustRead(t, smallMachine.write()), mustRead(t, smallMachine.write())
+	if ours.adoptKinds(theirs) || ours.CPUs[0].Efficiency != Unknown {
+		t.Errorf("kinds from a reading without kinds: %+v", ours.CPUs)
+	}
+	for i := range theirs.CPUs {
+		theirs.CPUs[i].Efficiency = i % 4
+	}
+	theirs.CPUs = theirs.CPUs[1:]
+	want := []int{-1, 1, 2, 3, 0, 1, 2, 3}
+	efficiency := func(c *CPU) int { return c.Efficiency }
+	if got := column(ours, efficiency); !ours.adoptKinds(theirs) || !slices.Equal(column(ours, efficiency), want) {
+		t.Errorf("kinds %v, then %v, want %v", got, column(ours, efficiency), want)
+	}
+	theirs.CPUs[0].Efficiency = 3
+	if ours.adoptKinds(theirs) || !slices.Equal(column(ours, efficiency), want) {
+		t.Errorf("kinds that were known became %v", column(ours, efficiency))
+	}
+}
+
 func TestAdopt(t *testing.T) {
 	fsys := newMemFS()
 	fsys.set(cpuDir+"/online", "0-7\n")

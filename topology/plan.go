@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -17,8 +18,8 @@ func (t *Topology) Plan(p Placement, workers int) Plan {
 // PlanFor is Plan with every input of the decision.
 //
 // Usable are the allowed CPUs that the kernel does not isolate (isolcpus), or
-// all allowed ones when every one of them is isolated. Performance cores come
-// before efficiency cores in each placement; workers beyond the number of cores
+// all allowed ones when every one of them is isolated. Faster kinds of cores come
+// before slower ones in each placement; workers beyond the number of cores
 // go to SMT siblings, then to CPUs that carry another pool's worker, then share
 // CPUs. A CPU quota below one CPU makes pinning senseless, so the workers stay
 // unpinned unless the request names CPUs, as they do when the topology knows no usable CPU and on systems
@@ -369,14 +370,17 @@ func (b *planner) whyOn(k, thread int, busy bool) string {
 		return fmt.Sprintf("SMT sibling of CPU %d: every core has a worker", b.t.CPUs[c.cpus[0]].ID)
 	case b.mixed && c.kind == 0:
 		return "own core, performance"
-	case b.mixed:
+	case b.mixed && c.kind == 1:
 		return "own core, efficiency"
+	case b.mixed:
+		return fmt.Sprintf("own core, efficiency (E%d)", c.kind)
 	default:
 		return "own core"
 	}
 }
 
-// share puts n workers on CPUs that have one already, going round all of them.
+// share puts n workers on CPUs that have one already, going round all of them,
+// faster kinds first.
 func (b *planner) share(n int) {
 	var round []int
 	for thread := 0; ; thread++ {
@@ -390,7 +394,8 @@ func (b *planner) share(n int) {
 			break
 		}
 	}
-	slices.SortStableFunc(round, func(x, y int) int { return b.load(x) - b.load(y) })
+	kind := func(i int) int { return b.cores[b.state[i].core].kind }
+	slices.SortStableFunc(round, func(x, y int) int { return cmp.Or(b.load(x)-b.load(y), kind(x)-kind(y)) })
 	for j := range n {
 		i := round[j%len(round)]
 		with := "another pool"
@@ -505,12 +510,13 @@ func (b *planner) judge(n int) {
 }
 
 // nodesNeeded returns the smallest number of NUMA nodes whose free cores hold n
-// workers, or 0 when there are not that many.
+// workers, or 0 when there are not that many. Cores of which the node is not
+// known belong to none.
 func (b *planner) nodesNeeded(n int) int {
 	byNode := make(map[int]int)
 	for k := range b.cores {
-		if !b.cores[k].busy {
-			byNode[b.t.CPUs[b.cores[k].cpus[0]].Node]++
+		if node := b.t.CPUs[b.cores[k].cpus[0]].Node; !b.cores[k].busy && node >= 0 {
+			byNode[node]++
 		}
 	}
 	sizes := make([]int, 0, len(byNode))

@@ -369,6 +369,21 @@ func TestPlanCompactBestFit(t *testing.T) {
 	wantWarnings(t, top.Plan(PerCore, 3), "W-CROSS-NODE")
 }
 
+// Cores of which the node is not known are not taken for a node that could hold
+// all workers: W-CROSS-NODE compares nodes with nodes.
+func TestPlanCrossNodeCountsNodes(t *testing.T) {
+	top := grid(1, 2, 1, 2, 1) // two nodes of two cores
+	homeless := grid(1, 1, 1, 8, 1).CPUs
+	for i, c := range homeless {
+		c.ID, c.Core, c.L1d, c.L2 = 4+i, 4+i, 4+i, 4+i
+		c.L3, c.Package, c.Node = 7, 7, Unknown
+		top.CPUs = append(top.CPUs, c)
+	}
+	wantWarnings(t, top.PlanFor(Request{CPUs: []int{0, 1, 2}}))
+	wantWarnings(t, top.PlanFor(Request{CPUs: []int{0, 2}}), "W-CROSS-NODE")
+	wantWarnings(t, top.PlanFor(Request{CPUs: []int{0, 4, 5}}))
+}
+
 func TestPlanWithoutPinning(t *testing.T) {
 	top := grid(1, 1, 1, 4, 1)
 	top.noPin = "no thread can be pinned on plan9"

@@ -73,20 +73,17 @@ func readTree(src source, running cpuSet) (*Topology, *reader, error) {
 // readAffinity takes the affinity mask from proc/self/status.
 func (r *reader) readAffinity(t *Topology) {
 	const name = "proc/self/status"
-	text, err := r.head(name, maxFile)
-	if err != nil {
-		r.bad(name, err)
-		return
-	}
 	found := false
-	for line := range strings.Lines(text) {
+	err := r.lines(name, func(line string) bool {
 		var set cpuSet
-		if rest, ok := strings.CutPrefix(line, "Cpus_allowed_list:"); ok {
-			set, err = parseCPUList(rest)
-		} else if rest, ok := strings.CutPrefix(line, "Cpus_allowed:"); ok && t.Affinity == nil {
-			set, err = parseCPUMask(rest)
+		var err error
+		list, isList := strings.CutPrefix(line, "Cpus_allowed_list:")
+		if isList {
+			set, err = parseCPUList(list)
+		} else if mask, ok := strings.CutPrefix(line, "Cpus_allowed:"); ok {
+			set, err = parseCPUMask(mask)
 		} else {
-			continue
+			return true
 		}
 		found = true
 		if err == nil && set.empty() {
@@ -94,11 +91,13 @@ func (r *reader) readAffinity(t *Topology) {
 		}
 		if err != nil {
 			r.warn("W-BAD-FILE", "%s: Cpus_allowed: %v", name, err)
-			continue
+			return true
 		}
 		t.Affinity = set.slice()
-	}
-	if !found {
+		return !isList
+	})
+	r.bad(name, err)
+	if err == nil && !found {
 		r.warn("W-BAD-FILE", "%s: no Cpus_allowed line", name)
 	}
 }
@@ -199,17 +198,17 @@ func (s *sysfs) checkOfflineSiblings() {
 // modelKeys are the lines of proc/cpuinfo that name the processor, best first.
 var modelKeys = []string{"model name", "Model Name", "cpu model", "Processor", "cpu", "uarch", "Hardware"}
 
-// readModel takes the processor's name from the start of proc/cpuinfo, and
-// whether it runs under a hypervisor.
+// readModel takes the processor's name from proc/cpuinfo, and whether it runs
+// under a hypervisor. It stops behind the first CPU's lines if they name it: the
+// file can be long, and costly for the kernel to write.
 func (t *Topology) readModel(r *reader) {
-	text, err := r.head("proc/cpuinfo", 8<<10)
-	if err != nil {
-		r.bad("proc/cpuinfo", err)
-		return
-	}
 	best, name := len(modelKeys), ""
-	for line := range strings.Lines(text) {
-		key, value, ok := strings.Cut(trimKernel(line), ":")
+	err := r.lines("proc/cpuinfo", func(line string) bool {
+		line = trimKernel(line)
+		if line == "" {
+			return name == ""
+		}
+		key, value, ok := strings.Cut(line, ":")
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		if k := slices.Index(modelKeys, key); ok && value != "" && k >= 0 && k < best {
 			best, name = k, strings.Join(strings.Fields(value), " ")
@@ -217,7 +216,9 @@ func (t *Topology) readModel(r *reader) {
 		if key == "flags" && slices.Contains(strings.Fields(value), "hypervisor") {
 			t.VM = true
 		}
-	}
+		return true
+	})
+	r.bad("proc/cpuinfo", err)
 	t.Model = strings.ToValidUTF8(name, "?")
 }
 

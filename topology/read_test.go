@@ -474,6 +474,61 @@ func kindsOf(t *testing.T, arrange func(*memFS)) (*Topology, []int) {
 	return top, column(top, func(c *CPU) int { return c.Efficiency })
 }
 
+// oneListOfSmallCores makes the cores of a machine with CPUs 0 to 7 big and
+// small: CPUs 2, 3, 6 and 7 are on the kernel's one list of small ones.
+func oneListOfSmallCores(f *memFS) {
+	f.set("sys/devices/cpu_core/cpus", "0-1,4-5\n")
+	f.set("sys/devices/cpu_atom/cpus", "2-3,6-7\n")
+}
+
+// withoutL3 takes the L3 from some CPUs.
+func withoutL3(f *memFS, cpus ...int) {
+	gone := setOf(cpus)
+	for cpu := range 8 {
+		dir := cpuDir + "/cpu" + strconv.Itoa(cpu) + "/cache/index3"
+		if gone.has(cpu) {
+			f.remove(dir)
+			continue
+		}
+		set, err := parseCPUMask(string(f.find(dir + "/shared_cpu_map").data))
+		if err != nil {
+			panic(err)
+		}
+		for i := range set {
+			set[i] &^= gone[i]
+		}
+		f.set(dir+"/shared_cpu_map", formatMask(set)+"\n")
+	}
+}
+
+// Low-power cores get workers after all free P and E cores in every placement,
+// and workers that must share a CPU share the fastest.
+func TestLowPowerCoresComeLast(t *testing.T) {
+	// Two P cores with SMT, four E cores on one L2, two low-power cores.
+	fsys := machine{packages: 1, nodesPerPackage: 1, l3PerNode: 1, coresPerL3: 8, threads: 1}.write()
+	fsys.set("sys/devices/cpu_core/cpus", "0-1\n")
+	fsys.set("sys/devices/cpu_atom/cpus", "2-7\n")
+	withoutL3(fsys, 2, 3)
+	top := mustRead(t, fsys)
+	for _, p := range []Placement{PerCore, PerThread, Compact, Scatter} {
+		for n := 1; n <= 12; n++ {
+			plan := top.Plan(p, n)
+			checkSum(t, top, plan)
+			var order []int
+			for _, a := range plan.Workers {
+				order = append(order, top.CPUs[a.CPU].Efficiency)
+			}
+			want := []int{0, 0, 1, 1, 1, 1, 2, 2, 0, 0, 1, 1}[:n]
+			if !slices.Equal(order, want) {
+				t.Errorf("%v of %d: kinds %v, want %v", p, n, order, want)
+			}
+		}
+	}
+	if why := top.Plan(Compact, 7).Workers[6].Why; why != "own core, efficiency (E2)" {
+		t.Errorf("the reason is %q", why)
+	}
+}
+
 func TestReadKinds(t *testing.T) {
 	one := []int{-1, -1, -1, -1, -1, -1, -1, -1}
 	pick := func(values ...string) func(int) string { return func(cpu int) string { return values[cpu] + "\n" } }
@@ -493,6 +548,37 @@ func TestReadKinds(t *testing.T) {
 			f.set("sys/devices/cpu_core/cpus", "0-3\n")
 			f.set("sys/devices/cpu_atom/cpus", "4\n")
 		}, one},
+		{"PMU with low-power cores among the small ones, by frequency", func(f *memFS) {
+			oneListOfSmallCores(f)
+			edit(f, 8, "cpufreq/cpuinfo_max_freq", pick("4900000", "4900000", "3800000", "2500000", "4800000", "4800000", "3800000", "2500000"))
+		}, []int{0, 0, 1, 2, 0, 0, 1, 2}},
+		{"PMU with low-power cores among the small ones, by capacity", func(f *memFS) {
+			oneListOfSmallCores(f)
+			edit(f, 8, "cpu_capacity", pick("1024", "1009", "632", "417", "1024", "1009", "632", "417"))
+		}, []int{0, 0, 1, 2, 0, 0, 1, 2}},
+		{"PMU with low-power cores among the small ones, by the missing L3", func(f *memFS) {
+			oneListOfSmallCores(f)
+			withoutL3(f, 3, 7)
+		}, []int{0, 0, 1, 2, 0, 0, 1, 2}},
+		{"PMU with low-power cores, by all three", func(f *memFS) {
+			oneListOfSmallCores(f)
+			withoutL3(f, 3, 7)
+			edit(f, 8, "cpu_capacity", pick("1024", "1009", "632", "417", "1024", "1009", "632", "417"))
+			edit(f, 8, "cpufreq/cpuinfo_max_freq", pick("4900000", "4900000", "3800000", "2500000", "4800000", "4800000", "3800000", "2500000"))
+		}, []int{0, 0, 1, 2, 0, 0, 1, 2}},
+		{"PMU with small cores that all lack an L3", func(f *memFS) {
+			oneListOfSmallCores(f)
+			withoutL3(f, 2, 3, 6, 7)
+		}, []int{0, 0, 1, 1, 0, 0, 1, 1}},
+		{"maximum frequency, and some of the slow cores without an L3", func(f *memFS) {
+			withoutL3(f, 3, 7)
+			edit(f, 8, "cpufreq/cpuinfo_max_freq", pick("4900000", "4900000", "2500000", "2500000", "4900000", "4900000", "2500000", "2500000"))
+		}, []int{0, 0, 1, 2, 0, 0, 1, 2}},
+		{"MIDR, and one part at two speeds", func(f *memFS) {
+			edit(f, 8, "regs/identification/midr_el1", pick("0x410fd0d0", "0x410fd0d0", "0x410fd050", "0x410fd050", "0x410fd0d0", "0x410fd0d0", "0x410fd050", "0x410fd050"))
+			edit(f, 8, "cpufreq/cpuinfo_max_freq", pick("2841600", "2419200", "1785600", "1785600", "2841600", "2419200", "1785600", "1785600"))
+		}, []int{0, 1, 2, 2, 0, 1, 2, 2}},
+		{"no L3 here and there, and nothing else known", func(f *memFS) { withoutL3(f, 3, 7) }, one},
 		{"capacity", func(f *memFS) {
 			edit(f, 8, "cpu_capacity", pick("250", "250", "250", "250", "860", "860", "1024", "1024"))
 		}, []int{2, 2, 2, 2, 1, 1, 0, 0}},

@@ -39,17 +39,22 @@ func (t *Topology) secondOpinion(cpus []cpuidCPU, r *reader) {
 	}
 	quiet := newReader(r.src)
 	other := fromCPUID(cpus, quiet)
-	if !t.masked() {
-		t.crossCheck(other, r)
-		return
-	}
 	allowed := 0
 	for _, c := range t.CPUs {
 		if c.Allowed {
 			allowed++
 		}
 	}
-	if len(cpus) == allowed && !slices.ContainsFunc(quiet.warnings, isNoTopology) {
+	whole := len(cpus) == allowed
+	if !t.masked() {
+		t.crossCheck(other, r)
+		if whole && t.adoptKinds(other) {
+			t.Source += "; kinds of cores from CPUID"
+			t.warnMixedKinds(r)
+		}
+		return
+	}
+	if whole && !slices.ContainsFunc(quiet.warnings, isNoTopology) {
 		t.adopt(other)
 		t.Source = "cpuid"
 		r.warn("W-NO-TOPOLOGY", "%s: siblings or caches are missing or masked; those of CPUID are used", cpuDir)
@@ -91,6 +96,21 @@ func (t *Topology) adopt(o *Topology) {
 	if len(t.Nodes) == 0 {
 		t.Nodes = o.Nodes
 	}
+}
+
+// adoptKinds takes the kinds of cores of another reading of the same CPUs, unless
+// this one has kinds itself. It reports whether there were any.
+func (t *Topology) adoptKinds(o *Topology) bool {
+	known := func(c CPU) bool { return c.Efficiency != Unknown }
+	if slices.ContainsFunc(t.CPUs, known) || !slices.ContainsFunc(o.CPUs, known) {
+		return false
+	}
+	for _, c := range o.CPUs {
+		if mine := t.lookup(c.ID); mine != nil {
+			mine.Efficiency = c.Efficiency
+		}
+	}
+	return true
 }
 
 // crossCheck compares how sysfs and CPUID group the CPUs that CPUID was

@@ -122,7 +122,7 @@ func TestRecordedDumps(t *testing.T) {
 		t.Run(filepath.Base(filepath.Dir(archive)), func(t *testing.T) {
 			tree, again := loadTar(t, archive), newMemFS()
 			for _, name := range tree.files() {
-				query, err := parseCPUIDDump(string(tree.find(name).data))
+				query, err := newReader(fsSource{tree}).cpuidDump(name)
 				if err != nil || !strings.HasPrefix(filepath.Base(name), "pu") {
 					continue
 				}

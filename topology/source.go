@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,11 +9,14 @@ import (
 	"strings"
 )
 
+// The bounds on what is read are far above what a kernel writes: they end the
+// reading of a file that has no end, and cut nothing off one that has.
 const (
-	maxFile    = 64 << 10 // sysfs gives at most a page, masks of 8192 CPUs some 2 KiB
-	maxTable   = 1 << 20  // mount tables
+	maxFile    = 64 << 10 // bytes of a file with one line; masks of 8192 CPUs take 2 KiB, lists 20
+	maxLine    = 1 << 20  // bytes of one line of a longer file; the longest known are the 65536 groups of proc/self/status
+	maxLines   = 1 << 20  // lines of such a file; a mount table has 100000 at most, unless fs.mount-max is raised
 	maxReads   = 1 << 20  // files opened for one topology
-	maxEntries = 1 << 17  // entries taken from one directory
+	maxEntries = 1 << 22  // entries of one directory; a node has one for each block of its memory
 )
 
 var (
@@ -23,65 +27,48 @@ var (
 // source reads the small files of sysfs and procfs. Names are relative to the
 // root of the machine's tree and slash-separated.
 type source interface {
-	// read fills buf with the start of the file and returns how much it read.
-	// With line set it may stop behind the first line.
-	read(name string, buf []byte, line bool) (int, error)
-	// list returns the names in a directory, at most maxEntries of them.
-	list(name string) ([]string, error)
+	open(name string) (io.ReadCloser, error)
+	// list hands the names in a directory to f until it returns false.
+	list(name string, f func(entry string) bool) error
 	// isDir reports whether name is a directory.
 	isDir(name string) bool
 }
 
+// listBatch is how many names of a directory are asked for at a time.
+const listBatch = 1024
+
 // fsSource reads a captured tree.
 type fsSource struct{ fsys fs.FS }
 
-func (s fsSource) read(name string, buf []byte, line bool) (int, error) {
-	f, err := s.fsys.Open(name)
+func (s fsSource) open(name string) (io.ReadCloser, error) { return s.fsys.Open(name) }
+
+func (s fsSource) list(name string, f func(string) bool) error {
+	file, err := s.fsys.Open(name)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer f.Close()
-	n, idle := 0, 0
-	for n < len(buf) {
-		k, err := f.Read(buf[n:])
-		n += k
+	defer file.Close()
+	d, ok := file.(fs.ReadDirFile)
+	if !ok {
+		return &fs.PathError{Op: "readdir", Path: name, Err: errors.New("not a directory")}
+	}
+	for {
+		entries, err := d.ReadDir(listBatch)
+		for _, e := range entries {
+			if !f(e.Name()) {
+				return nil
+			}
+		}
 		if err == io.EOF {
-			break
+			return nil
 		}
 		if err != nil {
-			return n, err
+			return err
 		}
-		if line && k > 0 && buf[n-1] == '\n' {
-			break
-		}
-		if idle++; k > 0 {
-			idle = 0
-		} else if idle > 100 {
-			return n, io.ErrNoProgress
+		if len(entries) == 0 {
+			return io.ErrNoProgress
 		}
 	}
-	return n, nil
-}
-
-func (s fsSource) list(name string) ([]string, error) {
-	f, err := s.fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	d, ok := f.(fs.ReadDirFile)
-	if !ok {
-		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("not a directory")}
-	}
-	entries, err := d.ReadDir(maxEntries)
-	if err != nil && err != io.EOF {
-		return nil, err
-	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
-	}
-	return names, nil
 }
 
 func (s fsSource) isDir(name string) bool {
@@ -164,7 +151,7 @@ func warningID(w string) string {
 // text returns the contents of a file that holds a single line of at most
 // maxFile bytes, as nearly all of sysfs does.
 func (r *reader) text(name string) (string, error) {
-	n, err := r.fill(name, r.buf, true)
+	n, err := r.fill(name, r.buf)
 	if err != nil {
 		return "", err
 	}
@@ -174,23 +161,97 @@ func (r *reader) text(name string) (string, error) {
 	return string(r.buf[:n]), nil
 }
 
-// head returns at most the first limit bytes of a file of any size.
-func (r *reader) head(name string, limit int) (string, error) {
-	n, err := r.fill(name, r.buf[:min(limit, len(r.buf))], false)
-	if err != nil || n < len(r.buf) {
-		return string(r.buf[:n]), err
+// lines hands the lines of a file of any size to f, without their ends, until f
+// returns false.
+func (r *reader) lines(name string, f func(line string) bool) error {
+	file, err := r.open(name)
+	if err != nil {
+		return err
 	}
-	buf := make([]byte, limit)
-	n, err = r.fill(name, buf, false)
-	return string(buf[:n]), err
+	defer file.Close()
+	var begun []byte // the line that the pieces so far have begun
+	for left := maxLines; ; {
+		n, err := readSome(file, r.buf)
+		for piece := r.buf[:n]; len(piece) > 0; {
+			line, rest, ended := bytes.Cut(piece, newline)
+			if len(begun)+len(line) > maxLine {
+				return errTooLarge
+			}
+			if begun, piece = append(begun, line...), rest; !ended {
+				break
+			}
+			if left--; left < 0 {
+				return errTooLarge
+			}
+			if !f(string(begun)) {
+				return nil
+			}
+			begun = begun[:0]
+		}
+		if err == io.EOF {
+			if len(begun) > 0 {
+				f(string(begun))
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
-func (r *reader) fill(name string, buf []byte, line bool) (int, error) {
+var newline = []byte{'\n'}
+
+// names hands the names in a directory to f until it returns false.
+func (r *reader) names(dir string, f func(entry string) bool) error {
+	left := maxEntries
+	err := r.src.list(dir, func(entry string) bool {
+		left--
+		return left >= 0 && f(entry)
+	})
+	if err == nil && left < 0 {
+		err = errTooLarge
+	}
+	return err
+}
+
+// fill reads the start of a file and returns how much of it buf now holds. It
+// may stop behind the first line.
+func (r *reader) fill(name string, buf []byte) (n int, err error) {
+	file, err := r.open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	for n < len(buf) && (n == 0 || buf[n-1] != '\n') {
+		k, err := readSome(file, buf[n:])
+		n += k
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (r *reader) open(name string) (io.ReadCloser, error) {
 	if r.reads >= maxReads {
-		return 0, errTooManyReads
+		return nil, errTooManyReads
 	}
 	r.reads++
-	return r.src.read(name, buf, line)
+	return r.src.open(name)
+}
+
+// readSome reads at least one byte, or says why it could not.
+func readSome(file io.Reader, buf []byte) (int, error) {
+	for range 100 {
+		if n, err := file.Read(buf); n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return 0, io.ErrNoProgress
 }
 
 // list reads a file in list format. A missing file is not worth a warning.

@@ -158,45 +158,48 @@ func (s *sysfs) readCPUs() error {
 // ones.
 func (s *sysfs) cpusFromStat() (cpuSet, error) {
 	const name = "proc/stat"
-	text, err := s.head(name, maxTable)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, reason(err))
-	}
 	var set cpuSet
-	for line := range strings.Lines(text) {
+	var flaw error
+	err := s.lines(name, func(line string) bool {
 		rest, ok := strings.CutPrefix(line, "cpu")
 		if !ok {
-			break
+			return false // the CPUs come first
 		}
 		number, _, _ := strings.Cut(rest, " ")
 		if number == "" {
-			continue
+			return true // the sum of all
 		}
-		cpu, err := parseCPUNumber(number)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+		var cpu int
+		if cpu, flaw = parseCPUNumber(number); flaw == nil {
+			set.add(cpu)
 		}
-		set.add(cpu)
+		return flaw == nil
+	})
+	if err == nil {
+		err = flaw
 	}
-	if set.empty() {
-		return nil, fmt.Errorf("%s: no CPU found", name)
+	if err == nil && set.empty() {
+		err = errors.New("no CPU found")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, reason(err))
 	}
 	return set, nil
 }
 
 // numbered returns the numbers N of the entries prefixN of a directory.
 func (s *sysfs) numbered(dir, prefix string) (cpuSet, error) {
-	names, err := s.src.list(dir)
-	if err != nil {
-		return nil, err
-	}
 	var set cpuSet
-	for _, name := range names {
-		if digits, ok := strings.CutPrefix(name, prefix); ok && digits != "" && digits[0] >= '0' && digits[0] <= '9' {
+	err := s.names(dir, func(entry string) bool {
+		if digits, ok := strings.CutPrefix(entry, prefix); ok && digits != "" && digits[0] >= '0' && digits[0] <= '9' {
 			if n, err := parseCPUNumber(digits); err == nil {
 				set.add(n)
 			}
 		}
+		return true
+	})
+	if err != nil {
+		return nil, err
 	}
 	return set, nil
 }

@@ -13,8 +13,77 @@ import (
 // base frequency, and at last the maximum frequency.
 func (s *sysfs) readKinds() {
 	if s.kindsFromPMU() || s.kindsFromMIDR() || s.kindsFromCapacity() || s.kindsFromBase() || s.kindsFromMax() {
+		s.splitKinds()
 		s.t.warnMixedKinds(s.reader)
 	}
+}
+
+// splitKinds divides the kinds further where a source has put cores together of
+// which some are slower: the kernel has one list for the E cores of an Intel
+// processor and for its low-power E cores, which have a lower frequency and no L3.
+// The slower part of a kind becomes a kind of its own, right behind the faster.
+func (s *sysfs) splitKinds() {
+	byKind := map[int][]*CPU{}
+	for i := range s.t.CPUs {
+		if c := &s.t.CPUs[i]; c.Online {
+			byKind[c.Efficiency] = append(byKind[c.Efficiency], c)
+		}
+	}
+	next := 0
+	for rank := range len(byKind) {
+		parts := [][]*CPU{byKind[rank]}
+		for _, split := range []func([]*CPU) [][]*CPU{
+			func(g []*CPU) [][]*CPU { return splitAtGaps(g, func(c *CPU) int { return c.Capacity }) },
+			func(g []*CPU) [][]*CPU { return splitAtGaps(g, func(c *CPU) int { return c.MaxKHz }) },
+			splitByL3,
+		} {
+			var finer [][]*CPU
+			for _, p := range parts {
+				finer = append(finer, split(p)...)
+			}
+			parts = finer
+		}
+		for _, p := range parts {
+			for _, c := range p {
+				c.Efficiency = next
+			}
+			next++
+		}
+	}
+}
+
+// splitByL3 puts cores without an L3 behind those that have one.
+func splitByL3(cpus []*CPU) [][]*CPU {
+	var with, without []*CPU
+	for _, c := range cpus {
+		if c.L3 == Unknown {
+			without = append(without, c)
+		} else {
+			with = append(with, c)
+		}
+	}
+	if len(with) == 0 || len(without) == 0 {
+		return [][]*CPU{cpus}
+	}
+	return [][]*CPU{with, without}
+}
+
+// splitAtGaps sorts CPUs by a value, largest first, and begins a new group at
+// each gap; nothing is split unless all of them have the value.
+func splitAtGaps(cpus []*CPU, value func(*CPU) int) [][]*CPU {
+	cpus = slices.Clone(cpus)
+	slices.SortStableFunc(cpus, func(a, b *CPU) int { return cmp.Compare(value(b), value(a)) })
+	var groups [][]*CPU
+	for i, c := range cpus {
+		if value(c) <= 0 {
+			return [][]*CPU{cpus}
+		}
+		if i == 0 || value(cpus[i-1])*100 > value(c)*(100+kindGap) {
+			groups = append(groups, nil)
+		}
+		groups[len(groups)-1] = append(groups[len(groups)-1], c)
+	}
+	return groups
 }
 
 // kindsFromPMU reads sys/devices/cpu_core and its siblings.
@@ -148,32 +217,16 @@ func (s *sysfs) kindsFromMax() bool {
 	return s.kindsByGap(func(c *CPU) int { return c.MaxKHz })
 }
 
-// kindsByGap sorts the CPUs by a value that all of them must have and begins a
-// new kind at each gap.
+// kindsByGap begins a new kind at each gap in a value that all CPUs must have.
 func (s *sysfs) kindsByGap(value func(*CPU) int) bool {
 	var all []*CPU
 	for i := range s.t.CPUs {
-		c := &s.t.CPUs[i]
-		if !c.Online {
-			continue
+		if c := &s.t.CPUs[i]; c.Online {
+			all = append(all, c)
 		}
-		if value(c) <= 0 {
-			return false
-		}
-		all = append(all, c)
 	}
-	slices.SortStableFunc(all, func(a, b *CPU) int { return cmp.Compare(value(b), value(a)) })
-	var groups [][]*CPU
-	for i, c := range all {
-		if i == 0 || value(all[i-1])*100 > value(c)*(100+kindGap) {
-			groups = append(groups, nil)
-		}
-		groups[len(groups)-1] = append(groups[len(groups)-1], c)
-	}
-	if len(groups) < 2 {
-		return false
-	}
-	return rankGroups(groups)
+	groups := splitAtGaps(all, value)
+	return len(groups) > 1 && rankGroups(groups)
 }
 
 // kindsFromBase groups x86 cores by base frequency. It believes a difference

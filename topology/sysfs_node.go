@@ -153,32 +153,33 @@ func (s *sysfs) checkNodes() {
 
 // nodeMemory returns the memory of a node in bytes, or Unknown and the reason.
 func (s *sysfs) nodeMemory(id int) (int64, error) {
-	text, err := s.head(nodePath(id, "meminfo"), maxFile)
-	if err != nil {
+	bytes, found := int64(Unknown), false
+	var flaw error
+	err := s.lines(nodePath(id, "meminfo"), func(line string) bool {
+		_, rest, ok := strings.Cut(line, "MemTotal:")
+		if ok {
+			found = true
+			bytes, flaw = parseKiB(rest)
+		}
+		return !ok
+	})
+	switch {
+	case err != nil:
 		return Unknown, err
+	case !found:
+		return Unknown, errors.New("no MemTotal line")
 	}
-	n, err := parseMemTotal(text)
-	if err != nil {
-		return Unknown, err
-	}
-	return n, nil
+	return bytes, flaw
 }
 
-// parseMemTotal finds "Node 0 MemTotal: 123 kB".
-func parseMemTotal(text string) (int64, error) {
-	for line := range strings.Lines(text) {
-		_, rest, ok := strings.Cut(line, "MemTotal:")
-		if !ok {
-			continue
-		}
-		digits := strings.TrimSpace(strings.TrimSuffix(trimKernel(rest), "kB"))
-		kib, err := strconv.ParseUint(digits, 10, 63)
-		if err != nil || kib > 1<<52 {
-			return 0, fmt.Errorf("MemTotal %q is not a size", clip(digits))
-		}
-		return int64(kib) << 10, nil
+// parseKiB parses the size in "MemTotal: 123 kB" and returns it in bytes.
+func parseKiB(text string) (int64, error) {
+	digits := strings.TrimSpace(strings.TrimSuffix(trimKernel(text), "kB"))
+	kib, err := strconv.ParseUint(digits, 10, 63)
+	if err != nil || kib > 1<<52 {
+		return Unknown, fmt.Errorf("MemTotal %q is not a size", clip(digits))
 	}
-	return 0, errors.New("no MemTotal line")
+	return int64(kib) << 10, nil
 }
 
 // readDistances reads each node's row of the distance table. The kernel writes

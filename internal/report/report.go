@@ -252,11 +252,13 @@ func (r *Report) planText() string {
 	for i := range r.Topology.CPUs {
 		if c := &r.Topology.CPUs[i]; r.state[i] == working {
 			cores[coreKey(c)] = true
-			nodes[c.Node] = true
+			if c.Node >= 0 {
+				nodes[c.Node] = true
+			}
 		}
 	}
 	s += " on " + plural(len(cores), "core", "cores")
-	if len(r.Topology.Nodes) > 1 {
+	if len(r.Topology.Nodes) > 1 && len(nodes) > 0 {
 		s += " of " + plural(len(nodes), "node", "nodes")
 	}
 	return s

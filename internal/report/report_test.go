@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -412,5 +413,30 @@ func TestTreeStrides(t *testing.T) {
 	}
 	if text := string(render(t, New(top, topology.Request{Placement: topology.Scatter}).Text)); !strings.Contains(text, "CPUs 1-63:2  w1-w31:2\n") {
 		t.Errorf("no strides in:\n%s", text)
+	}
+}
+
+// CPUs of which the node is not known are on no node: the plan of a machine with
+// two nodes never speaks of three, and of none where no worker's node is known.
+func TestUnknownNodeIsNoNode(t *testing.T) {
+	top := regular(1, 2, 1, 3)
+	homeless := func(cores ...int) {
+		for i := range top.CPUs {
+			if slices.Contains(cores, top.CPUs[i].Core) {
+				top.CPUs[i].Node = topology.Unknown
+			}
+		}
+	}
+	homeless(2, 5)
+	for _, c := range []struct{ find, lack string }{{"6 workers on 6 cores of 2 nodes", "3 nodes"}, {"2 NUMA nodes", "3 NUMA nodes"}} {
+		for name, write := range map[string]func(io.Writer) error{"text": New(top, topology.Request{}).Text, "html": New(top, topology.Request{}).HTML} {
+			if out := string(render(t, write)); !strings.Contains(out, c.find) || strings.Contains(out, c.lack) {
+				t.Errorf("%s: want %q, not %q, in\n%s", name, c.find, c.lack, out)
+			}
+		}
+	}
+	homeless(0, 1, 3, 4)
+	if out := string(render(t, New(top, topology.Request{}).Text)); !strings.Contains(out, "6 workers on 6 cores\n") {
+		t.Errorf("no CPU has a node, but the text says\n%s", out)
 	}
 }
