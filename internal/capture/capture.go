@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -99,7 +98,7 @@ func Take(root fs.FS, o Options) (*Capture, error) {
 		}
 		taken.count(to, words)
 	}
-	for _, name := range rec.directories() {
+	for _, name := range slices.Sorted(maps.Keys(rec.dirs)) {
 		if to, ok := x.directory(name); ok {
 			if _, err := c.dir(to); err != nil {
 				return nil, err
@@ -229,20 +228,6 @@ func (r *recorder) get(name string) []byte {
 	defer f.Close()
 	io.Copy(io.Discard, io.LimitReader(f, 1<<16))
 	return r.files[name]
-}
-
-// directories returns the directories that were looked for, and of those that
-// were listed the entries that count.
-func (r *recorder) directories() []string {
-	all := maps.Clone(r.dirs)
-	for dir, names := range r.lists {
-		for _, name := range names {
-			if systemFile.MatchString(dir) && numberedDir.MatchString(name) {
-				all[path.Join(dir, name)] = true
-			}
-		}
-	}
-	return slices.Sorted(maps.Keys(all))
 }
 
 // entries counts files under the pattern of their names.

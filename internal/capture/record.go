@@ -4,19 +4,19 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path"
 )
 
 // recorder is a file system that remembers what was read from it.
 type recorder struct {
 	root   fs.FS
-	files  map[string][]byte   // contents, as far as they were read
-	dirs   map[string]bool     // directories that were looked for
-	lists  map[string][]string // names in the directories that were listed
-	failed map[string]error    // what exists and could not be read
+	files  map[string][]byte // contents, as far as they were read
+	dirs   map[string]bool   // directories that were looked for, or counted in a list
+	failed map[string]error  // what exists and could not be read
 }
 
 func newRecorder(root fs.FS) *recorder {
-	return &recorder{root, map[string][]byte{}, map[string]bool{}, map[string][]string{}, map[string]error{}}
+	return &recorder{root, map[string][]byte{}, map[string]bool{}, map[string]error{}}
 }
 
 // fail remembers an error, unless the file is merely absent.
@@ -81,7 +81,9 @@ func (f *recorded) ReadDir(n int) ([]fs.DirEntry, error) {
 	}
 	entries, err := d.ReadDir(n)
 	for _, e := range entries {
-		f.r.lists[f.name] = append(f.r.lists[f.name], e.Name())
+		if systemFile.MatchString(f.name) && numberedDir.MatchString(e.Name()) {
+			f.r.dirs[path.Join(f.name, e.Name())] = true
+		}
 	}
 	return entries, err
 }

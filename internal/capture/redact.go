@@ -50,7 +50,7 @@ var (
 	plainDevice = regexp.MustCompile(`^(eth|nvme)[0-9]{1,4}$`)
 	systemFile  = regexp.MustCompile(`^sys/devices/(system/(cpu|node)|cpu_[a-z]+)(/[a-z0-9_-]+)*$`)
 	cpuidFile   = regexp.MustCompile(`^cpuid(/pu[0-9]+)?$`)
-	numberedDir = regexp.MustCompile(`^(cpu|node|pu)[0-9]+$`)
+	numberedDir = regexp.MustCompile(`^(cpu|node)[0-9]+$`)
 	cgroupFile  = regexp.MustCompile(`^(cpu\.(max|cfs_quota_us|cfs_period_us|stat|pressure)|cpuset\.[a-z_.]+|cpus)$`)
 )
 
