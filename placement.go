@@ -45,8 +45,8 @@ func (c *config) place() (topology.Plan, *topology.Topology, error) {
 		}
 	}
 	for _, cpu := range c.cpus {
-		if i := slices.IndexFunc(machine.CPUs, func(m topology.CPU) bool { return m.ID == cpu }); i < 0 || !machine.CPUs[i].Allowed {
-			return topology.Plan{}, nil, fmt.Errorf("WithCPUs(%d): this process may not use that CPU, only %s", cpu, allowedList(machine))
+		if why := refusal(machine, cpu); why != "" {
+			return topology.Plan{}, nil, fmt.Errorf("WithCPUs(%d): %s", cpu, why)
 		}
 	}
 	inUse.Lock()
@@ -74,13 +74,54 @@ func (c *config) count() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// detect reads the machine once for all pools of the process.
-var detect = sync.OnceValues(topology.Detect)
+// seen is the machine as the last pool of the process found it.
+var seen struct {
+	sync.Mutex
+	machine *topology.Topology
+}
 
-func allowedList(t *topology.Topology) string {
+// detect returns the machine as it is now. The first call reads all of it, later
+// ones only what can change.
+func detect() (*topology.Topology, error) {
+	seen.Lock()
+	defer seen.Unlock()
+	read := topology.Detect
+	if seen.machine != nil {
+		read = seen.machine.Refresh
+	}
+	machine, err := read()
+	if err == nil {
+		seen.machine = machine
+	}
+	return machine, err
+}
+
+// refusal says why no worker can be pinned to a CPU, or "".
+func refusal(t *topology.Topology, cpu int) string {
+	i := slices.IndexFunc(t.CPUs, func(c topology.CPU) bool { return c.ID == cpu })
+	why := ""
+	switch {
+	case t.Grants(cpu):
+		return ""
+	case i < 0:
+		why = "there is no such CPU"
+	case !t.CPUs[i].Online:
+		why = "that CPU is offline"
+	case t.Cpuset == nil:
+		why = "that CPU is outside the affinity mask, and the cpuset is not known"
+	case slices.Contains(t.Cpuset, cpu):
+		why = "that CPU has been taken from the affinity mask since the process started"
+	default:
+		why = "that CPU is outside the cpuset"
+	}
+	return why + "; this process may use only " + granted(t)
+}
+
+// granted lists the CPUs that workers can be pinned to.
+func granted(t *topology.Topology) string {
 	var ids []string
 	for _, cpu := range t.CPUs {
-		if cpu.Allowed {
+		if t.Grants(cpu.ID) {
 			ids = append(ids, fmt.Sprint(cpu.ID))
 		}
 	}

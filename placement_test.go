@@ -3,8 +3,10 @@
 package zeropool
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -148,6 +150,146 @@ func TestWithCPUs(t *testing.T) {
 	slices.Sort(cpus)
 	if !slices.Equal(planned, cpus) {
 		t.Errorf("WithCPUs(%v) plans %v", cpus, planned)
+	}
+}
+
+// asChild runs the calling test again in a process of its own, started by the
+// given command, in which it returns true; here it returns false once that has
+// ended.
+func asChild(t *testing.T, command ...string) bool {
+	t.Helper()
+	const variable = "ZEROPOOL_TEST_CHILD"
+	if os.Getenv(variable) == t.Name() {
+		return true
+	}
+	args := append(command, os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), variable+"="+t.Name())
+	out, err := cmd.CombinedOutput()
+	switch {
+	case errors.Is(err, unix.ENOEXEC) || errors.Is(err, exec.ErrNotFound):
+		t.Skip(err)
+	case err != nil:
+		t.Errorf("%v\n%s", err, out)
+	case strings.Contains(string(out), "--- SKIP"):
+		t.Skipf("%s", out)
+	}
+	return false
+}
+
+// confine does what "taskset -a -p" does to this process.
+func confine(t *testing.T, cpus ...int) {
+	t.Helper()
+	list := strings.Trim(strings.ReplaceAll(fmt.Sprint(cpus), " ", ","), "[]")
+	if out, err := exec.Command("taskset", "-apc", list, fmt.Sprint(os.Getpid())).CombinedOutput(); err != nil {
+		t.Skipf("%v: %s", err, out)
+	}
+}
+
+// New follows the operator: a pool that is made after the mask was changed stays
+// inside it, and WithCPUs takes the CPUs that are allowed now, and no others that
+// the process has had.
+func TestNewFollowsTheMask(t *testing.T) {
+	if !asChild(t) {
+		return
+	}
+	cpus := allowedCPUs(t)
+	if len(cpus) < 2 {
+		t.Skip("one CPU")
+	}
+	first, last := cpus[0], cpus[len(cpus)-1]
+	for _, step := range []struct{ use, lack int }{{first, last}, {last, first}} {
+		confine(t, step.use)
+		for name, opts := range map[string][]Option{
+			"default": nil, "PerThread": {WithPlacement(topology.PerThread)}, "WithCPUs": {WithCPUs(step.use)},
+		} {
+			p := newTestPool(t, append(opts, WithName("n"))...)
+			for _, a := range p.Plan().Workers {
+				if a.CPU != step.use {
+					t.Errorf("%s: confined to CPU %d, %+v", name, step.use, a)
+				}
+			}
+			checkSeats(t, p, "n")
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			confine(t, step.use)
+		}
+		p, err := New(WithCPUs(step.lack))
+		if err == nil {
+			p.Close()
+			t.Errorf("WithCPUs(%d) is accepted though that CPU was taken away", step.lack)
+		} else if msg := err.Error(); !strings.Contains(msg, fmt.Sprintf("WithCPUs(%d)", step.lack)) || !strings.Contains(msg, "taken") || !strings.HasSuffix(msg, fmt.Sprintf("only %d", step.use)) {
+			t.Errorf("error %q", msg)
+		}
+	}
+	confine(t, cpus...)
+	if p := newTestPool(t, WithPlacement(topology.PerThread)); len(p.Plan().Workers) < 2 {
+		t.Errorf("the mask is wide again, the plan is %+v", p.Plan())
+	}
+}
+
+// WithCPUs reaches CPUs outside the mask that the process was started with, as
+// isolated ones are, if the cpuset has them; nobody else is sent there, even
+// while a worker sits there.
+func TestWithCPUsOutsideTheMask(t *testing.T) {
+	cpus := allowedCPUs(t)
+	if os.Getenv("ZEROPOOL_TEST_CHILD") == "" && len(cpus) < 2 {
+		t.Skip("one CPU")
+	}
+	if !asChild(t, "taskset", "-c", fmt.Sprint(cpus[len(cpus)-1])) {
+		return
+	}
+	machine, err := detect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := slices.DeleteFunc(slices.Clone(machine.Cpuset), func(cpu int) bool { return slices.Contains(cpus, cpu) })
+	if len(outside) == 0 {
+		t.Skip("the cpuset is not known")
+	}
+	p := newTestPool(t, WithCPUs(outside[0]), WithName("out"))
+	checkSeats(t, p, "out")
+	if a := p.Plan().Workers[0]; a.CPU != outside[0] || !strings.Contains(a.Why, "outside") {
+		t.Errorf("%+v", a)
+	}
+	if w := p.Plan().Warnings; len(w) != 1 || !strings.HasPrefix(w[0], "W-OUTSIDE-AFFINITY ") {
+		t.Errorf("warnings %q", w)
+	}
+	for _, a := range newTestPool(t, WithWorkers(2)).Plan().Workers {
+		if !slices.Contains(cpus, a.CPU) {
+			t.Errorf("a worker of a default pool outside the mask %v: %+v", cpus, a)
+		}
+	}
+}
+
+// The error of WithCPUs says why a CPU is not to be had, and which are.
+func TestWithCPUsRefusals(t *testing.T) {
+	machine := func(change func(m *topology.Topology)) *topology.Topology {
+		m := &topology.Topology{Affinity: []int{0, 1}, Cpuset: []int{0, 1, 2}}
+		for id := range 4 {
+			m.CPUs = append(m.CPUs, topology.CPU{ID: id, Core: id, Online: true, Allowed: id < 2})
+		}
+		change(m)
+		return m
+	}
+	for _, c := range []struct {
+		cpu    int
+		change func(m *topology.Topology)
+		want   string
+	}{
+		{9, func(*topology.Topology) {}, "WithCPUs(9): there is no such CPU; this process may use only 0,1,2"},
+		{3, func(*topology.Topology) {}, "WithCPUs(3): that CPU is outside the cpuset; this process may use only 0,1,2"},
+		{2, func(m *topology.Topology) { m.CPUs[2].Online = false }, "WithCPUs(2): that CPU is offline; this process may use only 0,1"},
+		{2, func(m *topology.Topology) { m.Cpuset = nil }, "WithCPUs(2): that CPU is outside the affinity mask, and the cpuset is not known; this process may use only 0,1"},
+	} {
+		p, err := New(WithTopology(machine(c.change)), WithCPUs(c.cpu))
+		if err == nil {
+			p.Close()
+			t.Errorf("CPU %d is accepted, want %q", c.cpu, c.want)
+		} else if err.Error() != "zeropool: "+c.want {
+			t.Errorf("error %q, want %q", err, c.want)
+		}
 	}
 }
 

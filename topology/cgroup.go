@@ -47,13 +47,24 @@ type cgroups struct {
 	*reader
 	mounts      []mount
 	memberships []membership
-	memberFile  string // where the memberships come from, for messages
+
+	mountWarnings []string // those of reading the mounts; Refresh repeats them
 }
+
+const memberFile = "proc/self/cgroup"
 
 // readCgroups reads the mount table and the process's memberships. A missing
 // file means that there is nothing to find.
 func readCgroups(r *reader) *cgroups {
-	c := &cgroups{reader: r, memberFile: "proc/self/cgroup"}
+	c := &cgroups{reader: r}
+	c.readMountTable()
+	whole := c.readMemberships()
+	c.compare(whole)
+	return c
+}
+
+// readMountTable finds the mounts of cgroups in the best table that there is.
+func (c *cgroups) readMountTable() {
 	for _, table := range []struct {
 		name  string
 		parse func(line string) (mount, bool, error)
@@ -65,15 +76,20 @@ func readCgroups(r *reader) *cgroups {
 			break
 		}
 	}
-	whole := c.readMemberships()
+	c.mountWarnings = c.flush()
+	c.warnings = nil
+}
+
+// compare warns when there are cgroups in only one of the mount table and the
+// memberships, which are whole if they could be read without a fault.
+func (c *cgroups) compare(whole bool) {
 	switch {
 	case !whole:
 	case len(c.memberships) == 0 && len(c.mounts) > 0:
-		r.warn("W-CGROUP", "%s: %v, though cgroups are mounted", c.memberFile, errEmpty)
+		c.warn("W-CGROUP", "%s: %v, though cgroups are mounted", memberFile, errEmpty)
 	case len(c.memberships) > 0 && len(c.mounts) == 0:
-		r.warn("W-CGROUP", "%s: the process is in cgroups, but no mount of them is found", c.memberFile)
+		c.warn("W-CGROUP", "%s: the process is in cgroups, but no mount of them is found", memberFile)
 	}
-	return c
 }
 
 // readMounts keeps the cgroup mounts of a mount table, which may be long: each
@@ -104,7 +120,7 @@ func (c *cgroups) readMounts(name string, parse func(line string) (mount, bool, 
 // readMemberships reads which cgroups the process is in, as readMounts does.
 func (c *cgroups) readMemberships() (whole bool) {
 	var flaw error
-	err := c.lines(c.memberFile, func(line string) bool {
+	err := c.lines(memberFile, func(line string) bool {
 		m, ok, err := parseMembership(line)
 		if err != nil {
 			flaw = err
@@ -118,9 +134,9 @@ func (c *cgroups) readMemberships() (whole bool) {
 		}
 		return true
 	})
-	c.bad(c.memberFile, err)
+	c.bad(memberFile, err)
 	if flaw != nil {
-		c.warn("W-CGROUP", "%s: %v", c.memberFile, flaw)
+		c.warn("W-CGROUP", "%s: %v", memberFile, flaw)
 	}
 	return err == nil && flaw == nil
 }
@@ -271,7 +287,7 @@ func (c *cgroups) dirs(m mount, p string) (dirs []string, fault string) {
 	}
 	rel, ok := under(m.root, p)
 	if !ok {
-		fault = fmt.Sprintf("%s: cgroup %s is not visible below the mount of %s at %s; the mounted directory is used", c.memberFile, clip(p), clip(m.root), m.point)
+		fault = fmt.Sprintf("%s: cgroup %s is not visible below the mount of %s at %s; the mounted directory is used", memberFile, clip(p), clip(m.root), m.point)
 	}
 	for rel != "" {
 		dirs = append(dirs, path.Join(base, rel))

@@ -4,7 +4,6 @@ package topology
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 	"unsafe"
@@ -48,28 +47,10 @@ func onEachCPU(cpus []int, f func(id int) bool) (err error) {
 	return err
 }
 
-// onOwnThread runs f on a thread that ends with it: a mask that was set, even
-// to what it had been, no longer follows later changes of the cpuset. The
-// process's first thread cannot end, so it is only kept busy meanwhile.
-func onOwnThread(f func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		if unix.Gettid() == unix.Getpid() {
-			onOwnThread(f)
-			runtime.UnlockOSThread()
-			return
-		}
-		f()
-	}()
-	<-done
-}
-
 // visitOnThisThread pins the thread to one CPU after the other and puts its mask
 // back.
 func visitOnThisThread(cpus []int, f func(id int) bool) error {
-	saved, err := affinityOf(0)
+	saved, err := maskOf(0)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,18 @@ func (s *cpuSet) add(cpu int) {
 	(*s)[cpu>>6] |= 1 << (cpu & 63)
 }
 
+func (s cpuSet) clone() cpuSet { return append(cpuSet(nil), s...) }
+
+// meets reports whether the sets have a CPU in common.
+func (s cpuSet) meets(o cpuSet) bool {
+	for i := range min(len(s), len(o)) {
+		if s[i]&o[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (s cpuSet) empty() bool {
 	for _, w := range s {
 		if w != 0 {

@@ -2,9 +2,9 @@ package topology
 
 import "github.com/klauspost/cpuid/v2"
 
-// Detect reads the machine this process runs on. The work takes milliseconds
-// and the result does not change by itself: call it once and share the
-// Topology.
+// Detect reads the machine this process runs on. The work takes a millisecond or
+// more and the result does not change by itself: call it once, share the Topology,
+// and use Refresh to follow what changes.
 //
 // On Linux the facts come from sysfs, procfs and the cgroup file system, the
 // allowed CPUs from the process's affinity mask. On amd64 CPUID is executed on

@@ -43,7 +43,7 @@ func TestDetectNarrowed(t *testing.T) {
 			// The child inherits the mask of the thread that starts it. The
 			// goroutine ends locked, so the thread ends with it.
 			runtime.LockOSThread()
-			saved, err := affinityOf(0)
+			saved, err := maskOf(0)
 			if err == nil {
 				mask := unix.NewCPUSet(cpus[len(cpus)-1] + 1)
 				mask.Set(cpu)
@@ -102,7 +102,7 @@ func TestScanLeavesThreadsAlone(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cpus := affinityList()
-	before, err := affinityOf(0)
+	before, err := maskOf(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +117,9 @@ func TestScanLeavesThreadsAlone(t *testing.T) {
 			}
 		}
 	}
-	after, err := affinityOf(0)
+	after, err := maskOf(0)
 	if err != nil || !slices.Equal(before, after) {
-		t.Errorf("the caller's mask is %v, was %v (%v)", affinitySlice(after), affinitySlice(before), err)
+		t.Errorf("the caller's mask is %v, was %v (%v)", after, before, err)
 	}
 	if masks := threadMasks(t); len(masks) != 1 {
 		t.Errorf("threads with different masks: %v", masks)
@@ -158,7 +158,7 @@ func TestDetectFromPinnedThread(t *testing.T) {
 	want := affinityList()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	saved, err := affinityOf(0)
+	saved, err := maskOf(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestDetectFromPinnedThread(t *testing.T) {
 }
 
 func TestReadMachineWithoutSysfs(t *testing.T) {
-	top, r, err := readMachine(fsSource{fstest.MapFS{}}, []int{3, 70})
+	top, r, _, err := readMachine(fakeSystem(fsSource{fstest.MapFS{}}, 3, 70))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestReadMachineBelievesAffinity(t *testing.T) {
 	for _, cpu := range []string{"4", "5", "6", "7"} {
 		fsys.remove(cpuDir + "/cpu" + cpu + "/online")
 	}
-	top, _, err := readMachine(fsSource{fsys}, []int{2, 6})
+	top, _, _, err := readMachine(fakeSystem(fsSource{fsys}, 2, 6))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,8 +26,9 @@
 // list format. A die is reported only where dies differ from packages and
 // cores, a cluster only where clusters differ from cores, dies and packages.
 // The quota is the tightest of the process's cgroup and of all its ancestors.
-// On the running machine the allowed CPUs are those of the threads' affinity
-// masks, which the kernel keeps within the cpuset.
+// On the running machine the allowed CPUs are those of the affinity mask, which
+// the kernel keeps within the cpuset. [Topology.Refresh] reads again what can
+// change while a process runs.
 //
 // Detect executes CPUID on amd64 as a second opinion. When the two differ,
 // sysfs wins and Source and Warnings say so; when sysfs shows neither siblings
@@ -52,6 +53,7 @@
 //
 // Plans have further ones of their own.
 //
-// No input makes this package panic: files are read up to a bound, in bounded
-// number, and what cannot be used is named in a warning or an error.
+// No input makes this package panic: lines and their number are bounded, far
+// above what a kernel writes, and so are files, and what cannot be used is named
+// in a warning or an error.
 package topology

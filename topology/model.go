@@ -83,7 +83,7 @@ type Plan struct {
 type Request struct {
 	Placement  Placement
 	Workers    int   // wanted number of workers, at most 1<<20; 0 = choose
-	CPUs       []int // use exactly these CPUs, in this order, one worker each (repeated when Workers exceeds them); nil = choose
+	CPUs       []int // use exactly these CPUs, in this order, one worker each (repeated when Workers exceeds them), as far as Topology.Grants; nil = choose
 	Taken      []int // CPUs that carry a worker of another pool of this process; used only when no other core is left
 	GOMAXPROCS int   // the runtime's processor limit; 0 = not considered
 }

@@ -23,7 +23,8 @@ func (t *Topology) Plan(p Placement, workers int) Plan {
 // go to SMT siblings, then to CPUs that carry another pool's worker, then share
 // CPUs. A CPU quota below one CPU makes pinning senseless, so the workers stay
 // unpinned unless the request names CPUs, as they do when the topology knows no usable CPU and on systems
-// that cannot pin threads.
+// that cannot pin threads. CPUs that the request names are used if t Grants them,
+// isolated ones and those outside the affinity mask included.
 //
 // Every present CPU appears in the plan once, either with its workers or as an
 // Exclusion. The same topology and request always give the same plan. A nil or
@@ -431,9 +432,9 @@ func (b *planner) unpinned(n int, why string) {
 	}
 }
 
-// explicit uses the CPUs of the request, as far as this process may run there.
+// explicit uses the CPUs of the request, as far as the system grants them.
 func (b *planner) explicit() {
-	var use []int
+	var use, outside []int
 	for _, id := range b.r.CPUs {
 		i := b.index(id)
 		switch {
@@ -441,11 +442,18 @@ func (b *planner) explicit() {
 			b.warn("W-CPUS", "CPU %d was asked for but is not present: passed over", id)
 		case !b.t.CPUs[i].Online:
 			b.warn("W-CPUS", "CPU %d was asked for but is offline: passed over", id)
-		case !b.t.CPUs[i].Allowed:
+		case !b.t.Grants(id):
 			b.warn("W-CPUS", "CPU %d was asked for but is %s: passed over", id, b.forbidden(i))
 		default:
 			use = append(use, i)
+			if !b.t.CPUs[i].Allowed && !b.state[i].isolated {
+				outside = append(outside, id)
+			}
 		}
+	}
+	if len(outside) > 0 {
+		slices.Sort(outside)
+		b.warn("W-OUTSIDE-AFFINITY", "outside the affinity mask, used because asked for: %s", cpuNames(slices.Compact(outside)))
 	}
 	if len(use) == 0 {
 		b.warn("W-UNPINNED", "none of the CPUs asked for can be used: workers are not pinned")
@@ -462,8 +470,11 @@ func (b *planner) explicit() {
 	for j := range n {
 		i := use[j%len(use)]
 		why := "asked for"
+		if !b.t.CPUs[i].Allowed {
+			why += ", outside the affinity mask"
+		}
 		if w := b.state[i].first; w >= 0 {
-			why = fmt.Sprintf("asked for; shares its CPU with worker %d", w)
+			why += fmt.Sprintf("; shares its CPU with worker %d", w)
 		}
 		b.give(i, why)
 	}

@@ -354,6 +354,37 @@ func TestPlanExplicit(t *testing.T) {
 	checkSum(t, top, p)
 }
 
+// Named CPUs outside the affinity mask are used if the cpuset has them, with a
+// warning unless they are isolated: that is how isolated CPUs are reached.
+func TestPlanExplicitOutsideMask(t *testing.T) {
+	top := grid(1, 1, 1, 4, 2)
+	top.Affinity, top.Cpuset = []int{0, 1, 4, 5}, []int{0, 1, 2, 3, 4, 5, 6}
+	for i := range top.CPUs {
+		top.CPUs[i].Allowed = slices.Contains(top.Affinity, i)
+	}
+	p := top.PlanFor(Request{CPUs: []int{1, 2}})
+	wantCPUs(t, p, 1, 2)
+	wantWarnings(t, p, "W-OUTSIDE-AFFINITY")
+	checkSum(t, top, p)
+	if p.Workers[1].Why != "asked for, outside the affinity mask" || p.Workers[0].Why != "asked for" {
+		t.Errorf("%+v", p.Workers)
+	}
+	p = top.PlanFor(Request{CPUs: []int{2, 7}})
+	wantCPUs(t, p, 2)
+	wantWarnings(t, p, "W-CPUS", "W-OUTSIDE-AFFINITY")
+	top.Isolated = []int{2, 3}
+	wantWarnings(t, top.PlanFor(Request{CPUs: []int{2, 3}}))
+	// Nobody is sent there without having asked.
+	wantCPUs(t, top.PlanFor(Request{}), 0, 1)
+	// Taken away since the start, offline, or in a cpuset that is not known.
+	top.start = []int{2}
+	wantCPUs(t, top.PlanFor(Request{CPUs: []int{2, 3}}), 3)
+	top.CPUs[3].Online = false
+	wantCPUs(t, top.PlanFor(Request{CPUs: []int{3, 0}}), 0)
+	top.Cpuset, top.start = nil, nil
+	wantCPUs(t, top.PlanFor(Request{CPUs: []int{2, 0}}), 0)
+}
+
 func TestPlanCompactBestFit(t *testing.T) {
 	top := grid(1, 3, 1, 4, 1)
 	for _, id := range []int{0, 1, 2} { // node 0 keeps one core

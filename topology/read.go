@@ -23,24 +23,30 @@ func Read(root fs.FS) (*Topology, error) {
 	if root == nil {
 		return nil, errors.New("topology: the root is nil")
 	}
-	t, r, err := readTree(fsSource{root}, nil)
+	r := newReader(fsSource{root})
+	c := readCgroups(r.twin())
+	l := readLimits(c, c.affinityFromStatus(), nil)
+	t, err := readTree(r, c, evidence{granted: l.usable()})
 	if err != nil {
-		return nil, r.blame(err)
+		return nil, c.blame(r.blame(err))
 	}
-	r.readAffinity(t)
-	t.settleAllowed(r)
+	l.apply(t)
 	t.consultDumps(r)
 	t.warnHiddenSMT(r)
-	t.Warnings = r.flush()
+	t.Warnings = slices.Concat(r.flush(), l.flush())
 	return t, nil
 }
 
-// readTree reads all of a tree but the affinity mask. The CPUs in running are
-// known to be online, whatever the tree says. The reader is never nil.
-func readTree(src source, running cpuSet) (*Topology, *reader, error) {
-	r := newReader(src)
+// evidence is what is known of the online CPUs before sysfs is asked.
+type evidence struct {
+	running cpuSet // online without a doubt
+	granted cpuSet // what a captured process may use; it runs, so some of them are online
+}
+
+// readTree reads all of a tree but what limits the process.
+func readTree(r *reader, c *cgroups, known evidence) (*Topology, error) {
 	t := &Topology{Source: "sysfs"}
-	s := &sysfs{reader: r, t: t, running: running}
+	s := &sysfs{reader: r, t: t, evidence: known}
 	cpuErr := s.readCPUs()
 	if cpuErr == nil {
 		s.readGroups()
@@ -50,113 +56,18 @@ func readTree(src source, running cpuSet) (*Topology, *reader, error) {
 		s.readKinds()
 		s.readSets()
 		s.checkOfflineSiblings()
-	}
-	c := readCgroups(r)
-	if cpuErr != nil {
-		if len(t.CPUs) > 0 || len(c.memberships) == 0 && len(c.mounts) == 0 && !c.src.isDir("proc/self") {
-			return nil, r, cpuErr
+	} else {
+		if len(t.CPUs) > 0 || len(c.memberships) == 0 && len(c.mounts) == 0 && !r.src.isDir("proc/self") {
+			return nil, cpuErr
 		}
 		t.Source = "procfs"
 		r.warn("W-NO-TOPOLOGY", "%s", strings.TrimPrefix(cpuErr.Error(), "topology: "))
 	}
-	c.quota(t)
-	if set, ok := c.cpuset(); ok {
-		t.Cpuset = set.slice()
-	}
 	t.readModel(r)
 	if r.reads >= maxReads {
-		return nil, r, fmt.Errorf("topology: %s: %w", cpuDir, errTooManyReads)
+		return nil, fmt.Errorf("topology: %s: %w", cpuDir, errTooManyReads)
 	}
-	return t, r, nil
-}
-
-// readAffinity takes the affinity mask from proc/self/status.
-func (r *reader) readAffinity(t *Topology) {
-	const name = "proc/self/status"
-	found := false
-	err := r.lines(name, func(line string) bool {
-		var set cpuSet
-		var err error
-		list, isList := strings.CutPrefix(line, "Cpus_allowed_list:")
-		if isList {
-			set, err = parseCPUList(list)
-		} else if mask, ok := strings.CutPrefix(line, "Cpus_allowed:"); ok {
-			set, err = parseCPUMask(mask)
-		} else {
-			return true
-		}
-		found = true
-		if err == nil && set.empty() {
-			err = errEmpty
-		}
-		if err != nil {
-			r.warn("W-BAD-FILE", "%s: Cpus_allowed: %v", name, err)
-			return true
-		}
-		t.Affinity = set.slice()
-		return !isList
-	})
-	r.bad(name, err)
-	if err == nil && !found {
-		r.warn("W-BAD-FILE", "%s: no Cpus_allowed line", name)
-	}
-}
-
-// settleAllowed marks the CPUs that the process may use: online, in the
-// affinity mask and in the cpuset.
-func (t *Topology) settleAllowed(r *reader) {
-	affinity, cpuset := setOf(t.Affinity), setOf(t.Cpuset)
-	mark := func(useCpuset bool) (allowed int) {
-		for i := range t.CPUs {
-			c := &t.CPUs[i]
-			c.Allowed = c.Online &&
-				(t.Affinity == nil || affinity.has(c.ID)) &&
-				(!useCpuset || t.Cpuset == nil || cpuset.has(c.ID))
-			if c.Allowed {
-				allowed++
-			}
-		}
-		return allowed
-	}
-	if len(t.CPUs) == 0 {
-		return
-	}
-	if mark(true) == 0 {
-		switch {
-		case mark(false) > 0:
-			r.warn("W-SYSFS-CONFLICT", "the cpuset %s has no CPU that is online and in the affinity mask; the cpuset is ignored", clip(formatList(t.Cpuset)))
-			t.Cpuset = nil
-		default:
-			r.warn("W-SYSFS-CONFLICT", "the affinity mask %s has no online CPU; the mask is ignored", clip(formatList(t.Affinity)))
-			t.Affinity = nil
-			if mark(true) == 0 {
-				t.Cpuset = nil
-				mark(true)
-			}
-		}
-	}
-	t.warnAllowed(r)
-}
-
-// warnAllowed says what keeps the process from CPUs, and which of the CPUs that
-// it may use are isolated.
-func (t *Topology) warnAllowed(r *reader) {
-	affinity, cpuset, isolated := setOf(t.Affinity), setOf(t.Cpuset), setOf(t.Isolated)
-	var narrowed, alone []int
-	for _, c := range t.CPUs {
-		if c.Online && t.Affinity != nil && !affinity.has(c.ID) && (t.Cpuset == nil || cpuset.has(c.ID)) && !isolated.has(c.ID) {
-			narrowed = append(narrowed, c.ID)
-		}
-		if c.Allowed && isolated.has(c.ID) {
-			alone = append(alone, c.ID)
-		}
-	}
-	if len(narrowed) > 0 {
-		r.warn("W-AFFINITY-NARROW", "the affinity mask leaves out %s", cpuNames(narrowed))
-	}
-	if len(alone) > 0 {
-		r.warn("W-ISOLATED", "isolated from the scheduler, so that only threads pinned there run: %s", cpuNames(alone))
-	}
+	return t, nil
 }
 
 // cpuNames names CPUs in a message: "CPU 4", "CPUs 4-7".

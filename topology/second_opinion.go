@@ -31,11 +31,11 @@ func (t *Topology) cpuidCPUs() []int {
 }
 
 // secondOpinion compares sysfs with what CPUID told on some CPUs, and takes
-// CPUID's word where sysfs has no caches or no siblings. That needs an answer
-// of every allowed CPU.
-func (t *Topology) secondOpinion(cpus []cpuidCPU, r *reader) {
+// CPUID's word where sysfs has no caches or no siblings, or no kinds of cores. That
+// needs an answer of every allowed CPU. It reports whether it did.
+func (t *Topology) secondOpinion(cpus []cpuidCPU, r *reader) bool {
 	if len(cpus) == 0 {
-		return
+		return false
 	}
 	quiet := newReader(r.src)
 	other := fromCPUID(cpus, quiet)
@@ -48,17 +48,20 @@ func (t *Topology) secondOpinion(cpus []cpuidCPU, r *reader) {
 	whole := len(cpus) == allowed
 	if !t.masked() {
 		t.crossCheck(other, r)
-		if whole && t.adoptKinds(other) {
-			t.Source += "; kinds of cores from CPUID"
-			t.warnMixedKinds(r)
+		if !whole || !t.adoptKinds(other) {
+			return false
 		}
-		return
+		t.Source += "; kinds of cores from CPUID"
+		t.warnMixedKinds(r)
+		return true
 	}
-	if whole && !slices.ContainsFunc(quiet.warnings, isNoTopology) {
-		t.adopt(other)
-		t.Source = "cpuid"
-		r.warn("W-NO-TOPOLOGY", "%s: siblings or caches are missing or masked; those of CPUID are used", cpuDir)
+	if !whole || slices.ContainsFunc(quiet.warnings, isNoTopology) {
+		return false
 	}
+	t.adopt(other)
+	t.Source = "cpuid"
+	r.warn("W-NO-TOPOLOGY", "%s: siblings or caches are missing or masked; those of CPUID are used", cpuDir)
+	return true
 }
 
 func isNoTopology(w string) bool { return warningID(w) == "W-NO-TOPOLOGY" }

@@ -90,6 +90,12 @@ func newReader(src source) *reader {
 	return &reader{src: src, buf: make([]byte, maxFile+1), warned: map[string]int{}}
 }
 
+// twin returns a reader of the same source with warnings of its own. The two
+// must not read at the same time.
+func (r *reader) twin() *reader {
+	return &reader{src: r.src, buf: r.buf, warned: map[string]int{}}
+}
+
 // maxPerKind bounds how often one kind of warning is repeated.
 const maxPerKind = 5
 

@@ -17,9 +17,9 @@ const (
 // sysfs reads one machine's tree into a Topology.
 type sysfs struct {
 	*reader
-	t       *Topology
-	at      []int32 // position in t.CPUs by CPU number, -1 = not present
-	running cpuSet  // CPUs known to be online from elsewhere
+	evidence
+	t  *Topology
+	at []int32 // position in t.CPUs by CPU number, -1 = not present
 
 	sizeless [4]string // by level, the size file of a cache that has none
 }
@@ -102,11 +102,14 @@ func (s *sysfs) readCPUs() error {
 		if len(phantom) > 0 {
 			s.warn("W-SYSFS-CONFLICT", "%s: listed without a directory and ignored: %s", cpuDir, cpuNames(phantom))
 		}
-		for cpu := range s.running.all {
-			ids.add(cpu)
+		// A list of present CPUs may leave out what the process runs on.
+		for cpu := range s.granted.all {
+			if dirs.has(cpu) {
+				ids.add(cpu)
+			}
 		}
 	}
-	if ids.empty() {
+	if ids.empty() && (dirs.empty() || s.running.empty()) {
 		var err error
 		if ids, err = s.cpusFromStat(); err != nil {
 			if dirErr == nil {
@@ -114,8 +117,16 @@ func (s *sysfs) readCPUs() error {
 			}
 			return fmt.Errorf("topology: %s: %w; %w", cpuDir, reason(dirErr), err)
 		}
-		online, haveOnline = ids, true
+		online, haveOnline = ids.clone(), true
 		s.t.Source = "proc/stat"
+	}
+	for cpu := range s.running.all {
+		ids.add(cpu)
+	}
+	if dirs.empty() && !s.granted.meets(ids) {
+		for cpu := range s.granted.all {
+			ids.add(cpu)
+		}
 	}
 
 	n := ids.count()
@@ -124,6 +135,7 @@ func (s *sysfs) readCPUs() error {
 	for i := range s.at {
 		s.at[i] = -1
 	}
+	var off cpuSet // CPUs that say themselves that they are offline
 	for cpu := range ids.all {
 		up := online.has(cpu) || s.running.has(cpu)
 		if up && cut && !s.running.has(cpu) {
@@ -135,23 +147,59 @@ func (s *sysfs) readCPUs() error {
 				}
 			}
 		} else if !up {
-			state, err := s.text(s.cpuPath(cpu, "online"))
-			s.bad(s.cpuPath(cpu, "online"), err)
+			name := s.cpuPath(cpu, "online")
+			state, err := s.text(name)
+			s.bad(name, err)
 			switch state = trimKernel(state); {
+			case state == "0":
+				off.add(cpu)
 			case !haveOnline:
-				up = state != "0"
+				up = true
 			case state == "1":
-				s.warn("W-SYSFS-CONFLICT", "%s says CPU %d is online, %s/online leaves it out; taken as online", s.cpuPath(cpu, "online"), cpu, cpuDir)
+				s.warn("W-SYSFS-CONFLICT", "%s says CPU %d is online, %s/online leaves it out; taken as online", name, cpu, cpuDir)
+				up = true
+			case s.granted.has(cpu) && s.hasSiblings(cpu):
+				s.warn("W-SYSFS-CONFLICT", "CPU %d has siblings and the process may use it, but %s/online leaves it out; taken as online", cpu, cpuDir)
 				up = true
 			}
 		}
 		s.at[cpu] = int32(len(s.t.CPUs))
 		s.t.CPUs = append(s.t.CPUs, unknownCPU(cpu, up))
 	}
+	s.believeGranted(off)
 	if !slices.ContainsFunc(s.t.CPUs, func(c CPU) bool { return c.Online }) {
 		return fmt.Errorf("topology: %s: no CPU is online", cpuDir)
 	}
 	return nil
+}
+
+// hasSiblings reports whether sysfs lists a CPU among its own siblings, as it
+// does only while the CPU is online.
+func (s *sysfs) hasSiblings(cpu int) bool {
+	_, set, err := s.siblings(cpu, levels[0].masks)
+	return err == nil && set.has(cpu)
+}
+
+// believeGranted takes the CPUs that a captured process may use as online if
+// none of them is so far, except those in off, which say themselves that they
+// are not: a container's list of online CPUs may be made up.
+func (s *sysfs) believeGranted(off cpuSet) {
+	var found []int
+	for cpu := range s.granted.all {
+		if s.online(cpu) != nil {
+			return
+		}
+		if s.pos(cpu) >= 0 && !off.has(cpu) {
+			found = append(found, cpu)
+		}
+	}
+	if len(found) == 0 {
+		return
+	}
+	for _, cpu := range found {
+		s.t.CPUs[s.pos(cpu)].Online = true
+	}
+	s.warn("W-SYSFS-CONFLICT", "%s/online leaves out every CPU that the process may use; taken as online: %s", cpuDir, cpuNames(found))
 }
 
 // cpusFromStat takes the CPU numbers from proc/stat, which lists the online
@@ -617,12 +665,8 @@ func (s *sysfs) number(name string) int {
 	return int(n)
 }
 
-// readSets reads the sets of CPUs that the boot parameters and SMT control took
-// away.
+// readSets reads what the boot parameters and SMT control did to the CPUs.
 func (s *sysfs) readSets() {
-	if set, ok := s.list(cpuDir + "/isolated"); ok && !set.empty() {
-		s.t.Isolated = set.slice()
-	}
 	if set, ok := s.list(cpuDir + "/nohz_full"); ok && !set.empty() {
 		s.t.NohzFull = set.slice()
 	}

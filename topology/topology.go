@@ -1,8 +1,8 @@
 package topology
 
 // Topology is a machine as this process sees it. A Topology returned by
-// Detect, Read or ReadCPUID is complete; nothing in this package changes it
-// later, so it may be shared between goroutines that only read it.
+// Detect, Read, ReadCPUID or Refresh is complete; nothing in this package changes
+// it later, so it may be shared between goroutines that only read it.
 type Topology struct {
 	CPUs     []CPU    // every present CPU, offline ones included, by ascending ID
 	Nodes    []Node   // NUMA nodes by ascending ID; empty when the machine reports none
@@ -16,7 +16,8 @@ type Topology struct {
 
 	// Affinity and Cpuset tell who disallows a CPU: Affinity holds the CPUs of
 	// the process's affinity mask, Cpuset those that its cpuset cgroup grants.
-	// nil = not known, and then nothing is disallowed by it.
+	// nil = not known, and then nothing is disallowed by it. See Grants for CPUs
+	// outside the mask.
 	Affinity []int
 	Cpuset   []int
 
@@ -30,7 +31,9 @@ type Topology struct {
 	VM         bool   // the processor reports a hypervisor
 	Hypervisor string // name of the hypervisor, or "" when unknown
 
-	noPin string // why threads of this system cannot be pinned, or ""
+	noPin string    // why threads of this system cannot be pinned, or ""
+	start []int     // CPUs of the mask that the process started with; nil = not known
+	live  refresher // reads again what can change; nil for what is not the running system
 }
 
 // Cache is one data or unified cache.
