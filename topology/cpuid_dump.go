@@ -1,9 +1,11 @@
 package topology
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"strconv"
 	"strings"
 )
@@ -22,24 +24,9 @@ func ReadCPUID(dump fs.FS) (*Topology, error) {
 		return nil, errors.New("topology: the dump is nil")
 	}
 	r := newReader(fsSource{dump})
-	s := &sysfs{reader: r, t: &Topology{}}
-	files, err := s.numbered(".", "pu")
+	cpus, first, err := r.dumps(".")
 	if err != nil {
 		return nil, fmt.Errorf("topology: CPUID dump: %w", err)
-	}
-	var cpus []cpuidCPU
-	model := ""
-	for id := range files.all {
-		name := "pu" + strconv.Itoa(id)
-		query, err := r.cpuidDump(name)
-		if err != nil {
-			r.warn("W-BAD-FILE", "%s: %v; the CPU is left out", name, reason(err))
-			continue
-		}
-		cpus = append(cpus, decodeCPUID(id, query))
-		if model == "" {
-			model = brandText(query)
-		}
 	}
 	if len(cpus) == 0 {
 		if len(r.warnings) > 0 {
@@ -48,14 +35,101 @@ func ReadCPUID(dump fs.FS) (*Topology, error) {
 		return nil, errors.New("topology: CPUID dump: none of the files pu0, pu1 and so on is there")
 	}
 	t := fromCPUID(cpus, r)
-	if model != "" {
+	if model := brandText(first); model != "" {
 		t.Model = model
 	}
+	t.Hypervisor = hypervisorText(first)
 	for i := range t.CPUs {
 		t.CPUs[i].Allowed = true
 	}
 	t.Warnings = r.flush()
 	return t, nil
+}
+
+// dumps decodes the files puN of a directory; those that cannot be used give a
+// warning. The query is that of the first CPU, nil if there is none.
+func (r *reader) dumps(dir string) (cpus []cpuidCPU, first cpuidQuery, err error) {
+	files, err := (&sysfs{reader: r}).numbered(dir, "pu")
+	if err != nil {
+		return nil, nil, err
+	}
+	for id := range files.all {
+		name := path.Join(dir, "pu"+strconv.Itoa(id))
+		query, err := r.cpuidDump(name)
+		if err != nil {
+			r.warn("W-BAD-FILE", "%s: %v; the CPU is left out", name, reason(err))
+			continue
+		}
+		cpus = append(cpus, decodeCPUID(id, query))
+		if first == nil {
+			first = query
+		}
+	}
+	return cpus, first, nil
+}
+
+// cpuidDir is where a captured tree has the dumps of its CPUs.
+const cpuidDir = "cpuid"
+
+// consultDumps is for a captured tree what executing CPUID is for this machine.
+func (t *Topology) consultDumps(r *reader) {
+	if !r.src.isDir(cpuidDir) {
+		return
+	}
+	cpus, first, err := r.dumps(cpuidDir)
+	r.bad(cpuidDir, err)
+	if len(cpus) == 0 {
+		return
+	}
+	t.secondOpinion(cpus, r)
+	if t.Model == "" {
+		t.Model = brandText(first)
+	}
+	if t.CacheLine == 0 {
+		t.CacheLine = cpus[0].line
+	}
+	t.VM = t.VM || cpus[0].hypervisor
+	t.Hypervisor = hypervisorText(first)
+}
+
+// hypervisorLeaf names the hypervisor, where a processor reports one.
+const hypervisorLeaf = 0x40000000
+
+func hypervisorText(query cpuidQuery) string {
+	if query(1, 0).ecx&(1<<31) == 0 {
+		return ""
+	}
+	r := query(hypervisorLeaf, 0)
+	return regText(r.ebx, r.ecx, r.edx)
+}
+
+// recordCPUID writes the results of the queries that describe one CPU in the
+// form that cpuidDump reads.
+func recordCPUID(query cpuidQuery) []byte {
+	var b bytes.Buffer
+	seen := map[dumpKey]bool{}
+	record := func(leaf, sub uint32) cpuidRegs {
+		r := query(leaf, sub)
+		if key := (dumpKey{leaf: leaf, sub: sub}); !seen[key] {
+			seen[key] = true
+			fmt.Fprintf(&b, "%x %x %x %x %x => %x %x %x %x\n", dumpMask(leaf), leaf, 0, sub, 0, r.eax, r.ebx, r.ecx, r.edx)
+		}
+		return r
+	}
+	decodeCPUID(0, record)
+	brandText(record)
+	hypervisorText(record)
+	return b.Bytes()
+}
+
+// dumpMask says which registers select a leaf: eax, and ecx where it has
+// subleaves.
+func dumpMask(leaf uint32) uint32 {
+	switch leaf {
+	case 4, 0xb, 0x1f, 0x8000001d, 0x80000026:
+		return 5
+	}
+	return 1
 }
 
 // maxDumpLines bounds the entries of one dump.

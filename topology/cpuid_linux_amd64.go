@@ -12,27 +12,49 @@ import (
 )
 
 // scanCPUID executes CPUID on each of the given CPUs and returns what it could
-// read until the time was up. It works on a thread of its own, pinned to one
-// CPU after the other; the caller's thread is not touched.
+// read until the time was up. The caller's thread is not touched.
 func scanCPUID(cpus []int, limit time.Duration) (out []cpuidCPU, err error) {
-	onOwnThread(func() { out, err = scanOnThisThread(cpus, limit) })
+	start := time.Now()
+	err = onEachCPU(cpus, func(id int) bool {
+		out = append(out, decodeCPUID(id, cpuidHere()))
+		return time.Since(start) <= limit
+	})
 	return out, err
 }
 
-// scanOnThisThread pins the thread to one CPU after the other and puts its mask
+// dumpCPUID executes CPUID on each of the given CPUs and returns the dumps.
+func dumpCPUID(cpus []int) (map[int][]byte, error) {
+	dumps := map[int][]byte{}
+	err := onEachCPU(cpus, func(id int) bool {
+		here := cpuidHere()
+		dumps[id] = recordCPUID(func(leaf, sub uint32) (r cpuidRegs) {
+			// The leaves of hypervisors are above the highest of the processor.
+			if leaf == hypervisorLeaf {
+				r.eax, r.ebx, r.ecx, r.edx = cpuidex(leaf, sub)
+				return r
+			}
+			return here(leaf, sub)
+		})
+		return true
+	})
+	return dumps, err
+}
+
+// onEachCPU calls f on a thread of its own that is pinned to one CPU after the
+// other, until f returns false. CPUs that cannot be reached are left out.
+func onEachCPU(cpus []int, f func(id int) bool) (err error) {
+	onOwnThread(func() { err = visitOnThisThread(cpus, f) })
+	return err
+}
+
+// visitOnThisThread pins the thread to one CPU after the other and puts its mask
 // back.
-func scanOnThisThread(cpus []int, limit time.Duration) (out []cpuidCPU, err error) {
+func visitOnThisThread(cpus []int, f func(id int) bool) error {
 	saved, err := maskOf(0)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer func() {
-		if restoreErr := unix.SchedSetaffinityDynamic(0, saved); err == nil && restoreErr != nil {
-			err = fmt.Errorf("topology: the affinity mask of the scanning thread could not be restored: %w", restoreErr)
-		}
-	}()
-	start := time.Now()
-	mask := unix.NewCPUSet(max(len(saved)*64, slices.Max(append(cpus, 0))+1))
+	mask := unix.NewCPUSet(max(len(saved)*64, slices.Max(append(slices.Clone(cpus), 0))+1))
 	for _, id := range cpus {
 		mask.Zero()
 		mask.Set(id)
@@ -40,15 +62,14 @@ func scanOnThisThread(cpus []int, limit time.Duration) (out []cpuidCPU, err erro
 			continue
 		}
 		// Sandboxes accept the call and do nothing.
-		if currentCPU() != id {
-			continue
-		}
-		out = append(out, decodeCPUID(id, cpuidHere()))
-		if time.Since(start) > limit {
+		if currentCPU() == id && !f(id) {
 			break
 		}
 	}
-	return out, nil
+	if err := unix.SchedSetaffinityDynamic(0, saved); err != nil {
+		return fmt.Errorf("topology: the affinity mask of the scanning thread could not be restored: %w", err)
+	}
+	return nil
 }
 
 // currentCPU returns the CPU that the thread runs on, or -1.

@@ -2,11 +2,6 @@
 
 package topology
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
-func scanCPUID([]int, time.Duration) ([]cpuidCPU, error) {
-	return nil, errors.New("topology: this build does not execute CPUID")
-}
+func scanCPUID([]int, time.Duration) ([]cpuidCPU, error) { return nil, errNoCPUID }

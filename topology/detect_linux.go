@@ -15,10 +15,8 @@ import (
 )
 
 const (
-	scanCPUs = 64                    // CPUs asked for a second opinion
-	scanTime = 15 * time.Millisecond // after which no further one is asked
-
-	maxThreads = 256 // threads whose affinity masks are looked at, the oldest first
+	scanTime   = 15 * time.Millisecond // after which no further CPU is asked for a second opinion
+	maxThreads = 256                   // threads whose affinity masks are looked at, the oldest first
 )
 
 // startMask is the affinity mask that the process was started with: package
@@ -206,163 +204,15 @@ func onOwnThread(f func()) {
 	<-done
 }
 
-// consultCPUID compares sysfs with CPUID, and takes CPUID's word where sysfs
-// has no caches or no siblings, or no kinds of cores. It reports whether it did.
+// consultCPUID executes CPUID on some CPUs for a second opinion. It reports whether
+// that was taken over.
 func (t *Topology) consultCPUID(r *reader) bool {
-	avoid := setOf(append(slices.Clone(t.Isolated), t.NohzFull...))
-	var ask []int
-	allowed := 0
-	for _, c := range t.CPUs {
-		if !c.Allowed {
-			continue
-		}
-		allowed++
-		if len(ask) < scanCPUs && !avoid.has(c.ID) {
-			ask = append(ask, c.ID)
-		}
-	}
-	if len(ask) == 0 {
-		return false
-	}
-	masked := t.masked()
-	if masked && allowed > len(ask) {
-		ask = ask[:0]
-		for _, c := range t.CPUs {
-			if c.Allowed {
-				ask = append(ask, c.ID)
-			}
-		}
-	}
 	limit := scanTime
-	if masked {
+	if t.masked() {
 		limit = 20 * scanTime
 	}
-	cpus, err := scanCPUID(ask, limit)
-	if err != nil || len(cpus) == 0 {
-		return false
-	}
-	quiet := newReader(r.src)
-	other := fromCPUID(cpus, quiet)
-	if masked {
-		if len(cpus) == allowed && !slices.ContainsFunc(quiet.warnings, isNoTopology) {
-			t.adopt(other)
-			t.Source = "cpuid"
-			r.warn("W-NO-TOPOLOGY", "%s: siblings or caches are missing or masked; those of CPUID are used", cpuDir)
-			return true
-		}
-		return false
-	}
-	t.crossCheck(other, r)
-	if len(cpus) == allowed && t.adoptKinds(other) {
-		t.Source += "; kinds of cores from CPUID"
-		t.warnMixedKinds(r)
-		return true
-	}
-	return false
-}
-
-func isNoTopology(w string) bool { return warningID(w) == "W-NO-TOPOLOGY" }
-
-// masked reports whether sysfs gave no more than a list of CPUs.
-func (t *Topology) masked() bool { return len(t.Caches) == 0 }
-
-// adopt takes the groups of another reading of the same CPUs.
-func (t *Topology) adopt(o *Topology) {
-	pos := map[int]*CPU{}
-	for i := range o.CPUs {
-		pos[o.CPUs[i].ID] = &o.CPUs[i]
-	}
-	next := 0
-	for _, c := range o.CPUs {
-		next = max(next, c.Core+1)
-	}
-	for i := range t.CPUs {
-		c := &t.CPUs[i]
-		n := pos[c.ID]
-		if n == nil {
-			if c.Online {
-				c.Core = next
-				next++
-			}
-			continue
-		}
-		c.Core, c.L1d, c.L2, c.L3 = n.Core, n.L1d, n.L2, n.L3
-		c.Cluster, c.Die, c.Package, c.Efficiency = n.Cluster, n.Die, n.Package, n.Efficiency
-		if len(t.Nodes) == 0 {
-			c.Node = n.Node
-		}
-	}
-	t.Caches = o.Caches
-	if len(t.Nodes) == 0 {
-		t.Nodes = o.Nodes
-	}
-}
-
-// adoptKinds takes the kinds of cores of another reading of the same CPUs, unless
-// this one has kinds itself. It reports whether there were any.
-func (t *Topology) adoptKinds(o *Topology) bool {
-	known := func(c CPU) bool { return c.Efficiency != Unknown }
-	if slices.ContainsFunc(t.CPUs, known) || !slices.ContainsFunc(o.CPUs, known) {
-		return false
-	}
-	for _, c := range o.CPUs {
-		if mine := t.lookup(c.ID); mine != nil {
-			mine.Efficiency = c.Efficiency
-		}
-	}
-	return true
-}
-
-// crossCheck compares how sysfs and CPUID group the CPUs that CPUID was
-// executed on.
-func (t *Topology) crossCheck(o *Topology, r *reader) {
-	var differ []string
-	for _, l := range []struct {
-		name  string
-		field func(*CPU) *int
-	}{
-		{"cores", func(c *CPU) *int { return &c.Core }},
-		{"L3 domains", func(c *CPU) *int { return &c.L3 }},
-		{"packages", func(c *CPU) *int { return &c.Package }},
-	} {
-		ours, theirs, same := t.compareGroups(o, l.field)
-		if !same {
-			differ = append(differ, fmt.Sprintf("%s (%d against %d)", l.name, ours, theirs))
-		}
-	}
-	if len(differ) == 0 {
-		t.Source += "; CPUID agrees"
-		return
-	}
-	what := strings.Join(differ, ", ")
-	t.Source += "; CPUID differs on " + what
-	r.warn("W-SYSFS-CONFLICT", "sysfs and CPUID differ on %s; sysfs is used", what)
-}
-
-// compareGroups counts the groups of one level among o's CPUs in both readings
-// and reports whether they divide them alike.
-func (t *Topology) compareGroups(o *Topology, field func(*CPU) *int) (ours, theirs int, same bool) {
-	there, back := map[int]int{}, map[int]int{}
-	same = true
-	k := 0
-	for i := range t.CPUs {
-		if k == len(o.CPUs) {
-			break
-		}
-		if t.CPUs[i].ID != o.CPUs[k].ID {
-			continue
-		}
-		a, b := *field(&t.CPUs[i]), *field(&o.CPUs[k])
-		k++
-		if v, ok := there[a]; ok && v != b {
-			same = false
-		}
-		if v, ok := back[b]; ok && v != a {
-			same = false
-		}
-		there[a], back[b] = b, a
-	}
-	return len(there), len(back), same
+	cpus, err := scanCPUID(t.cpuidCPUs(), limit)
+	return err == nil && t.secondOpinion(cpus, r)
 }
 
 // rootSource reads the running system with plain system calls: package os would

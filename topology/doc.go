@@ -4,7 +4,8 @@
 //
 // [Detect] describes the running machine, [Read] a captured one from its sys/
 // and proc/ directories, and [ReadCPUID] one from CPUID dumps. All three give a
-// [Topology], from which [Topology.Plan] makes a [Plan].
+// [Topology], from which [Topology.Plan] makes a [Plan]. [DetectConditions] and
+// [ReadConditions] tell what else limits its CPUs at the moment, in [Conditions].
 //
 // # Where the facts come from
 //

@@ -13,7 +13,8 @@ import (
 // followed if root follows them; none is needed.
 //
 // The CPUs that the process may use are those of proc/self/status and of its
-// cpuset cgroup, where the tree has them, else all that are online.
+// cpuset cgroup, where the tree has them, else all that are online. CPUID dumps
+// in a directory cpuid, as [ReadCPUID] reads them, are the second opinion.
 //
 // The error says which file made it impossible to go on: when neither a CPU nor
 // a cgroup is found, or no CPU is online. Lesser faults are in
@@ -30,6 +31,7 @@ func Read(root fs.FS) (*Topology, error) {
 		return nil, c.blame(r.blame(err))
 	}
 	l.apply(t)
+	t.consultDumps(r)
 	t.warnHiddenSMT(r)
 	t.Warnings = slices.Concat(r.flush(), l.mountWarnings, l.flush())
 	return t, nil

@@ -24,12 +24,13 @@ const usage = `usage: zeropool [COMMAND [flags]]
 Without a command: what this machine is, where a pool's workers sit on it, and
 what a task costs, in a few seconds.
 
-  topo    report the hardware topology and the plan on it
-  plan    show where the workers sit, and why
-  bench   run the benchmark set
-  matrix  merge the JSON results of several runs into one document
+  topo     report the hardware topology and the plan on it
+  plan     show where the workers sit, and why
+  capture  pack what a bug report needs of this machine, without secrets
+  bench    run the benchmark set
+  matrix   merge the JSON results of several runs into one document
 
-zeropool COMMAND -h lists the flags of a command.
+zeropool COMMAND -h lists the flags of a command, with an example.
 `
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -41,6 +42,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return runTopo(args[1:], stdout, stderr)
 	case "plan":
 		return runPlan(args[1:], stdout, stderr)
+	case "capture":
+		return runCapture(args[1:], stdout, stderr)
 	case "bench":
 		return runBench(args[1:], stdout, stderr)
 	case "matrix":

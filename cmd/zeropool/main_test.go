@@ -28,7 +28,7 @@ func TestUsage(t *testing.T) {
 			t.Errorf("%v: exit code %d, output %q, stderr %q", args, code, stdout, stderr)
 		}
 	}
-	for _, name := range []string{"topo", "plan", "bench", "matrix"} {
+	for _, name := range []string{"topo", "plan", "capture", "bench", "matrix"} {
 		if !strings.Contains(usage, "\n  "+name) {
 			t.Errorf("the usage does not tell of %q", name)
 		}

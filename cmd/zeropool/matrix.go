@@ -22,6 +22,9 @@ const matrixUsage = `usage: zeropool matrix [--format markdown|svg|html] [-o FIL
 Each FILE is what "zeropool bench --format json" wrote. The second form writes
 benchmarks.md, benchmarks.html and all pictures into DIR, and the table of a
 README.
+
+Example: zeropool bench --format json -o run.json
+         zeropool matrix --format html -o run.html run.json
 `
 
 // matrixFlags are the flags of "zeropool matrix".

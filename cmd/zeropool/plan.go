@@ -8,7 +8,10 @@ import (
 
 // runPlan is the command "zeropool plan".
 func runPlan(args []string, stdout, stderr io.Writer) int {
-	f := newMachineFlags("plan", "[--root DIR | --cpuid DIR] [--placement P] [--workers N] [--format text|json]", "text", "json")
+	f := newMachineFlags("plan", "[--root DIR|FILE.tar.gz | --cpuid DIR] [--placement P] [--workers N] [--format text|json]", `Shows on which CPU each worker of a pool sits and why, and why the others have none.
+
+Example: zeropool plan --placement compact --workers 8
+`, "text", "json")
 	if code, done := f.parse(args, stdout, stderr); done {
 		return code
 	}

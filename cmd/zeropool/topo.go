@@ -5,11 +5,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
 
+	"github.com/zeropool-go/zeropool/internal/capture"
 	"github.com/zeropool-go/zeropool/internal/cli"
 	"github.com/zeropool-go/zeropool/internal/report"
 	"github.com/zeropool-go/zeropool/topology"
@@ -24,16 +26,16 @@ type machineFlags struct {
 	formats             []string
 }
 
-func newMachineFlags(name, synopsis string, formats ...string) *machineFlags {
+func newMachineFlags(name, synopsis, help string, formats ...string) *machineFlags {
 	f := &machineFlags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError), formats: formats}
 	f.SetOutput(io.Discard)
-	f.StringVar(&f.root, "root", "", "read the machine captured in `DIR`, which holds sys/ and proc/, instead of this one")
+	f.StringVar(&f.root, "root", "", "read the machine captured in `DIR`, which holds sys/ and proc/, or in a .tar.gz file, instead of this one")
 	f.StringVar(&f.cpuid, "cpuid", "", "read the machine from the CPUID dumps in `DIR`, one file per CPU")
 	f.TextVar(&f.placement, "placement", topology.PerCore, "`P`: percore, perthread, compact, scatter or unpinned")
 	f.IntVar(&f.workers, "workers", 0, "plan for `N` workers; 0 = choose")
 	f.StringVar(&f.format, "format", formats[0], strings.Join(formats, ", "))
 	f.Usage = func() {
-		fmt.Fprintf(f.Output(), "usage: zeropool %s %s\n", name, synopsis)
+		fmt.Fprintf(f.Output(), "usage: zeropool %s %s\n\n%s\n", name, synopsis, help)
 		f.PrintDefaults()
 	}
 	return f
@@ -50,8 +52,8 @@ func (f *machineFlags) parse(args []string, stdout, stderr io.Writer) (code int,
 	case err != nil:
 	case f.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
-	case f.empty() != "":
-		err = fmt.Errorf("-%s is empty: want a name", f.empty())
+	case noEmpty(f.FlagSet) != nil:
+		err = noEmpty(f.FlagSet)
 	case f.root != "" && f.cpuid != "":
 		err = errors.New("--root and --cpuid exclude each other")
 	case f.workers < 0:
@@ -71,47 +73,72 @@ func (f *machineFlags) parse(args []string, stdout, stderr io.Writer) (code int,
 // report reads the machine that the flags name and plans on it.
 func (f *machineFlags) report() (*report.Report, error) {
 	r := topology.Request{Placement: f.placement, Workers: f.workers}
-	var t *topology.Topology
+	var rep *report.Report
 	var err error
 	switch {
 	case f.root != "":
-		if err = isDir(f.root); err == nil {
-			t, err = topology.Read(os.DirFS(f.root))
+		var root fs.FS
+		if root, err = openRoot(f.root); err == nil {
+			rep, err = capture.Report(root, r, f.given("placement"))
 		}
 	case f.cpuid != "":
 		if err = isDir(f.cpuid); err == nil {
-			t, err = topology.ReadCPUID(os.DirFS(f.cpuid))
+			var t *topology.Topology
+			if t, err = topology.ReadCPUID(os.DirFS(f.cpuid)); err == nil {
+				rep = report.New(t, r)
+			}
 		}
 	default:
-		t, err = topology.Detect()
-		r.GOMAXPROCS = runtime.GOMAXPROCS(0)
-		// As in a pool: the environment replaces the default, not a choice.
-		if env := os.Getenv("ZEROPOOL_PLACEMENT"); env != "" && err == nil && !f.given("placement") {
-			if env != "unpinned" {
-				err = fmt.Errorf("environment variable ZEROPOOL_PLACEMENT=%q: only \"unpinned\" is allowed", env)
-			}
-			r.Placement = topology.Unpinned
-		}
+		rep, err = f.thisMachine(r)
 	}
 	if err != nil {
 		return nil, err
 	}
-	rep := report.New(t, r)
 	if n := len(rep.Plan.Workers); n < f.workers {
 		return nil, fmt.Errorf("--workers %d: a plan has at most %d", f.workers, n)
 	}
 	return rep, nil
 }
 
-// empty returns the name of a flag that was given without a value, as an unset
-// variable does: it must not pass for this machine or standard output.
-func (f *machineFlags) empty() (name string) {
-	f.Visit(func(g *flag.Flag) {
+// thisMachine is the report on this machine.
+func (f *machineFlags) thisMachine(r topology.Request) (*report.Report, error) {
+	t, err := topology.Detect()
+	if err != nil {
+		return nil, err
+	}
+	r.GOMAXPROCS = runtime.GOMAXPROCS(0)
+	if !f.given("placement") {
+		if r.Placement, err = defaultPlacement(); err != nil {
+			return nil, err
+		}
+	}
+	rep := report.New(t, r)
+	rep.Conditions = topology.DetectConditions(t)
+	return rep, nil
+}
+
+// defaultPlacement is that of a pool: the environment replaces the default, not
+// a choice.
+func defaultPlacement() (topology.Placement, error) {
+	switch env := os.Getenv("ZEROPOOL_PLACEMENT"); env {
+	case "":
+		return topology.PerCore, nil
+	case "unpinned":
+		return topology.Unpinned, nil
+	default:
+		return 0, fmt.Errorf("environment variable ZEROPOOL_PLACEMENT=%q: only \"unpinned\" is allowed", env)
+	}
+}
+
+// noEmpty refuses a flag that was given without a value, as an unset variable
+// does: it must not pass for this machine or standard output.
+func noEmpty(flags *flag.FlagSet) (err error) {
+	flags.Visit(func(g *flag.Flag) {
 		if g.Value.String() == "" {
-			name = g.Name
+			err = fmt.Errorf("-%s is empty: want a name", g.Name)
 		}
 	})
-	return name
+	return err
 }
 
 // given reports whether a flag was on the command line.
@@ -119,6 +146,20 @@ func (f *machineFlags) given(name string) bool {
 	found := false
 	f.Visit(func(g *flag.Flag) { found = found || g.Name == name })
 	return found
+}
+
+// openRoot opens the tree of a machine: a directory, or a capture.
+func openRoot(name string) (fs.FS, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return os.DirFS(name), nil
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is neither a directory nor a file", name)
+	}
+	return capture.OpenArchive(name)
 }
 
 func isDir(name string) error {
@@ -131,8 +172,11 @@ func isDir(name string) error {
 
 // runTopo is the command "zeropool topo".
 func runTopo(args []string, stdout, stderr io.Writer) int {
-	f := newMachineFlags("topo", "[--root DIR | --cpuid DIR] [--placement P] [--workers N] [--format text|json|svg|html] [-o FILE]",
-		"text", "json", "svg", "html")
+	f := newMachineFlags("topo", "[--root DIR|FILE.tar.gz | --cpuid DIR] [--placement P] [--workers N] [--format text|json|svg|html] [-o FILE]", `Reports the hardware topology, what limits the CPUs now, and the plan for a pool.
+
+Example: zeropool topo --format svg -o machine.svg
+         zeropool topo --root zeropool-capture.tar.gz
+`, "text", "json", "svg", "html")
 	var file string
 	f.StringVar(&file, "o", "", "write to `FILE` instead of standard output")
 	if code, done := f.parse(args, stdout, stderr); done {

@@ -24,7 +24,7 @@ func call(args ...string) (code int, stdout, stderr string) {
 func TestTopoFormats(t *testing.T) {
 	for format, want := range map[string]string{
 		"text": "machine    Example Server CPU\n",
-		"json": "{\n \"schema\": 1,",
+		"json": "{\n \"schema\": 2,",
 		"svg":  "<svg ",
 		"html": "<!doctype html>",
 	} {
@@ -124,7 +124,7 @@ func TestBadInput(t *testing.T) {
 		want string
 	}{
 		{[]string{"topo", "--root", "no-such-dir"}, 1, "no-such-dir"},
-		{[]string{"topo", "--root", "topo.go"}, 1, "not a directory"},
+		{[]string{"topo", "--root", "topo.go"}, 1, "topo.go: neither a directory nor a .tar.gz file"},
 		{[]string{"topo", "--root", empty}, 1, "cpu"},
 		{[]string{"topo", "--cpuid", empty}, 1, ""},
 		{[]string{"plan", "--root", "no-such-dir"}, 1, "no-such-dir"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,7 +43,7 @@ func (r *Report) htmlFacts(b *bytes.Buffer) {
 	}
 	fact("Layout", r.summary())
 	fact("Plan", r.planText())
-	for _, s := range r.facts() {
+	for _, s := range slices.Concat(r.facts(), r.conditionItems(), r.deviceItems()) {
 		name, value, _ := strings.Cut(s, ": ")
 		fact(name, value)
 	}
@@ -121,9 +122,9 @@ func (r *Report) htmlNodes(b *bytes.Buffer) {
 		for i, d := range n.Distances {
 			distances[i] = strconv.Itoa(d)
 		}
-		rows = append(rows, []string{strconv.Itoa(n.ID), or(ranges(n.CPUs), "none"), memory, or(strings.Join(distances, " "), "–")})
+		rows = append(rows, []string{strconv.Itoa(n.ID), or(ranges(n.CPUs), "none"), memory, or(strings.Join(distances, " "), "–"), or(r.devicesOf(n.ID), "–")})
 	}
-	table(b, "NUMA nodes", []string{"node", "CPUs", "memory", "distances"}, rows)
+	table(b, "NUMA nodes", []string{"node", "CPUs", "memory", "distances", "devices"}, rows)
 }
 
 func (r *Report) htmlCPUs(b *bytes.Buffer) {

@@ -7,8 +7,9 @@ import (
 )
 
 // SchemaVersion is the "schema" of the topo output; keys may be added to a
-// version, never renamed or removed.
-const SchemaVersion = 1
+// version, never renamed or removed. Version 2 has all of version 1, and the
+// conditions.
+const SchemaVersion = 2
 
 // unknown is an integer that is written as null when negative.
 type unknown int64
@@ -41,6 +42,8 @@ type jsonTopology struct {
 	Nodes        []jsonNode  `json:"nodes"`
 	Plan         jsonPlan    `json:"plan"`
 	Warnings     []string    `json:"warnings"`
+
+	Conditions *jsonConditions `json:"conditions"`
 }
 
 type jsonCPU struct {
@@ -107,7 +110,8 @@ func (r *Report) JSON(w io.Writer) error {
 		IsolatedCPUs: ranges(t.Isolated), NohzFullCPUs: ranges(t.NohzFull),
 		GOMAXPROCS: positive(r.Request.GOMAXPROCS), CacheLine: positive(t.CacheLine),
 		CPUs: make([]jsonCPU, 0, len(t.CPUs)), Caches: make([]jsonCache, 0, len(t.Caches)),
-		Nodes: make([]jsonNode, 0, len(t.Nodes)), Plan: r.jsonPlan(), Warnings: append([]string{}, t.Warnings...),
+		Nodes: make([]jsonNode, 0, len(t.Nodes)), Plan: r.jsonPlan(), Warnings: append([]string{}, r.machineWarnings()...),
+		Conditions: r.jsonConditions(),
 	}
 	if t.Quota > 0 {
 		out.Quota = &t.Quota

@@ -19,6 +19,9 @@ type Report struct {
 	Plan     topology.Plan
 	Request  topology.Request // what the plan was made from
 
+	// Conditions are shown where they are not nil; set them before writing.
+	Conditions *topology.Conditions
+
 	state   []state       // parallel to Topology.CPUs
 	workers map[int][]int // by OS CPU number
 	why     map[int]string
@@ -319,9 +322,17 @@ func (r *Report) reasons() []reasonCount {
 	return out
 }
 
-// warnings are those of the topology, then those of the plan.
+// warnings are those of the machine, then those of the plan.
 func (r *Report) warnings() []string {
-	return slices.Concat(r.Topology.Warnings, r.Plan.Warnings)
+	return slices.Concat(r.machineWarnings(), r.Plan.Warnings)
+}
+
+// machineWarnings are those of the topology, then those of the conditions.
+func (r *Report) machineWarnings() []string {
+	if r.Conditions == nil {
+		return r.Topology.Warnings
+	}
+	return slices.Concat(r.Topology.Warnings, r.Conditions.Warnings)
 }
 
 // kind names the kind of a core, or "" on a machine with one kind.

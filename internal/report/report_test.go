@@ -21,7 +21,15 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 
 // trees are the machines of topology/testdata.
-var trees = []string{"server", "hybrid", "container"}
+var trees = []string{"server", "hybrid", "container", "loaded"}
+
+// withConditions is the report on a tree, with its conditions.
+func withConditions(t *testing.T, name string, q topology.Request) *Report {
+	t.Helper()
+	r := New(read(t, name), q)
+	r.Conditions = topology.ReadConditions(os.DirFS(filepath.Join("..", "..", "topology", "testdata", name)), r.Topology)
+	return r
+}
 
 func read(t *testing.T, name string) *topology.Topology {
 	t.Helper()
@@ -69,7 +77,7 @@ func render(t *testing.T, write func(io.Writer) error) []byte {
 
 func TestGolden(t *testing.T) {
 	for _, name := range trees {
-		r := New(read(t, name), topology.Request{})
+		r := withConditions(t, name, topology.Request{})
 		for format, write := range map[string]func(io.Writer) error{
 			"txt": r.Text, "json": r.JSON, "svg": r.SVG, "plan.txt": r.PlanText, "plan.json": r.PlanJSON,
 		} {
@@ -183,6 +191,17 @@ func TestPictureShowsEveryState(t *testing.T) {
 	}
 }
 
+// crowded are conditions with many devices on every node.
+func crowded(t *topology.Topology) *topology.Conditions {
+	c := &topology.Conditions{SchedExt: topology.SchedExt{State: "enabled", Ops: "ops"}, Governors: []topology.Governor{{Name: "performance", CPUs: []int{0}}}}
+	for _, n := range t.Nodes {
+		for k := range 40 {
+			c.Devices = append(c.Devices, topology.Device{Name: fmt.Sprintf("enp%ds%d", n.ID, 2*k), Kind: topology.NIC, Node: n.ID})
+		}
+	}
+	return c
+}
+
 // TestTextsDoNotCollide asserts that no two texts of a picture overlap and none
 // leaves it, as far as the estimate of their width goes.
 func TestTextsDoNotCollide(t *testing.T) {
@@ -192,7 +211,9 @@ func TestTextsDoNotCollide(t *testing.T) {
 	}
 	for name, top := range machines {
 		t.Run(name, func(t *testing.T) {
-			doc := render(t, New(top, topology.Request{}).SVG)
+			r := New(top, topology.Request{})
+			r.Conditions = crowded(top)
+			doc := render(t, r.SVG)
 			var w, h int
 			fmt.Sscanf(string(doc), `<svg xmlns="http://www.w3.org/2000/svg" class="zp" width="%d" height="%d"`, &w, &h)
 			type span struct {

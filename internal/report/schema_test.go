@@ -126,12 +126,15 @@ func isType(v any, name string) bool {
 func TestJSONMatchesSchema(t *testing.T) {
 	topo, plan := readSchema(t, "topology.schema.json"), readSchema(t, "plan.schema.json")
 	machines := map[string]*topology.Topology{"none": nil, "grid": regular(2, 2, 2, 2)}
+	conditions := map[string]*topology.Conditions{"grid": {}}
 	for _, name := range trees {
-		machines[name] = read(t, name)
+		r := withConditions(t, name, topology.Request{})
+		machines[name], conditions[name] = r.Topology, r.Conditions
 	}
 	for name, top := range machines {
 		for _, q := range []topology.Request{{}, {Placement: topology.Unpinned}, {Workers: 99, GOMAXPROCS: 4}, {CPUs: []int{1, 7000}}} {
 			r := New(top, q)
+			r.Conditions = conditions[name]
 			for _, c := range []struct {
 				schema *schema
 				write  func(io.Writer) error

@@ -106,6 +106,8 @@ func (r *Report) description() string {
 	for _, g := range r.reasons() {
 		parts = append(parts, fmt.Sprintf("%s without a worker, %s: %s", plural(len(g.cpus), "CPU", "CPUs"), g.why, clip(strides(g.cpus), 120)))
 	}
+	parts = append(parts, r.conditionItems()...)
+	parts = append(parts, r.deviceItems()...)
 	parts = append(parts, r.warnings()...)
 	return strings.Join(parts, ". ") + "."
 }
@@ -314,12 +316,21 @@ func (f *figure) group(b *box, depth, width int) part {
 	}
 	titleW := svg.Width(title+" "+sizes, fontText)
 	w := max(inner.w, titleW) + 2*pad
+	devices, headH := "", headH
+	if node := f.r.nodeOf(b); node >= 0 {
+		if devices = f.r.devicesOf(node); devices != "" {
+			headH += 14
+		}
+	}
 	return part{w: w, h: inner.h + headH + 2*pad, draw: func(c *canvas, x, y, w, h int) {
 		c.open(f.tooltip(b))
 		c.rect(boxClass(b.level()), x, y, w, h, 7)
 		c.heading(x+pad, y+pad+10, title, sizes)
 		if room := w - 2*pad - titleW - 8; note != "" && svg.Width(note, fontSmall) <= room {
 			c.text("zts zm ze", x+w-pad, y+pad+10, note)
+		}
+		if devices != "" {
+			c.text("zts zm", x+pad, y+pad+24, svg.Fit(devices, fontSmall, w-2*pad))
 		}
 		inner.draw(c, x+pad, y+pad+headH, w-2*pad, h-2*pad-headH)
 		c.close()

@@ -9,6 +9,9 @@ import (
 	"github.com/zeropool-go/zeropool/internal/svg"
 )
 
+// mostDevices is the number of nodes whose devices a picture lists.
+const mostDevices = 24
+
 func sorted(ids []int) []int {
 	slices.Sort(ids)
 	return ids
@@ -19,6 +22,16 @@ func sorted(ids []int) []int {
 func (r *Report) notesPart(width int) part {
 	const columnW, between = 330, 14
 	cards := []func(int) part{card("Machine", r.facts())}
+	if items := r.conditionItems(); len(items) > 0 {
+		cards = append(cards, card("Conditions", items))
+	}
+	devices := r.deviceLines()
+	if n := len(devices) - mostDevices; n > 0 {
+		devices = append(devices[:mostDevices], fmt.Sprintf("and those of %d more nodes", n))
+	}
+	if len(devices) > 0 {
+		cards = append(cards, card("Devices", devices))
+	}
 	var left []string
 	for _, g := range r.reasons() {
 		left = append(left, g.why+": "+cpusText(g.cpus))

@@ -188,6 +188,18 @@ func (r *Report) textUsable(w textWriter) {
 	}
 	w.field("usable", lines...)
 	w.field("cpu time", wrap(r.timeText())...)
+	for _, f := range r.conditions() {
+		var lines []string
+		for _, s := range f.lines {
+			lines = append(lines, wrap(clip(s, 3*lineWidth))...)
+		}
+		w.field(f.label, lines...)
+	}
+	var devices []string
+	for _, s := range r.deviceLines() {
+		devices = append(devices, wrap(clip(s, 3*lineWidth))...)
+	}
+	w.field("devices", devices...)
 }
 
 // textTree writes the levels above the cores, one line per box; of alike

@@ -60,6 +60,7 @@ func (c *Command) parse(args []string, stdout, stderr io.Writer) (f commandFlags
 	flags.Usage = func() {
 		fmt.Fprintf(flags.Output(), "usage: %s [--format text|json] [--filter RE]%s [--workers N] [--quick] [--full] [--emulated] [--cpuprofile FILE] [--trace FILE] [--compare OLD.json] [-o FILE]\n", c.Name, c.Synopsis)
 		flags.PrintDefaults()
+		fmt.Fprintf(flags.Output(), "\nExample: %s --filter '^batch' --format json -o run.json\n", c.Name)
 	}
 	flags.StringVar(&f.format, "format", "text", "text or json (docs/bench.schema.json)")
 	RegexpVar(flags, &f.filter, "filter", "only the workloads whose name matches `RE`")

@@ -26,6 +26,7 @@ type Machine struct {
 	Affinity string            // list of CPUs of the process's mask
 	Kinds    map[string]string // hybrid PMUs: "cpu_core" to a list of CPUs
 	Cgroup   []Cgroup          // cgroup v2 from the root to the process's own
+	More     map[string]string // further files: name to contents
 }
 
 // CPU is one logical CPU. Core, L2, L3 and Package are labels of any value.
@@ -106,6 +107,9 @@ func (m *Machine) Files() map[string]string {
 	put("processor\t: 0\nmodel name\t: "+m.Model, "proc/cpuinfo")
 	put("Name:\tpool\nCpus_allowed_list:\t"+m.Affinity, "proc/self/status")
 	m.cgroups(put)
+	for name, text := range m.More {
+		put(text, name)
+	}
 	return f
 }
 

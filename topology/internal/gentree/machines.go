@@ -2,7 +2,7 @@ package gentree
 
 // Machines returns the machines whose trees are in topology/testdata.
 func Machines() []*Machine {
-	return []*Machine{server(), hybrid(), container()}
+	return []*Machine{server(), hybrid(), container(), loaded()}
 }
 
 // server has 2 packages of 2 nodes of 2 cores of 2 threads; every node has an
