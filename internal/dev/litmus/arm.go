@@ -18,9 +18,6 @@ func armOrder(p *path) []uint64 {
 			for i := range j {
 				before[j] |= p.events[i].address.any()
 			}
-			if e.partner >= 0 {
-				before[j] |= 1 << e.partner
-			}
 		case read:
 			// The latest own write to the variable can be read before it is
 			// seen by others, but not before its address and value are known.

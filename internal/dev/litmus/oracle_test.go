@@ -64,17 +64,16 @@ func everything(threads int, registers ...string) string {
 	return condition
 }
 
-// randomThreads makes two or three threads, seven instructions at most in all, and
-// in a third of the programs one membarrier.
+// randomThreads makes two or three threads of a few instructions, and a membarrier
+// in every fourth.
 func randomThreads(random *rand.Rand, instruction func(*rand.Rand) string) []string {
 	threads := make([]string, 2+random.IntN(2))
-	membarrier := random.IntN(3 * len(threads))
 	for n := range threads {
 		var lines []string
 		for range 1 + random.IntN(6/len(threads)) {
 			lines = append(lines, instruction(random))
 		}
-		if n == membarrier {
+		if random.IntN(4) == 0 {
 			lines = slices.Insert(lines, random.IntN(len(lines)+1), "MEMBARRIER")
 		}
 		threads[n] = strings.Join(lines, ";")
@@ -170,7 +169,11 @@ func axiomOutcomes(t *test) (outcomes, error) {
 	var choose func(n int) error
 	choose = func(n int) error {
 		if n == len(all) {
-			return t.executions(chosen, orders, func(x *execution) { candidates(x, found) })
+			x, err := t.newExecution(chosen, orders)
+			if err == nil {
+				placements(x, 0, func(x *execution) { candidates(x, found) })
+			}
+			return err
 		}
 		for _, p := range all[n] {
 			chosen[n] = p
@@ -181,6 +184,33 @@ func axiomOutcomes(t *test) (outcomes, error) {
 		return nil
 	}
 	return found, choose(0)
+}
+
+// placements calls f for each way to put the fences that membarriers cause into
+// their threads, as events that all earlier ones are ordered before, and all later
+// ones after.
+func placements(x *execution, n int, f func(*execution)) {
+	for n < len(x.events) && x.events[n].kind != causedFence {
+		n++
+	}
+	if n == len(x.events) {
+		f(x)
+		return
+	}
+	thread := x.events[n].thread
+	base, length := x.base[thread], len(x.paths[thread].events)
+	for at := range length + 1 {
+		if !x.paths[thread].divisible(at) {
+			continue
+		}
+		y := *x
+		y.before = slices.Clone(x.before)
+		y.before[n] |= mask(base, base+at)
+		for later := base + at; later < base+length; later++ {
+			y.before[later] |= 1 << n
+		}
+		placements(&y, n+1, f)
+	}
 }
 
 func candidates(x *execution, found outcomes) {
@@ -248,7 +278,7 @@ func candidate(x *execution, from []int, writes [][]int, found outcomes) {
 	for a := range x.events {
 		for b := range x.events {
 			ea, eb := &x.events[a], &x.events[b]
-			if a == b || ea.kind == fullFence || eb.kind == fullFence || ea.on != eb.on {
+			if a == b || ea.fence() || eb.fence() || ea.on != eb.on {
 				continue
 			}
 			communicates := false
@@ -281,7 +311,7 @@ func candidate(x *execution, from []int, writes [][]int, found outcomes) {
 	for changed := true; changed; {
 		changed = false
 		for n, e := range x.events {
-			if known>>n&1 != 0 || e.kind == fullFence {
+			if known>>n&1 != 0 || e.fence() {
 				continue
 			}
 			switch {
@@ -299,7 +329,7 @@ func candidate(x *execution, from []int, writes [][]int, found outcomes) {
 		}
 	}
 	for n, e := range x.events {
-		if e.kind != fullFence && known>>n&1 == 0 {
+		if !e.fence() && known>>n&1 == 0 {
 			return // a value out of thin air
 		}
 	}
@@ -316,6 +346,8 @@ func candidate(x *execution, from []int, writes [][]int, found outcomes) {
 	}
 	found.add(x.outcome(s))
 }
+
+func (e *event) fence() bool { return e.kind == fullFence || e.kind == causedFence }
 
 func cyclic(before []uint64) bool {
 	var done uint64

@@ -22,7 +22,7 @@ var architectures = map[string]architecture{
 
 var (
 	commentPattern  = regexp.MustCompile(`(?s)\(\*.*?\*\)`)
-	expectedPattern = regexp.MustCompile(`(?m)^[ *]*Expected: *(.*?) *$`)
+	expectedPattern = regexp.MustCompile(`(?m)^[( *]*Expected: *(.*?)[ *)]*$`)
 	namePattern     = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 	threadPattern   = regexp.MustCompile(`^\s*P0\s*(\||;)`)
 	questionPattern = regexp.MustCompile(`(?m)^\s*(exists|~exists|~ *exists|forall)\b`)

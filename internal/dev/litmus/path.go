@@ -32,6 +32,7 @@ const (
 	read eventKind = iota
 	write
 	fullFence
+	causedFence // by a membarrier of another thread
 )
 
 // A dependency is a set of reads. Those of pick are the reads that only decide

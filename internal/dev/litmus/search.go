@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // search finds the outcomes of a memory that all threads share. Each event takes
 // effect there at one moment: a write is then seen by every thread, a read
@@ -10,9 +13,8 @@ import "fmt"
 // returns for it. The axioms of Arm's model allow exactly the outcomes that this
 // machine has: it is their "external completion" form.
 //
-// It tries every path through every thread, every point at which the fences of a
-// membarrier can take effect, and every order of the events, but each state of
-// an execution once.
+// It tries every path through every thread and every order of the events, but
+// each state of an execution once.
 func (t *test) search(order func(*path) []uint64) (outcomes, error) {
 	all := make([][]*path, len(t.threads))
 	orders := map[*path][]uint64{}
@@ -31,18 +33,21 @@ func (t *test) search(order func(*path) []uint64) (outcomes, error) {
 	var choose func(n int) error
 	choose = func(n int) error {
 		if n == len(all) {
-			return t.executions(chosen, orders, func(x *execution) {
-				ends := outcomes{}
-				x.run(x.start(), ends)
-				for _, values := range ends {
-					found.add(values)
+			x, err := t.newExecution(slices.Clone(chosen), orders)
+			if err != nil {
+				return err
+			}
+			ends := outcomes{}
+			x.run(x.start(), ends)
+			for _, values := range ends {
+				found.add(values)
+			}
+			for _, p := range chosen {
+				if len(ends) > 0 && p.fault != nil {
+					fault = p.fault
 				}
-				for _, p := range chosen {
-					if len(ends) > 0 && p.fault != nil {
-						fault = p.fault
-					}
-				}
-			})
+			}
+			return nil
 		}
 		for _, p := range all[n] {
 			chosen[n] = p
@@ -79,12 +84,15 @@ type sharedClaim struct {
 	reads  uint64
 }
 
-// executions calls f for each placement of the fences that membarriers cause.
-func (t *test) executions(paths []*path, orders map[*path][]uint64, f func(*execution)) error {
-	x := &execution{test: t, paths: paths}
+// newExecution joins the paths, with the order of the events of each.
+func (t *test) newExecution(paths []*path, orders map[*path][]uint64) (*execution, error) {
+	x := &execution{test: t, paths: paths, seen: map[string]struct{}{}}
 	for n, p := range paths {
 		base := len(x.events)
 		x.base = append(x.base, base)
+		if base+len(p.events) > maxEvents {
+			return nil, fmt.Errorf("more than %d accesses and fences", maxEvents)
+		}
 		for i, e := range p.events {
 			own := -1
 			if w := p.writeBefore(i); w >= 0 && e.kind == read {
@@ -99,52 +107,46 @@ func (t *test) executions(paths []*path, orders map[*path][]uint64, f func(*exec
 			x.claims = append(x.claims, sharedClaim{c, n, c.reads() << base})
 		}
 	}
-	type caused struct{ thread, first, second int }
-	var fences []caused
+	x.findQuiet()
 	for n, p := range paths {
 		for _, call := range p.calls {
+			begin, end := x.base[n]+call, x.base[n]+call+1
 			for other := range paths {
-				if other != n {
-					fences = append(fences, caused{other, x.base[n] + call, x.base[n] + call + 1})
+				if other == n {
+					continue
 				}
+				if len(x.events) == maxEvents {
+					return nil, fmt.Errorf("more than %d accesses and fences", maxEvents)
+				}
+				x.before[end] |= 1 << len(x.events)
+				x.events = append(x.events, event{thread: other, kind: causedFence, partner: -1})
+				x.before = append(x.before, 1<<begin)
 			}
 		}
 	}
-	accesses := len(x.events)
-	if accesses+len(fences) > maxEvents {
-		return fmt.Errorf("%d accesses and fences, at most %d", accesses+len(fences), maxEvents)
-	}
-	x.findQuiet()
+	return x, nil
+}
 
-	at := make([]int, len(fences)) // the number of the thread's events before the fence
-	var place func(k int)
-	place = func(k int) {
-		if k == len(fences) {
-			y := *x
-			y.seen = map[string]struct{}{}
-			y.events = append([]event(nil), x.events...)
-			y.before = append([]uint64(nil), x.before...)
-			for i, c := range fences {
-				base, length := x.base[c.thread], len(paths[c.thread].events)
-				y.events = append(y.events, event{thread: c.thread, kind: fullFence})
-				y.before = append(y.before, mask(base, base+at[i])|1<<c.first)
-				y.quiet |= 1 << (accesses + i)
-				for later := at[i]; later < length; later++ {
-					y.before[base+later] |= 1 << (accesses + i)
-				}
-				y.before[c.second] |= 1 << (accesses + i)
-			}
-			f(&y)
-			return
+// interruptible tells whether a full fence can take effect now in the thread:
+// between two of its instructions, all events of the one and of what is before it
+// have taken effect, and none of the other and of what is after it. An event that is
+// quiet can have come too early for that, and counts as one still to come.
+//
+// A fence that can take effect does so at once: that changes nothing in its own
+// thread, and lets the one that waits for it go on, so it allows most.
+func (x *execution) interruptible(s *state, thread int) bool {
+	p := x.paths[thread]
+	done := s.done >> x.base[thread]
+	loud := done &^ (x.quiet >> x.base[thread]) & mask(0, len(p.events))
+	for cut := range len(p.events) + 1 {
+		if loud>>cut == 0 && p.divisible(cut) {
+			return true
 		}
-		for p := 0; p <= len(paths[fences[k].thread].events); p++ {
-			if at[k] = p; paths[fences[k].thread].divisible(p) {
-				place(k + 1)
-			}
+		if done>>cut&1 == 0 {
+			return false
 		}
 	}
-	place(0)
-	return nil
+	return false
 }
 
 // divisible tells whether the thread can be interrupted before its event n: not
@@ -230,7 +232,7 @@ func (x *execution) run(s *state, found outcomes) {
 	for quiet := true; quiet; {
 		quiet = false
 		for n := range x.events {
-			if x.enabled(s, n) && x.quiet>>n&1 != 0 {
+			if (x.quiet>>n&1 != 0 || x.events[n].kind == causedFence) && x.enabled(s, n) {
 				if !x.take(s, n) {
 					return
 				}
@@ -257,7 +259,8 @@ func (x *execution) run(s *state, found outcomes) {
 }
 
 func (x *execution) enabled(s *state, n int) bool {
-	return s.done>>n&1 == 0 && x.before[n]&^s.done == 0
+	return s.done>>n&1 == 0 && x.before[n]&^s.done == 0 &&
+		(x.events[n].kind != causedFence || x.interruptible(s, x.events[n].thread))
 }
 
 // take lets an event take effect, and tells whether the execution can go on so.

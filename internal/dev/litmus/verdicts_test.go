@@ -182,6 +182,7 @@ func TestVerdictsDependenciesAArch64(t *testing.T) {
 		{"MP+dmb.sy+addr", forbidden, writer + `LDR W0,[y]; EOR W2,W0,W0; LDR W1,[X10,W2,SXTW]`, mp},
 		{"MP+dmb.sy+ctrl", allowed, writer + `LDR W0,[y]; CBNZ W0,L; L:; LDR W1,[x]`, mp},
 		{"MP+dmb.sy+ctrlisb", forbidden, writer + `LDR W0,[y]; CBNZ W0,L; L:; ISB; LDR W1,[x]`, mp},
+		{"MP+dmb.sy+addr-isb", forbidden, writer + `LDR W0,[y]; EOR W2,W0,W0; LDR W3,[X12,W2,SXTW]; ISB; LDR W1,[x]`, mp},
 		{"MP+dmb.sy+isb", allowed, writer + `LDR W0,[y]; ISB; LDR W1,[x]`, mp},
 		{"MP+dmb.sy+dmb.ld", forbidden, writer + `LDR W0,[y]; DMB ISHLD; LDR W1,[x]`, mp},
 		{"MP+dmb.st+addr", forbidden, `STR W21,[x]; DMB ISHST; STR W21,[y] | LDR W0,[y]; EOR W2,W0,W0; LDR W1,[X10,W2,SXTW]`, mp},
@@ -235,9 +236,11 @@ func TestVerdictsManyThreadsAArch64(t *testing.T) {
 // Architecture Reference Manual, B2.3, barrier-ordered-before and
 // atomic-ordered-before: a release is ordered before a later acquire; an atomic
 // instruction with both is a barrier for what follows; a pair of exclusives is no
-// barrier. The last is why Linux has a DMB after its exclusive loops (commit
-// 8e86f0b409a4, "arm64: atomics: fix use of acquire + release for full barrier
-// semantics"); docs/protocol.md builds on all three.
+// barrier; a read of an own write is ordered after the read half of its
+// instruction only if it is an acquire. That a pair is no barrier is why Linux has
+// a DMB after its exclusive loops (commit 8e86f0b409a4, "arm64: atomics: fix use of
+// acquire + release for full barrier semantics"). RfiRmwBis is in the tests at
+// diy.inria.fr/cats7/model-aarch64.
 func TestVerdictsAtomicsAArch64(t *testing.T) {
 	const sb = `0:X0=0 /\ 1:X0=0`
 	const pair = `LDAXR W3,[x]; STLXR W4,W21,[x]`
@@ -263,6 +266,16 @@ func TestVerdictsAtomicsAArch64(t *testing.T) {
 		{"two swaps", forbidden, `SWP W21,W0,[x] | SWP W22,W0,[x]`, sb},
 		{"an exclusive store can fail", allowed, `LDXR W3,[x]; STXR W4,W21,[x]`, `0:X4=1 /\ x=0`},
 		{"a swap within a pair", forbidden, `LDXR W3,[x]; STXR W4,W21,[x] | SWP W22,W0,[x]`, `0:X3=0 /\ 0:X4=0 /\ 1:X0=0`},
+		{"an exclusive store to another variable than the load's", forbidden, `LDXR W3,[x]; STXR W4,W21,[y]`, `0:X4=0`},
+		{"SB+dmb.sts", allowed, `STR W21,[x]; DMB ST; LDR W0,[y] | STR W21,[y]; DMB ST; LDR W0,[x]`, sb},
+		{"LB+dmb.lds", forbidden, `LDR W0,[x]; DMB LD; STR W21,[y] | LDR W0,[y]; DMB LD; STR W21,[x]`, `0:X0=1 /\ 1:X0=1`},
+		// An own write can be read before the read half of its instruction has taken
+		// place, unless by an acquire or because the value is not known yet.
+		{"MP+rel+swp-po-addr", allowed, `STR W21,[x]; STLR W21,[y] | SWP W22,W0,[y]; LDR W6,[y]; EOR W8,W6,W6; LDR W1,[X10,W8,SXTW]`, `1:X0=1 /\ 1:X1=0 /\ 1:X6=2`},
+		{"MP+rel+ldadd-po-addr", forbidden, `STR W21,[x]; STLR W21,[y] | LDADD W21,W0,[y]; LDR W6,[y]; EOR W8,W6,W6; LDR W1,[X10,W8,SXTW]`, `1:X0=1 /\ 1:X1=0`},
+		// A write of another thread is after the read of a pair in time, and yet not
+		// between the two in the order of writes, as that read an own earlier write.
+		{"RfiRmwBis", allowed, `STR W21,[x]; DMB SY; STR W21,[z] | LDR W0,[z]; CBZ W0,L; STR W22,[z]; LDXR W4,[z]; STXR W6,W23,[z]; AND W9,W4,#128; LDR W7,[X10,W9,SXTW]; L:`, `z=3 /\ 1:X7=0 /\ 1:X6=0 /\ 1:X4=2 /\ 1:X0=1`},
 		{"its status is no dependency", allowed, `LDXR W3,[x]; STXR W4,W21,[x]; STR W4,[y] | LDR W0,[y]; DMB SY; LDR W1,[x]`, `0:X4=0 /\ 1:X0=0 /\ 1:X1=0`},
 		{"an exclusive store is not ordered before what its status decides", allowed, `STR W23,[y]; LDXR W3,[x]; STXR W4,W21,[x]; CBNZ W4,L; STR W21,[y]; L: | LDR W0,[y]; DMB SY; LDR W1,[x]`, `0:X4=0 /\ 1:X0=1 /\ 1:X1=0`},
 	} {
@@ -289,6 +302,11 @@ func TestVerdictsMembarrier(t *testing.T) {
 		{"3.SB+po+po+membarrier", allowed, `STR W21,[x]; LDR W0,[y] | STR W21,[y]; LDR W0,[z] | STR W21,[z]; MEMBARRIER; LDR W0,[x]`, `0:X0=0 /\ 1:X0=0 /\ 2:X0=0`},
 		{"3.SB+po+dmb.sy+membarrier", forbidden, `STR W21,[x]; LDR W0,[y] | STR W21,[y]; DMB SY; LDR W0,[z] | STR W21,[z]; MEMBARRIER; LDR W0,[x]`, `0:X0=0 /\ 1:X0=0 /\ 2:X0=0`},
 		{"IRIW+po+membarrier", forbidden, `STR W21,[x] | STR W21,[y] | LDR W0,[x]; LDR W1,[y] | LDR W0,[y]; MEMBARRIER; LDR W1,[x]`, `2:X0=1 /\ 2:X1=0 /\ 3:X0=1 /\ 3:X1=0`},
+		// The interrupt lets an exclusive store fail.
+		{"a fence within a pair", forbidden, `LDXR W3,[x]; LDR W0,[z]; LDR W1,[y]; STXR W4,W21,[x] | STR W21,[z]; MEMBARRIER; STR W21,[y]`, `0:X0=0 /\ 0:X1=1 /\ 0:X4=0`},
+		{"a fence within a failed pair", allowed, `LDXR W3,[x]; LDR W0,[z]; LDR W1,[y]; STXR W4,W21,[x] | STR W21,[z]; MEMBARRIER; STR W21,[y]`, `0:X0=0 /\ 0:X1=1 /\ 0:X4=1`},
+		{"a fence before or after", allowed, `LDR W0,[z]; LDR W1,[y] | STR W21,[z]; MEMBARRIER; STR W21,[y]`, `0:X0=1 /\ 0:X1=0`},
+		{"a fence in between", allowed, `LDR W0,[z]; LDR W1,[y] | STR W21,[z]; MEMBARRIER; STR W21,[y]`, `0:X0=0 /\ 0:X1=1`},
 	} {
 		v.check(t, "AArch64", "")
 	}
@@ -357,6 +375,7 @@ func TestVerdictsShapesX86(t *testing.T) {
 		{"CoRW2", forbidden, `MOV [x],$1 | MOV EAX,[x]; MOV [x],$2`, `1:EAX=1 /\ x=1`},
 		{"two increments", forbidden, `LOCK INC [x] | LOCK INC [x]`, `x=1`},
 		{"two additions", forbidden, `MOV EAX,$1; LOCK XADD [x],EAX | MOV EAX,$1; LOCK XADD [x],EAX`, `0:EAX=0 /\ 1:EAX=0`},
+		{"a failed cmpxchg stores nothing", forbidden, `MOV EAX,$5; MOV ECX,$1; LOCK CMPXCHG [x],ECX`, `x=1`},
 		{"two winners", forbidden, `MOV EAX,$0; MOV ECX,$1; LOCK CMPXCHG [x],ECX; JNE L; MOV [y],$1; L: | MOV EAX,$0; MOV ECX,$2; LOCK CMPXCHG [x],ECX; JNE L; MOV [z],$1; L:`, `y=1 /\ z=1`},
 	} {
 		v.check(t, "X86", "")
