@@ -27,6 +27,35 @@ func TestTree(t *testing.T) {
 	}
 }
 
+// The example of how to write a test is one, and its twin without the membarrier
+// shows the outcome.
+func TestExample(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var example []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "//\tAArch64") || len(example) > 0 {
+			code, ok := strings.CutPrefix(line, "//\t")
+			if !ok {
+				break
+			}
+			example = append(example, code)
+		}
+	}
+	never := strings.Join(example, "")
+	for text, want := range map[string]string{never: "Never", strings.Replace(never, "MEMBARRIER", "DMB SY    ", 1): "Sometimes"} {
+		parsed, err := parse(text)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, text)
+		}
+		if _, seen, _ := parsed.check(); seen != want {
+			t.Errorf("%s, not %s:\n%s", seen, want, text)
+		}
+	}
+}
+
 // Each file that fails is named, with what is wrong, and the others run.
 func TestFailures(t *testing.T) {
 	dir := t.TempDir()

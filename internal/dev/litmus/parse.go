@@ -202,7 +202,7 @@ func (t *test) parseThread(n int, cells []string, arch architecture) error {
 				break
 			}
 			if _, known := c.labels[m[1]]; known {
-				return fmt.Errorf("P%d: two labels %q", n, m[1])
+				return fmt.Errorf("thread %d: two labels %q", n, m[1])
 			}
 			c.labels[m[1]] = len(lines)
 			cell = cell[len(m[0]):]
@@ -216,7 +216,7 @@ func (t *test) parseThread(n int, cells []string, arch architecture) error {
 		name, operands := splitInstruction(line)
 		i, err := arch.instruction(name, operands, c)
 		if err != nil {
-			return fmt.Errorf("P%d: %q: %w", n, line, err)
+			return fmt.Errorf("thread %d: %q: %w", n, line, err)
 		}
 		t.threads[n].code = append(t.threads[n].code, i)
 	}

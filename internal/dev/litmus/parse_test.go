@@ -147,7 +147,7 @@ func TestAddressOfNoVariable(t *testing.T) {
 			}
 			o, err := parsed.model(parsed)
 			switch {
-			case guarded == 0 && (err == nil || !strings.Contains(err.Error(), "P0")):
+			case guarded == 0 && (err == nil || !strings.Contains(err.Error(), "thread 0")):
 				t.Errorf("%s: %v", arch, err)
 			case guarded == 1 && (err != nil || parsed.observation(o) != "Sometimes"):
 				t.Errorf("%s, guarded: %v", arch, err)

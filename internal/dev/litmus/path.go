@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math/bits"
 	"slices"
 )
 
@@ -99,7 +98,7 @@ func (t *test) paths(n int) ([]*path, error) {
 	}
 	w.from(start, 0)
 	if w.err != nil {
-		return nil, fmt.Errorf("P%d: %w", n, w.err)
+		return nil, fmt.Errorf("thread %d: %w", n, w.err)
 	}
 	return w.paths, nil
 }
@@ -236,7 +235,7 @@ func (w *walker) access(s *walk, i *instruction, at int) {
 // fault ends a path at an address that is no variable's. It is an error if the
 // path can be taken to there.
 func (w *walker) fault(s *walk, at int) {
-	s.path.fault = fmt.Errorf("P%d: the address of instruction %d can be none of a variable", w.thread, at+1)
+	s.path.fault = fmt.Errorf("thread %d: the address of instruction %d can be none of a variable", w.thread, at+1)
 	w.paths = append(w.paths, &s.path)
 }
 
@@ -358,11 +357,4 @@ func (w *walker) result(event int, wide bool) *value {
 func (e *event) setData(v *value, d dependency) {
 	e.data, e.value = v, d.full
 	e.control.pick |= d.pick
-}
-
-// each calls f with the number of each bit of the set.
-func each(set uint64, f func(int)) {
-	for ; set != 0; set &= set - 1 {
-		f(bits.TrailingZeros64(set))
-	}
 }

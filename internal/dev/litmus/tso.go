@@ -173,7 +173,7 @@ func (m *tsoMachine) step(s *tsoState, n int) bool {
 	case opLoad, opStore, opUpdate, opSwapIfEqual:
 		on, ok := m.test.at(t.of(i.base) + t.of(i.index))
 		if !ok {
-			m.err = fmt.Errorf("P%d: the address of instruction %d can be none of a variable", n, t.at+1)
+			m.err = fmt.Errorf("thread %d: the address of instruction %d can be none of a variable", n, t.at+1)
 			return false
 		}
 		switch {
