@@ -3,7 +3,9 @@
  *
  * Posters take a record, fill it, post it and join it, USES times each; records
  * are used again as soon as nobody holds them. Runners look at the board, hold
- * what they see, and claim elements, one or all that are left. A board that is
+ * what they see, and claim elements, one or all that are left. Nothing can be
+ * claimed before the batch is on the board, for until then its cursor is at the
+ * end. A board that is
  * full sends further batches to a list. One access is one step; what a lock
  * protects is one step.
  *
@@ -15,10 +17,12 @@
  * check: two posters, two spots | -DPOSTERS=2 -DSPOTS=2 -DRUNNERS=1
  * check: two posters, one spot | -DPOSTERS=2 -DSPOTS=1 -DRUNNERS=1 -DUSES=1
  * check: joiners help | -DPOSTERS=1 -DUSES=2 -DRUNNERS=1 -DHELP
- * check: two posters, two runners | -DPOSTERS=2 -DSPOTS=2 -DRUNNERS=2
+ * check: two posters, two runners | -DPOSTERS=2 -DSPOTS=1 -DRUNNERS=2 -DUSES=1
+ * full: two posters, two runners, two spots | -DPOSTERS=2 -DSPOTS=2 -DRUNNERS=2
  *
- * mutant: MUTANT_refs_first | a record can be held before it is on the board | -DPOSTERS=1 -DRUNNERS=2
- * mutant: MUTANT_no_hold | a runner does not hold the batch | -DPOSTERS=1 -DRUNNERS=2
+ * mutant: MUTANT_cursor_first | elements can be claimed before the batch is on the board | -DPOSTERS=1 -DRUNNERS=2
+ * mutant: MUTANT_old_end | the cursor stays at the end of the batch before | -DPOSTERS=1 -DRUNNERS=2
+ * mutant: MUTANT_no_hold | a runner does not hold the batch | -DPOSTERS=1 -DUSES=3 -DRUNNERS=2
  * mutant: MUTANT_hold_free | a record that nobody holds can be held | -DPOSTERS=1 -DRUNNERS=2
  * mutant: MUTANT_clear_late | the entry is removed by who no longer holds the batch | -DPOSTERS=2 -DRUNNERS=2 -DSPOTS=2
  * mutant: MUTANT_no_clear | the entry is not removed | -DPOSTERS=1 -DRUNNERS=1
@@ -41,7 +45,8 @@
 #ifndef SPOTS
 #define SPOTS 1
 #endif
-#define N 2         /* elements of a batch */
+#define N 2         /* elements of a batch at most, and a cursor at the end of any */
+#define SIZE(k) (1 + (k) % 2)
 #define RECORDS POSTERS
 #define BATCHES (POSTERS * USES)
 #define LIST SPOTS  /* record.spot of one in the list */
@@ -55,6 +60,7 @@ typedef record {
 	byte refs;
 	byte fn;        /* which batch it is */
 	byte cursor;
+	byte n;         /* elements */
 	byte left;      /* elements that have not ended */
 	byte spot;
 	byte results;   /* one bit for each element */
@@ -92,9 +98,9 @@ inline help(b) {
 	do
 	:: c = rec[b].cursor;
 	   if
-	   :: c >= N -> break
-	   :: c < N -> e = c + 1
-	   :: c < N -> e = N
+	   :: c >= rec[b].n -> break
+	   :: c < rec[b].n -> e = c + 1
+	   :: c < rec[b].n -> e = rec[b].n
 	   fi;
 	   if
 #ifdef MUTANT_claim_store
@@ -104,12 +110,12 @@ inline help(b) {
 #endif
 #if !defined(MUTANT_no_clear) && !defined(MUTANT_clear_late) && !defined(MUTANT_clear_any)
 	      if
-	      :: e == N -> clear(b)
+	      :: e == rec[b].n -> clear(b)
 	      :: else
 	      fi;
 #endif
 #ifdef MUTANT_clear_late
-	      last = (e == N);
+	      last = (e == rec[b].n);
 #endif
 	      f = rec[b].fn;
 #ifdef MUTANT_count_first
@@ -227,10 +233,17 @@ proctype poster() {
 	   };
 	   assert(rec[b].refs == 0);
 	   rec[b].fn = k;
-	   rec[b].left = N;
+	   rec[b].left = SIZE(k);
 	   rec[b].results = 0;
+#ifdef MUTANT_cursor_first
 	   rec[b].cursor = 0;
-#ifdef MUTANT_refs_first
+#elif !defined(MUTANT_old_end)
+	   rec[b].cursor = N;
+#endif
+	   rec[b].n = SIZE(k);
+#ifdef MUTANT_no_joiner
+	   rec[b].refs = 1;
+#else
 	   rec[b].refs = 2;
 #endif
 	   s = 0;
@@ -244,19 +257,15 @@ proctype poster() {
 	   :: else -> rec[b].spot = LIST; list = list | BIT(b); break
 	   od;
 	   s = 0;
-#ifndef MUTANT_refs_first
-#ifdef MUTANT_no_joiner
-	   rec[b].refs = 1;
-#else
-	   rec[b].refs = 2;
-#endif
+#ifndef MUTANT_cursor_first
+	   rec[b].cursor = 0;
 #endif
 #ifdef HELP
 	   help(b);
 #endif
 	   rec[b].left == 0 || rec[b].fn != k;
 	   d_step {
-		assert(rec[b].fn == k && ran[k] == 3 && rec[b].results == 3)
+		assert(rec[b].fn == k && ran[k] == (1 << SIZE(k)) - 1 && rec[b].results == ran[k])
 	   };
 #ifndef MUTANT_no_joiner
 	   release(b);
