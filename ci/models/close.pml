@@ -15,11 +15,41 @@
  *
  * Checked: every task is run, or its submitter gets ErrClosed, or its Future ends
  * with ErrClosed because of CUT, and only one of these; when Close returns,
- * every accepted task has ended for all to see, and nothing begins later; when
+ * every task whose submitter saw the gate open has ended for all to see, and
+ * nothing begins later; when
  * Shutdown has cut, nothing is left in a queue, and what is taken later is not
  * run; every Close returns.
  *
- * check: one worker, two tasks | -DTASKS=2
+ * check: two tasks | -DTASKS=2
+ * check: two closers | -DCLOSERS=2
+ * check: a waiter | -DWAITER
+ * check: a task that submits | -DFORK
+ * check: Shutdown cuts | -DCUT
+ * check: Close looks at the slots only, two tasks | -DNO_COUNTS -DTASKS=2
+ * check: Close looks at the slots only, a waiter | -DNO_COUNTS -DWAITER
+ * check: Close looks at the slots only, a task that submits | -DNO_COUNTS -DFORK
+ * check: two workers | -DW=2
+ * full: Shutdown cuts, two tasks | -DCUT -DTASKS=2
+ * full: Shutdown cuts, a waiter | -DCUT -DWAITER
+ * full: two submitters | -DSUBMITTERS=2
+ *
+ * mutant: MUTANT_no_barrier | Close executes no barrier | -DTASKS=1
+ * mutant: MUTANT_end_on_closed | runners end once the gate is closed | -DTASKS=1
+ * mutant: MUTANT_end_blindly | a runner ends without a look at the queues | -DTASKS=1
+ * mutant: MUTANT_look_first | it looks at the queues before it looks whether it may end | -DTASKS=1
+ * mutant: MUTANT_park_unasked | a runner parks without asking whether it may end | -DTASKS=1
+ * mutant: MUTANT_no_wake | the closer wakes nobody | -DTASKS=1
+ * mutant: MUTANT_end_mute | a runner that ends does not say so | -DTASKS=1
+ * mutant: MUTANT_no_tell | an owner that ends a task does not say so | -DTASKS=1
+ * mutant: MUTANT_gate_early | it loads the gate before it stores the state | -DTASKS=1
+ * mutant: MUTANT_count_after | a task is counted after it is published | -DTASKS=1
+ * mutant: MUTANT_gate_first | a submitter loads the gate before it publishes | -DTASKS=1
+ * mutant: MUTANT_keep_task | it says ErrClosed and leaves its task | -DTASKS=1
+ * mutant: MUTANT_no_slots | Close does not look at the slots | -DTASKS=1
+ * mutant: MUTANT_no_live | Close does not wait for the runners | -DTASKS=1
+ * mutant: MUTANT_cut_unseen | who takes a task does not look whether Shutdown has cut | -DCUT
+ * mutant: MUTANT_cut_no_barrier | Shutdown cuts without a barrier | -DCUT
+ * mutant: MUTANT_cut_give_up | it leaves a lane whose owner is busy | -DCUT
  */
 
 #ifndef W
@@ -80,7 +110,7 @@ bool told[CLOSERS]; /* a closer's condition variable */
 #define CUTOFF 2
 #define REFUSED 3
 byte outcome[ALL];
-bool accepted[ALL];
+byte accepted[ALL]; /* by a submitter that saw the gate open: 1, closed: 2 */
 byte laneOf[ALL];
 byte running;
 bool closedAll;     /* a Close has returned */
@@ -202,19 +232,11 @@ inline endOwn(t, l) {
 #ifdef MUTANT_gate_early
 	x = gate;
 #endif
-#ifdef MUTANT_state_first
-	if
-	:: got == OWNED -> put(l, t, DONE)
-	:: else -> atomic { sb[l].n == 0 -> mem[t] = DONE }
-	fi;
-	increment(l, COMPLETED(l));
-#else
 	increment(l, COMPLETED(l));
 	if
 	:: got == OWNED -> put(l, t, DONE)
 	:: else -> atomic { sb[l].n == 0 -> mem[t] = DONE }
 	fi;
-#endif
 #ifndef MUTANT_gate_early
 	x = gate;
 #endif
@@ -273,8 +295,13 @@ inline submit(t, l) {
 #ifdef MUTANT_gate_first
 	x = gate;
 #endif
+#ifdef MUTANT_count_after
 	put(l, t, FULL);
 	increment(l, PUSHED(l));
+#else
+	increment(l, PUSHED(l));
+	put(l, t, FULL);
+#endif
 #ifndef MUTANT_gate_first
 	x = gate;
 #endif
@@ -293,10 +320,10 @@ inline submit(t, l) {
 	      late = false;
 	      result(t, REFUSED);
 	      endOwn(t, l)
-	   :: else -> accepted[t] = true
+	   :: else -> accepted[t] = 2
 	   fi
 #endif
-	:: else -> accepted[t] = true
+	:: else -> accepted[t] = 1
 	fi;
 	x = 0
 }
@@ -455,26 +482,17 @@ out:
 
 inline lookAtCounts() {
 	b = 0;
-#ifdef MUTANT_pushed_first
-	do
-	:: b < LANES -> n = n + mem[PUSHED(b)]; b++
-	:: else -> break
-	od;
-	b = 0;
-#endif
 	e = stolen;
 	do
 	:: b < LANES -> e = e + mem[COMPLETED(b)]; b++
 	:: else -> break
 	od;
 	b = 0;
-#ifndef MUTANT_pushed_first
 	do
 	:: b < LANES -> n = n + mem[PUSHED(b)]; b++
 	:: else -> break
 	od;
 	b = 0;
-#endif
 	ok = ok && (n == e);
 	n = 0; e = 0
 }
@@ -524,20 +542,11 @@ proctype closer(byte c) {
 #else
 	   ok = (live == 0);
 #endif
-#ifdef MUTANT_slots_first
-#ifndef MUTANT_no_slots
-	   lookAtSlots();
-#endif
-#ifndef MUTANT_no_counts
-	   lookAtCounts();
-#endif
-#else
-#ifndef MUTANT_no_counts
+#ifndef NO_COUNTS
 	   lookAtCounts();
 #endif
 #ifndef MUTANT_no_slots
 	   lookAtSlots();
-#endif
 #endif
 	   if
 	   :: ok -> break
@@ -552,7 +561,7 @@ proctype closer(byte c) {
 		assert(running == 0 && live == 0);
 		b = 0;
 		do
-		:: b < ALL -> assert(!accepted[b] || mem[b] == DONE); b++
+		:: b < ALL -> assert(accepted[b] != 1 || mem[b] == DONE); b++
 		:: else -> break
 		od;
 		b = 0
@@ -589,7 +598,7 @@ proctype cutter() {
 	d_step {
 		cutDone = true;
 		do
-		:: t < ALL -> assert(!accepted[t] || mem[t] != FULL); t++
+		:: t < ALL -> assert(accepted[t] != 1 || mem[t] != FULL); t++
 		:: else -> break
 		od
 	}
@@ -631,7 +640,7 @@ init {
 	do
 	:: i < ALL ->
 	   assert(outcome[i] != 0 || mem[i] == FREE && !accepted[i]);
-	   assert(accepted[i] == (outcome[i] == RAN || outcome[i] == CUTOFF));
+	   assert((accepted[i] != 0) == (outcome[i] == RAN || outcome[i] == CUTOFF));
 	   i++
 	:: else -> break
 	od
