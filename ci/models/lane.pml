@@ -30,6 +30,9 @@
  * check: two owners, ARM | -DOWNERS=2 -DTASKS=2 -DARM
  * check: two owners, two slots, no thief | -DOWNERS=2 -DCAP=2 -DTASKS=2 -DTHIEVES=0
  * check: two owners, takeover | -DOWNERS=2 -DTAKEOVER -DTASKS=2
+ * check: thieves do not wait for pushes, ARM | -DPUSHING=2 -DTASKS=2 -DARM
+ * check: thieves do not wait for pushes, two owners, ARM | -DPUSHING=2 -DOWNERS=2 -DTASKS=2 -DARM
+ * full: thieves do not wait for pushes, two of them, ARM | -DPUSHING=2 -DTHIEVES=2 -DTASKS=2 -DARM
  * full: two thieves, two slots | -DTHIEVES=2 -DCAP=2 -DTASKS=3
  * full: two owners, takeover, ARM | -DOWNERS=2 -DTAKEOVER -DTASKS=2 -DARM
  *
@@ -68,6 +71,10 @@
 #ifndef OWNERS
 #define OWNERS 1
 #endif
+#ifndef PUSHING
+#define PUSHING 1 /* busy in a push; 2 if thieves need not wait for its end */
+#endif
+#define TAKING 1
 #ifndef BUF
 #define BUF 5
 #endif
@@ -255,7 +262,7 @@ inline leave() {
 
 inline push() {
 	loadEarly();
-	put(me, BUSY, 1, 0);
+	put(me, BUSY, PUSHING, 0);
 	get(me, OWNER, w);
 	if
 	:: w != me -> leave(); mine = false
@@ -290,7 +297,7 @@ inline take() {
 #ifdef MUTANT_busy_late
 	get(me, OWNER, w);
 #else
-	put(me, BUSY, 1, 0);
+	put(me, BUSY, TAKING, 0);
 	get(me, OWNER, w);
 #endif
 	if
@@ -301,7 +308,7 @@ inline take() {
 #endif
 	   getShared();
 #ifdef MUTANT_busy_late
-	   put(me, BUSY, 1, 0);
+	   put(me, BUSY, TAKING, 0);
 #endif
 	   if
 #ifndef MUTANT_ignore_mode
@@ -445,7 +452,7 @@ inline attach() {
 #ifdef MUTANT_ignore_busy
 	      :: attached = true
 #else
-	      :: mem[BUSY] == 0 -> attached = true
+	      :: mem[BUSY] != TAKING -> attached = true
 #endif
 	      :: shared-- /* busy for too long */
 	      fi
