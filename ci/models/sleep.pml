@@ -29,7 +29,7 @@
  * check: no heavy barrier | -DW=2 -DTASKS=2 -DNO_HEAVY
  * check: the heavy barrier comes later | -DW=2 -DTASKS=2 -DREGISTER
  * full: two workers, two submitters, two tasks each | -DW=2 -DSUBMITTERS=2 -DTASKS=2
- * full: three workers, a waiter | -DW=3 -DTASKS=3 -DBLOCKING=1
+ * full: three workers, a waiter | -DW=3 -DTASKS=2 -DBLOCKING=1
  *
  * mutant: MUTANT_no_barrier | the last to sleep looks without a barrier | -DW=1
  * mutant: MUTANT_no_look | it does not look | -DW=1
