@@ -1,493 +1,607 @@
 /*
- * Close and Shutdown against submissions, workers that fall asleep, waiters that
- * run tasks and loops (docs/protocol.md, section 13; pool.go, submit.go,
- * worker.go, agent.go, loop.go).
+ * Close and Shutdown against owners that submit and wait, tasks that submit,
+ * runners that fall asleep, and waiters (docs/protocol.md: Close and Shutdown),
+ * with the store buffers of the lanes' owners.
  *
- * One access to a shared word is one step. The ring's operations are one step
- * each, as in parking.pml, and so are the parts of the parker. A critical
- * section of the pool's mutex is one step unless it waits.
+ * Each submitter and each runner owns a lane; each task has a slot of its own.
+ * Attaching is one step, and so is an owner's private take (lane.pml has their
+ * parts); an attempt to attach may fail. What the pool's lock protects is one
+ * step, but for the closer's looks, during which it holds the lock. Each runner
+ * that falls asleep is taken for the last one.
  *
- * CLOSERS call Close. With CUT, another calls Shutdown with a context that ends
- * at any time. With WAITER, a goroutine waits for the first task and runs it if
- * it can have it; with LOOP, one calls For.
+ * With FORK, the first task submits another if a runner runs it. With WAITER, a
+ * goroutine waits for the first task and runs it if it can have it. With CUT, the
+ * context of a Shutdown ends at any time.
  *
- * Checked: every task is run, or its submitter gets ErrClosed, or its Future
- * ends with ErrClosed because of CUT, and only one of these; when Close returns,
- * the workers have ended, nothing runs, and nothing begins later; every Close
- * returns.
+ * Checked: every task is run, or its submitter gets ErrClosed, or its Future ends
+ * with ErrClosed because of CUT, and only one of these; when Close returns,
+ * every task whose submitter saw the gate open has ended for all to see, and
+ * nothing begins later; when
+ * Shutdown has cut, nothing is left in a queue, and what is taken later is not
+ * run; every Close returns.
  *
- * check: two workers | -DW=2 -DTASKS=1
- * check: two closers | -DW=1 -DCLOSERS=2 -DTASKS=1
- * check: a waiter | -DW=1 -DWAITER -DTASKS=1
- * check: a loop | -DW=1 -DLOOP -DTASKS=1
- * full: Shutdown cuts | -DW=1 -DCUT -DTASKS=1
- * full: two submitters | -DW=1
- * full: two submitters, two workers | -DW=2
- * full: two submitters, Shutdown cuts | -DW=1 -DCUT
- * full: waiter, loop | -DW=1 -DWAITER -DLOOP -DTASKS=1
- * full: Shutdown cuts, a waiter | -DW=1 -DCUT -DWAITER -DTASKS=1
+ * check: two tasks | -DTASKS=2
+ * check: two closers | -DCLOSERS=2
+ * check: a waiter | -DWAITER
+ * check: a task that submits | -DFORK
+ * check: Shutdown cuts | -DCUT
+ * check: Close looks at the slots only, two tasks | -DNO_COUNTS -DTASKS=2
+ * check: Close looks at the slots only, a waiter | -DNO_COUNTS -DWAITER
+ * check: Close looks at the slots only, a task that submits | -DNO_COUNTS -DFORK
+ * check: two workers | -DW=2
+ * full: Shutdown cuts, two tasks | -DCUT -DTASKS=2
+ * full: Shutdown cuts, a waiter | -DCUT -DWAITER
+ * full: two submitters | -DSUBMITTERS=2
  *
- * mutant: MUTANT_gate_once | a submitter looks at gate before its claim only | -DW=1
- * mutant: MUTANT_keep_entry | it says ErrClosed and leaves its entry | -DW=1
- * mutant: MUTANT_end_blindly | a worker ends without a look at the queues | -DW=1
- * mutant: MUTANT_look_first | it looks at the queues before it looks at gate | -DW=1
- * mutant: MUTANT_gate_unannounced | it looks at gate before it announces itself | -DW=1
- * mutant: MUTANT_wake_first | the closer wakes first and closes then | -DW=1
- * mutant: MUTANT_no_signal | a worker that ends does not say so | -DW=1
- * mutant: MUTANT_wait_unlocked | the closer looks before it takes the mutex | -DW=1
- * mutant: MUTANT_give_back_mute | an agent is given back without a look at gate | -DW=1 -DWAITER -DTASKS=1
- * mutant: MUTANT_give_back_late | gate is loaded before the agent is free | -DW=1 -DWAITER -DTASKS=1
- * mutant: MUTANT_borrow_late | a waiter takes its task before it borrows an agent | -DW=1 -DWAITER -DTASKS=1
- * mutant: MUTANT_loop_gate_first | a loop looks at gate before it borrows an agent | -DW=1 -DLOOP -DTASKS=1
+ * mutant: MUTANT_no_barrier | Close executes no barrier | -DTASKS=1
+ * mutant: MUTANT_end_on_closed | runners end once the gate is closed | -DTASKS=1
+ * mutant: MUTANT_end_blindly | a runner ends without a look at the queues | -DTASKS=1
+ * mutant: MUTANT_look_first | it looks at the queues before it looks whether it may end | -DTASKS=1
+ * mutant: MUTANT_park_unasked | a runner parks without asking whether it may end | -DTASKS=1
+ * mutant: MUTANT_no_wake | the closer wakes nobody | -DTASKS=1
+ * mutant: MUTANT_end_mute | a runner that ends does not say so | -DTASKS=1
+ * mutant: MUTANT_no_tell | an owner that ends a task does not say so | -DTASKS=1
+ * mutant: MUTANT_gate_early | it loads the gate before it stores the state | -DTASKS=1
+ * mutant: MUTANT_count_after | a task is counted after it is published | -DTASKS=1
+ * mutant: MUTANT_gate_first | a submitter loads the gate before it publishes | -DTASKS=1
+ * mutant: MUTANT_keep_task | it says ErrClosed and leaves its task | -DTASKS=1
+ * mutant: MUTANT_no_slots | Close does not look at the slots | -DTASKS=1
+ * mutant: MUTANT_no_live | Close does not wait for the runners | -DTASKS=1
+ * mutant: MUTANT_cut_unseen | who takes a task does not look whether Shutdown has cut | -DCUT
+ * mutant: MUTANT_cut_no_barrier | Shutdown cuts without a barrier | -DCUT
+ * mutant: MUTANT_cut_give_up | it leaves a lane whose owner is busy | -DCUT
  */
 
 #ifndef W
 #define W 1
 #endif
+#ifndef SUBMITTERS
+#define SUBMITTERS 1
+#endif
 #ifndef TASKS
-#define TASKS 2 /* one for each submitter */
+#define TASKS 1 /* of each submitter */
 #endif
 #ifndef CLOSERS
 #define CLOSERS 1
 #endif
-#define NONE 255
+#ifdef FORK
+#define ALL (SUBMITTERS * TASKS + 1)
+#else
+#define ALL (SUBMITTERS * TASKS)
+#endif
+#define LANES (SUBMITTERS + W)
+#define BUF 5
 
-/* Pool.gate */
-bool closed;
-bool cut;
-byte gateIdle;
+/* a slot's state */
+#define FREE 0
+#define FULL 1
+#define OWNED 2
+#define TAKEN 3
+#define DONE 4
 
-bool idle[W];    /* the bitmap */
-bool woken[W];   /* parker.word: awake */
-byte waking;
+/* Words that owners store to: the slots' states and the lanes' counters. */
+#define PUSHED(l) (ALL + (l))
+#define COMPLETED(l) (ALL + LANES + (l))
+#define WORDS (ALL + 2 * LANES)
+byte mem[WORDS];
+byte stolen;        /* tasks that others than the owner have ended */
+byte shared[LANES];
+
+typedef buffer {
+	byte n;
+	byte a[BUF];
+	byte v[BUF];
+};
+buffer sb[LANES];
+
+#define SLEEPING 1
+#define CLOSED 2
+#define CUTS 4
+byte gate;
+bool ending;        /* runners may end */
+byte parked;
+bool woken[W];
 byte live = W;
-byte busy[2];    /* agents: the first for waiters and drain, the second for loops */
-bool mu;         /* Pool.mu */
-byte signal;     /* Pool.changed: counts broadcasts */
-bool cutWork;
-
-/* The ring. */
-byte tail;
-bool published[TASKS];
-bool taken[TASKS];
+bool mu;            /* the pool's lock, while a closer looks */
+bool told[CLOSERS]; /* a closer's condition variable */
 
 /* What the model knows and the code does not. */
 #define RAN 1
 #define CUTOFF 2
 #define REFUSED 3
-byte outcome[TASKS];
-byte taskAt[TASKS];
+byte outcome[ALL];
+byte accepted[ALL]; /* by a submitter that saw the gate open: 1, closed: 2 */
+byte laneOf[ALL];
 byte running;
-bool given;     /* the Future of the first position */
-bool returned;  /* a Close */
-byte closes;
+bool closedAll;     /* a Close has returned */
+bool cutDone;
 
-inline end(task, how) {
-	atomic { assert(outcome[task] == 0); outcome[task] = how }
+/* --- memory --- */
+
+inline pop(l) {
+	mem[sb[l].a[0]] = sb[l].v[0];
+	k = 0;
+	do
+	:: k + 1 < sb[l].n -> sb[l].a[k] = sb[l].a[k + 1]; sb[l].v[k] = sb[l].v[k + 1]; k++
+	:: else -> break
+	od;
+	sb[l].n--;
+	sb[l].a[sb[l].n] = 0;
+	sb[l].v[sb[l].n] = 0;
+	k = 0
 }
 
-inline run_(task) {
-	atomic { assert(!returned); running++ };
-	atomic { end(task, RAN); running-- }
+inline drain(l) {
+	do
+	:: sb[l].n > 0 -> pop(l)
+	:: else -> break
+	od
 }
 
-/* Pool.hasWork */
-inline hasWork() {
-	atomic {
-		i = 0;
-		yes = false;
-		do
-		:: i < tail -> yes = yes || !taken[i]; i++
-		:: else -> i = 0; break
-		od
+proctype drainer(byte l) {
+	byte k;
+
+end:
+	do
+	:: d_step { sb[l].n > 0 -> pop(l) }
+	od
+}
+
+inline append(l, addr, val) {
+	sb[l].a[sb[l].n] = addr;
+	sb[l].v[sb[l].n] = val;
+	sb[l].n++
+}
+
+inline put(l, addr, val) {
+	d_step { sb[l].n < BUF -> append(l, addr, val) }
+}
+
+inline see(l, addr) {
+	w = mem[addr];
+	k = 0;
+	do
+	:: k < sb[l].n ->
+	   if
+	   :: sb[l].a[k] == addr -> w = sb[l].v[k]
+	   :: else
+	   fi;
+	   k++
+	:: else -> break
+	od;
+	k = 0
+}
+
+inline increment(l, addr) {
+	d_step {
+		sb[l].n < BUF ->
+		see(l, addr);
+		w++;
+		append(l, addr, w);
+		w = 0
 	}
 }
 
-/* dequeue and dequeuePast. Sets t, or soon. */
-inline take() {
+inline heavy() {
+	b = 0;
+	do
+	:: b < LANES -> d_step { drain(b); b++ }
+	:: else -> break
+	od;
+	b = 0
+}
+
+/* --- the end of a task --- */
+
+/* To lock is a locked operation, so owners empty their buffers before. */
+inline tell() {
 	atomic {
-		t = NONE;
-		soon = false;
-		i = 0;
-		do
-		:: i < tail && t == NONE ->
-		   if
-		   :: !taken[i] && published[i] -> t = i; taken[i] = true
-		   :: !taken[i] && !published[i] -> soon = true
-		   :: else
-		   fi;
-		   i++
-		:: else -> i = 0; break
-		od
+		!mu ->
+		told[0] = true;
+#if CLOSERS > 1
+		told[1] = true
+#endif
 	}
 }
 
-inline takeAt(p) {
-	atomic {
+inline result(t, o) {
+	d_step { assert(outcome[t] == 0); outcome[t] = o }
+}
+
+/* Runs t, which has been taken. */
+inline work(t) {
+	if
+#ifndef MUTANT_cut_unseen
+	:: gate & CUTS -> result(t, CUTOFF)
+#endif
+	:: else ->
+	   d_step { assert(!closedAll && !late); running++ };
+#ifdef FORK
+	   if
+	   :: t == 0 && me >= SUBMITTERS -> submit(ALL - 1, me)
+	   :: else
+	   fi;
+#endif
+	   d_step { running--; result(t, RAN) }
+	fi;
+	late = false
+}
+
+/* The end of a task that the owner of l took: got tells how. */
+inline endOwn(t, l) {
+#ifdef MUTANT_gate_early
+	x = gate;
+#endif
+	increment(l, COMPLETED(l));
+	if
+	:: got == OWNED -> put(l, t, DONE)
+	:: else -> atomic { sb[l].n == 0 -> mem[t] = DONE }
+	fi;
+#ifndef MUTANT_gate_early
+	x = gate;
+#endif
+	got = 0;
+	if
+#ifndef MUTANT_no_tell
+	:: x & CLOSED -> sb[l].n == 0; tell()
+#endif
+	:: else
+	fi;
+	x = 0
+}
+
+/* The end of a task that was stolen. */
+inline endStolen(t) {
+	stolen++;
+	mem[t] = DONE;
+	if
+	:: gate & CLOSED -> tell()
+	:: else
+	fi
+}
+
+/* The owner of l takes t. */
+inline takeOwn(t, l) {
+	if
+	:: atomic { shared[l] == 0 && sb[l].n < BUF ->
+	     see(l, t);
+	     if
+	     :: w == FULL -> append(l, t, OWNED); got = OWNED; late = cutDone
+	     :: else
+	     fi;
+	     w = 0 }
+	:: atomic { shared[l] != 0 && sb[l].n == 0 ->
+	     if
+	     :: mem[t] == FULL -> mem[t] = TAKEN; got = TAKEN; late = cutDone
+	     :: else
+	     fi }
+	fi
+}
+
+/* Somebody who is not the owner tries to take t. */
+inline steal(t) {
+	d_step { drain(laneOf[t]); shared[laneOf[t]]++ };
+	if
+	:: atomic { mem[t] == FULL -> mem[t] = TAKEN; got = TAKEN; late = cutDone }
+	:: atomic { mem[t] != FULL -> skip }
+	fi;
+	shared[laneOf[t]]--
+}
+
+/* --- submitting --- */
+
+inline submit(t, l) {
+	laneOf[t] = l;
+#ifdef MUTANT_gate_first
+	x = gate;
+#endif
+#ifdef MUTANT_count_after
+	put(l, t, FULL);
+	increment(l, PUSHED(l));
+#else
+	increment(l, PUSHED(l));
+	put(l, t, FULL);
+#endif
+#ifndef MUTANT_gate_first
+	x = gate;
+#endif
+	if
+	:: x & SLEEPING -> wake()
+	:: else
+	fi;
+	if
+	:: x & CLOSED ->
+#ifdef MUTANT_keep_task
+	   result(t, REFUSED);
+#else
+	   takeOwn(t, l);
+	   if
+	   :: got != 0 ->
+	      late = false;
+	      result(t, REFUSED);
+	      endOwn(t, l)
+	   :: else -> accepted[t] = 2
+	   fi
+#endif
+	:: else -> accepted[t] = 1
+	fi;
+	x = 0
+}
+
+inline wake() {
+	d_step {
 		if
-		:: published[p] && !taken[p] -> taken[p] = true; yes = true
-		:: else -> yes = false
+		:: gate & SLEEPING ->
+		   gate = gate & (CLOSED | CUTS);
+		   if
+		   :: parked & 1 -> parked = parked & 2; woken[0] = true
+#if W > 1
+		   :: !(parked & 1) && (parked & 2) -> parked = 0; woken[1] = true
+#endif
+		   :: else
+		   fi
+		:: else
+		fi;
+		if
+		:: parked != 0 -> gate = gate | SLEEPING
+		:: else
 		fi
 	}
 }
 
-inline broadcast() {
-	atomic { !mu -> signal++ }
+proctype submitter(byte me) {
+	byte n, k, w, x, got;
+	bool late;
+
+	do
+	:: n < TASKS ->
+	   submit(me * TASKS + n, me);
+	   if
+	   :: accepted[me * TASKS + n] -> /* Wait, as far as the owner's own take */
+	      takeOwn(me * TASKS + n, me);
+	      if
+	      :: got != 0 ->
+	         work(me * TASKS + n);
+	         endOwn(me * TASKS + n, me)
+	      :: else
+	      fi
+	   :: true
+	   fi;
+	   n++
+	:: else -> break
+	od
 }
 
-/* Pool.borrow, Pool.giveBack */
-inline borrow(a) {
-	atomic { busy[a] == 0 -> busy[a] = 1 }
-}
+proctype waiter() {
+	byte k, w, x, got, me;
+	bool late;
 
-inline giveBack(a) {
-#ifdef MUTANT_give_back_late
-	yes = closed;
-	busy[a] = 0;
-#else
-	busy[a] = 0; /* L1 */
-	yes = closed;
-#endif
-#ifndef MUTANT_give_back_mute
+end:
+	accepted[0];
+	steal(0);
 	if
-	:: yes -> broadcast()
-	:: else
-	fi;
-#endif
-	yes = false
-}
-
-/* Pool.unidle */
-inline unidle(v) {
-	atomic { yes = idle[v]; idle[v] = false };
-	if
-	:: yes -> atomic { assert(gateIdle > 0); gateIdle-- }
+	:: got != 0 -> got = 0; work(0); endStolen(0)
 	:: else
 	fi
 }
 
-proctype submitter(byte task) {
-	byte pos, v, i;
-	bool yes, wasClosed, anyIdle;
+/* --- runners --- */
 
-	if
-	:: closed -> end(task, REFUSED); goto over
-	:: else
-	fi;
-	atomic { pos = tail; tail++; taskAt[pos] = task }; /* D1 */
-	published[pos] = true;
-#ifndef MUTANT_gate_once
-	atomic { wasClosed = closed; anyIdle = gateIdle > 0 }; /* D1 */
-	if
-	:: anyIdle -> /* wakeOne */
-	   atomic {
-	      if
-	      :: waking == 0 -> waking = 1; yes = true
-	      :: else
-	      fi
-	   };
-	   do
-	   :: yes ->
-	      v = 0;
-	      do
-	      :: v < W ->
-	         unidle(v);
-	         if
-	         :: yes -> break
-	         :: else -> v++
-	         fi
-	      :: else -> break
-	      od;
-	      if
-	      :: v < W -> woken[v] = true; break
-	      :: else -> waking--
-	      fi;
-	      atomic {
-	         v = 0;
-	         do
-	         :: v < W && !idle[v] -> v++
-	         :: else -> break
-	         od
-	      };
-	      if
-	      :: v < W -> hasWork()
-	      :: else -> yes = false
-	      fi;
-	      atomic {
-	         if
-	         :: yes && waking == 0 -> waking = 1
-	         :: else -> yes = false
-	         fi
-	      }
-	   :: else -> break
-	   od;
-	   yes = false
-	:: else
-	fi;
-	if
-	:: wasClosed ->
-#ifdef MUTANT_keep_entry
-	   end(task, REFUSED)
+proctype runner(byte r) {
+	byte t, b, k, w, x, got, me;
+	bool late, may, found;
+
+	me = SUBMITTERS + r;
+look:
+#ifdef MUTANT_end_on_closed
+	may = (gate & CLOSED) != 0;
 #else
-	   takeAt(pos);
-	   if
-	   :: yes -> end(task, REFUSED); yes = false
-	   :: else
-	   fi
+	may = ending;
 #endif
-	:: else
-	fi;
+	t = 0; found = false;
+	do
+	:: t < ALL && mem[t] == FULL ->
+	   found = true;
+	   if
+	   :: steal(t);
+	      if
+	      :: got != 0 -> got = 0; work(t); endStolen(t)
+	      :: else
+	      fi;
+	      t = 0;
+	      goto look
+	   :: t++ /* its owner is busy */
+	   fi
+	:: t < ALL && mem[t] != FULL -> t++
+	:: t == ALL -> break
+	od;
+	t = 0;
+#ifdef MUTANT_look_first
+	may = ending;
 #endif
 	if
-	:: pos == 0 && outcome[task] != REFUSED -> given = true
+#ifdef MUTANT_end_blindly
+	:: may ->
+#else
+	:: may && !found ->
+#endif
+	   d_step { live--; assert(live < W) };
+#ifndef MUTANT_end_mute
+	   tell();
+#endif
+	   goto out
 	:: else
 	fi;
-over:
+	if
+	:: found -> goto look
+	:: else
+	fi;
+	d_step {
+		if
+#ifndef MUTANT_park_unasked
+		:: ending
+#endif
+		:: else -> parked = parked | (1 << r); gate = gate | SLEEPING; w = 1
+		fi
+	};
+	if
+	:: w == 0 -> goto look
+	:: else -> w = 0
+	fi;
+	heavy();
+	do
+	:: t < ALL && mem[t] == FULL -> found = true; break
+	:: t < ALL && mem[t] != FULL -> t++
+	:: t == ALL -> break
+	od;
+	t = 0;
+	if
+	:: found ->
+	   d_step {
+		if
+		:: parked & (1 << r) ->
+		   parked = parked & (255 - (1 << r));
+		   woken[r] = true;
+		   if
+		   :: parked == 0 -> gate = gate & (CLOSED | CUTS)
+		   :: else
+		   fi
+		:: else
+		fi
+	   }
+	:: else
+	fi;
+end:
+	atomic { woken[r] -> woken[r] = false; found = false };
+	goto look;
+out:
 	skip
 }
 
-proctype worker(byte w) {
-	byte t = NONE, i;
-	bool yes, soon, wasClosed, sleeps;
+/* --- Close and Shutdown --- */
 
+inline lookAtCounts() {
+	b = 0;
+	e = stolen;
 	do
-	:: take();
+	:: b < LANES -> e = e + mem[COMPLETED(b)]; b++
+	:: else -> break
+	od;
+	b = 0;
+	do
+	:: b < LANES -> n = n + mem[PUSHED(b)]; b++
+	:: else -> break
+	od;
+	b = 0;
+	ok = ok && (n == e);
+	n = 0; e = 0
+}
+
+inline lookAtSlots() {
+	b = 0;
+	do
+	:: b < ALL -> ok = ok && mem[b] != OWNED && mem[b] != TAKEN; b++
+	:: else -> break
+	od;
+	b = 0
+}
+
+proctype closer(byte c) {
+	byte b, k, n, e;
+	bool ok;
+
+	if
+	:: d_step { !(gate & CLOSED) -> gate = gate | CLOSED };
+#ifndef MUTANT_no_barrier
+	   heavy();
+#endif
+	   d_step {
+		ending = true;
+		gate = gate & (CLOSED | CUTS);
+#ifndef MUTANT_no_wake
+		if
+		:: parked & 1 -> woken[0] = true
+		:: else
+		fi;
+#if W > 1
+		if
+		:: parked & 2 -> woken[1] = true
+		:: else
+		fi;
+#endif
+		parked = 0
+#endif
+	   }
+	:: gate & CLOSED -> skip
+	fi;
+	do
+	:: atomic { !mu -> mu = true };
+	   ok = true;
+#ifdef MUTANT_no_live
+	   skip;
+#else
+	   ok = (live == 0);
+#endif
+#ifndef NO_COUNTS
+	   lookAtCounts();
+#endif
+#ifndef MUTANT_no_slots
+	   lookAtSlots();
+#endif
 	   if
-	   :: t != NONE ->
-	      if
-	      :: cut -> cutWork = true; end(taskAt[t], CUTOFF)
-	      :: else -> run_(taskAt[t])
-	      fi;
-	      t = NONE
-	   :: t == NONE && soon
-	   :: else -> /* worker.idle */
-	      sleeps = true;
-	      woken[w] = false;
-#ifdef MUTANT_gate_unannounced
-	      wasClosed = closed;
-#endif
-	      gateIdle++;
-	      idle[w] = true;
-#ifdef MUTANT_look_first
-	      hasWork();
-#endif
-#ifndef MUTANT_gate_unannounced
-	      wasClosed = closed; /* D1 */
-#endif
-#ifdef MUTANT_look_first
-	      yes = yes || wasClosed;
-#else
-	      if
-	      :: wasClosed -> yes = true
-	      :: else -> hasWork()
-	      fi;
-#endif
-	      if
-	      :: yes ->
-	         unidle(w);
-	         if
-	         :: yes ->
-	            sleeps = false;
-	            woken[w] = true;
-	            if
-	            :: wasClosed ->
-#if defined(MUTANT_end_blindly) || defined(MUTANT_look_first)
-	               break
-#else
-	               hasWork();
-	               if
-	               :: yes
-	               :: else -> break
-	               fi
-#endif
-	            :: else
-	            fi
-	         :: else
-	         fi
-	      :: else
-	      fi;
-	      if
-	      :: sleeps ->
-	         woken[w];
-	         waking-- /* worker.arrived */
-	      :: else
-	      fi;
-	      atomic { yes = false; wasClosed = false; sleeps = false }
+	   :: ok -> break
+	   :: else ->
+	      d_step { told[c] = false; mu = false };
+	      told[c]
 	   fi
 	od;
-	/* Pool.workerEnded */
-	atomic {
-		!mu -> live--;
-#ifndef MUTANT_no_signal
-		signal++
-#endif
+	mu = false;
+	d_step {
+		closedAll = true;
+		assert(running == 0 && live == 0);
+		b = 0;
+		do
+		:: b < ALL -> assert(accepted[b] != 1 || mem[b] == DONE); b++
+		:: else -> break
+		od;
+		b = 0
 	}
 }
 
-/* Pool.ended, the caller holding mu: one load after the other. */
-inline ended() {
-	atomic { yes = (live == 0) };
-	if
-	:: yes -> yes = (busy[0] == 0) /* L1 */
-	:: else
-	fi;
-	if
-	:: yes -> yes = (busy[1] == 0) /* L1 */
-	:: else
-	fi
-}
-
-inline closeGate() {
-#ifndef MUTANT_wake_first
-	closed = true; /* D1, L1 */
-#endif
-	v = 0;
-	do
-	:: v < W ->
-	   unidle(v);
-	   if
-	   :: yes -> waking++; woken[v] = true
-	   :: else
-	   fi;
-	   v++
-	:: else -> v = 0; break
-	od;
-#ifdef MUTANT_wake_first
-	closed = true;
-#endif
-	broadcast()
-}
-
-/* Pool.Close */
-proctype closer() {
-	byte v, seen;
-	bool yes;
-
-	closeGate();
-#ifdef MUTANT_wait_unlocked
-	ended();
-	do
-	:: !yes ->
-	   seen = signal;
-	   seen != signal;
-	   ended()
-	:: else -> break
-	od;
-#else
-	atomic { !mu -> mu = true };
-	do
-	:: ended();
-	   if
-	   :: yes -> break
-	   :: else ->
-	      atomic { mu = false; seen = signal }; /* changed.Wait */
-	      atomic { !mu && seen != signal -> mu = true }
-	   fi
-	od;
-	mu = false;
-#endif
-	atomic { assert(live == 0 && running == 0); returned = true; closes++ }
-}
-
-/* Pool.Shutdown with a context that ends: its own goroutine and AfterFunc's. */
-bool ctxEnded;
-
+/* Shutdown, once its context has ended. */
 proctype cutter() {
-	byte t = NONE, i;
-	bool yes, soon;
+	byte b, k, t, got;
+	bool late;
 
-	closed;
-	ctxEnded = true;
-	cut = true;
-	borrow(0); /* Pool.drain */
-	do
-	:: take();
-	   if
-	   :: t != NONE -> cutWork = true; end(taskAt[t], CUTOFF)
-	   :: else -> break
-	   fi
-	od;
-	giveBack(0);
-	broadcast()
-}
-
-proctype shutter() {
-	byte v, seen;
-	bool yes;
-
-	closeGate();
-	atomic { !mu -> mu = true };
-	do
-	:: ended();
-	   if
-	   :: yes || cut -> break
-	   :: else ->
-	      atomic { mu = false; seen = signal };
-	      atomic { !mu && seen != signal -> mu = true }
-	   fi
-	od;
-	if
-	:: ctxEnded ->
-	   ended();
-	   if
-	   :: !yes || cutWork -> mu = false; goto over /* the context's error */
-	   :: else
-	   fi
-	:: else
-	fi;
-	do
-	:: ended();
-	   if
-	   :: yes -> break
-	   :: else ->
-	      atomic { mu = false; seen = signal };
-	      atomic { !mu && seen != signal -> mu = true }
-	   fi
-	od;
-	mu = false;
-	assert(live == 0 && running == 0);
-over:
-	closes++
-}
-
-/* Future.help for the task of the first position, once Submit has returned. */
-proctype waiter() {
-	bool yes;
-
-endNone:
-	given;
-#ifndef MUTANT_borrow_late
-	borrow(0);
+	gate & CLOSED;
+	gate = gate | CUTS;
+#ifndef MUTANT_cut_no_barrier
+	heavy();
 #endif
-	takeAt(0);
-#ifdef MUTANT_borrow_late
-	borrow(0);
+	do
+	:: t < ALL && mem[t] == FULL ->
+	   if
+	   :: steal(t);
+	      if
+	      :: got != 0 -> got = 0; late = false; result(t, CUTOFF); endStolen(t)
+	      :: else
+	      fi;
+	      t++
+#ifdef MUTANT_cut_give_up
+	   :: t++ /* its owner is busy */
 #endif
-	if
-	:: yes -> run_(taskAt[0])
-	:: else
-	fi;
-	giveBack(0)
-}
-
-/* Pool.loop */
-proctype loop() {
-	bool yes;
-
-#ifdef MUTANT_loop_gate_first
-	yes = closed;
-	borrow(1);
-#else
-	borrow(1);
-	yes = closed; /* L1 */
-#endif
-	if
-	:: yes
-	:: else ->
-	   atomic { assert(!returned); running++ };
-	   running--
-	fi;
-	giveBack(1)
+	   fi
+	:: t < ALL && mem[t] != FULL -> t++
+	:: t == ALL -> break
+	od;
+	t = 0;
+	d_step {
+		cutDone = true;
+		do
+		:: t < ALL -> assert(accepted[t] != 1 || mem[t] != FULL); t++
+		:: else -> break
+		od
+	}
 }
 
 init {
@@ -495,37 +609,39 @@ init {
 
 	atomic {
 		do
-		:: i < W -> run worker(i); i++
-		:: else -> i = 0; break
+		:: i < LANES -> run drainer(i); i++
+		:: else -> break
 		od;
+		i = 0;
 		do
-		:: i < TASKS -> run submitter(i); i++
-		:: else -> i = 0; break
+		:: i < SUBMITTERS -> run submitter(i); i++
+		:: else -> break
 		od;
+		i = 0;
 		do
-		:: i < CLOSERS -> run closer(); i++
-		:: else -> i = 0; break
+		:: i < W -> run runner(i); i++
+		:: else -> break
 		od;
-#ifdef CUT
-		run shutter();
-		run cutter();
-#endif
+		i = 0;
+		do
+		:: i < CLOSERS -> run closer(i); i++
+		:: else -> break
+		od;
 #ifdef WAITER
 		run waiter();
 #endif
-#ifdef LOOP
-		run loop();
+#ifdef CUT
+		run cutter();
 #endif
+		i = 0
 	};
 	timeout;
+	assert(closedAll && live == 0 && running == 0);
 	do
-	:: i < TASKS -> assert(outcome[i] != 0); i++
-	:: else -> i = 0; break
-	od;
-#ifdef CUT
-	assert(closes == CLOSERS + 1);
-#else
-	assert(closes == CLOSERS);
-#endif
-	assert(live == 0 && gateIdle == 0 && waking == 0)
+	:: i < ALL ->
+	   assert(outcome[i] != 0 || mem[i] == FREE && !accepted[i]);
+	   assert((accepted[i] != 0) == (outcome[i] == RAN || outcome[i] == CUTOFF));
+	   i++
+	:: else -> break
+	od
 }
