@@ -521,7 +521,7 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 			rest := sh
 			rest.next = next
 			p.roster.mu.Lock()
-			p.roster.used++
+			p.roster.used.Add(1)
 			p.roster.mu.Unlock()
 			p.startStandIn(job{share: rest})
 		}
@@ -571,7 +571,7 @@ func (f Future) waitBatch() error {
 // handBatch has a stand-in work on a batch.
 func (p *Pool) handBatch(j job) {
 	p.roster.mu.Lock()
-	p.roster.used++
+	p.roster.used.Add(1)
 	p.roster.mu.Unlock()
 	p.startStandIn(j)
 }

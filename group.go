@@ -158,16 +158,13 @@ func (g *Group) WaitContext(ctx context.Context) error {
 // own reports whether the calling goroutine is inside a task of g: as the owner of
 // a lane, or as a worker or stand-in.
 func (g *Group) own() bool {
-	var r *runner
 	if l := enter(&g.pool.table); l != nil {
 		l.leave()
 		if slices.Contains(l.hand.groups, g) {
 			return true
 		}
-		r = l.runner
-	} else {
-		r = g.pool.currentRunner()
 	}
+	r := g.pool.currentRunner()
 	return r != nil && slices.Contains(r.groups, g)
 }
 

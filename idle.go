@@ -41,8 +41,8 @@ type roster struct {
 	mu     sync.Mutex
 	parked []*runner // the one that parked last is woken first
 	poller atomic.Pointer[runner]
-	lent   int // places of blocked waiters
-	used   int // of these, those that stand-ins have
+	lent   atomic.Int32 // places of blocked waiters; it changes under mu
+	used   atomic.Int32 // of these, those that stand-ins have; it changes under mu
 	napper napper
 }
 
@@ -71,8 +71,8 @@ func (r *runner) idle() bool {
 	r.lease.end()
 	ro := &p.roster
 	ro.mu.Lock()
-	if r.standIn && ro.used > ro.lent {
-		ro.used--
+	if r.standIn && r.surplus() {
+		ro.used.Add(-1)
 		w := ro.successor(r)
 		ro.mu.Unlock()
 		p.wakeRunner(w)
@@ -98,10 +98,15 @@ func (r *runner) idle() bool {
 	return true
 }
 
+// surplus reports whether there are more stand-ins than places for them.
+func (r *runner) surplus() bool {
+	return r.pool.roster.used.Load() > r.pool.roster.lent.Load()
+}
+
 // leave gives back the place of a stand-in that ends because the pool is closed.
 func (r *runner) leave() {
 	if r.standIn {
-		r.pool.roster.used--
+		r.pool.roster.used.Add(-1)
 	}
 }
 
@@ -210,8 +215,8 @@ func (ro *roster) elect() *runner {
 		ro.poller.Store(w)
 		return w
 	}
-	if ro.lent > ro.used {
-		ro.used++
+	if ro.lent.Load() > ro.used.Load() {
+		ro.used.Add(1)
 		ro.poller.Store(newcomer)
 		return newcomer
 	}
@@ -273,7 +278,7 @@ func (p *Pool) wakeParked() {
 func (p *Pool) lend() {
 	ro := &p.roster
 	ro.mu.Lock()
-	ro.lent++
+	ro.lent.Add(1)
 	var w *runner
 	if ro.poller.Load() == nil && p.gate.Load()&gateSleeping == 0 {
 		w = ro.elect()
@@ -289,7 +294,7 @@ func (p *Pool) lend() {
 // task.
 func (p *Pool) reclaim() {
 	p.roster.mu.Lock()
-	p.roster.lent--
+	p.roster.lent.Add(-1)
 	p.roster.mu.Unlock()
 }
 

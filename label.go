@@ -10,6 +10,8 @@ import (
 // that started it otherwise.
 func (r *runner) label(worker string) {
 	r.identity.Store(runnerID())
-	r.labels = pprof.WithLabels(context.Background(), pprof.Labels("zeropool", r.pool.name, "worker", worker))
+	if r.labels == nil {
+		r.labels = pprof.WithLabels(context.Background(), pprof.Labels("zeropool", r.pool.name, "worker", worker))
+	}
 	pprof.SetGoroutineLabels(r.labels)
 }

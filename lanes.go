@@ -79,7 +79,6 @@ func (p *Pool) acquire(me uint64) *lane {
 		p.candidates.deny(me)
 		return nil
 	}
-	l.runner = r
 	l.owner.Store(me)
 	place.Store(l)
 	return l
@@ -216,7 +215,6 @@ func (p *Pool) renew(l *lane) *lane {
 	defer p.mu.Unlock()
 	me := l.owner.Load()
 	fresh := p.addLane(int(l.mask)+1, l.worker)
-	fresh.runner = l.runner
 	if l.worker != nil {
 		l.worker.lane.Store(fresh)
 	}

@@ -209,7 +209,7 @@ func TestNewFollowsTheMask(t *testing.T) {
 		for name, opts := range map[string][]Option{
 			"default": nil, "PerThread": {WithPlacement(topology.PerThread)}, "WithCPUs": {WithCPUs(step.use)},
 		} {
-			p := newTestPool(t, append(opts, WithName("n"))...)
+			p := heldPool(t, append(opts, WithName("n"))...)
 			for _, a := range p.Plan().Workers {
 				if a.CPU != step.use {
 					t.Errorf("%s: confined to CPU %d, %+v", name, step.use, a)
@@ -230,7 +230,7 @@ func TestNewFollowsTheMask(t *testing.T) {
 		}
 	}
 	confine(t, cpus...)
-	if p := newTestPool(t, WithPlacement(topology.PerThread)); len(p.Plan().Workers) < 2 {
+	if p := heldPool(t, WithPlacement(topology.PerThread)); len(p.Plan().Workers) < 2 {
 		t.Errorf("the mask is wide again, the plan is %+v", p.Plan())
 	}
 }
@@ -254,7 +254,7 @@ func TestWithCPUsOutsideTheMask(t *testing.T) {
 	if len(outside) == 0 {
 		t.Skip("the cpuset is not known")
 	}
-	p := newTestPool(t, WithCPUs(outside[0]), WithName("out"))
+	p := heldPool(t, WithCPUs(outside[0]), WithName("out"))
 	checkSeats(t, p, "out")
 	if a := p.Plan().Workers[0]; a.CPU != outside[0] || !strings.Contains(a.Why, "outside") {
 		t.Errorf("%+v", a)
@@ -262,7 +262,7 @@ func TestWithCPUsOutsideTheMask(t *testing.T) {
 	if w := p.Plan().Warnings; len(w) != 1 || !strings.HasPrefix(w[0], "W-OUTSIDE-AFFINITY ") {
 		t.Errorf("warnings %q", w)
 	}
-	for _, a := range newTestPool(t, WithWorkers(2)).Plan().Workers {
+	for _, a := range heldPool(t, WithWorkers(2)).Plan().Workers {
 		if !slices.Contains(cpus, a.CPU) {
 			t.Errorf("a worker of a default pool outside the mask %v: %+v", cpus, a)
 		}

@@ -54,7 +54,6 @@ type lane struct {
 	mask    uint64         // capacity-1
 	pool    *Pool
 	worker  *worker // whose inbox or lane it is, or nil
-	runner  *runner // that owns it, or nil: another goroutine does
 	id      int     // index of a thief's notes on it
 	inbox   bool
 	ghost   bool   // counts one thief that never leaves: there is no heavy barrier yet

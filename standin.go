@@ -67,7 +67,7 @@ const maxSpares = 32
 
 func (s *standIn) main() {
 	s.label("stand-in")
-	s.parker.init(false, s.pool.bubbled)
+	s.parker.init(false, true) // a channel: there may be many stand-ins, and descriptors are scarce
 	s.serve()
 }
 
@@ -109,6 +109,7 @@ func (s *standIn) rest() bool {
 
 // end ends the stand-in. The caller holds p.mu, which end unlocks.
 func (s *standIn) end() {
+	s.identity.Store(0)
 	s.pool.retireRunner(s)
 	s.pool.look()
 	s.pool.mu.Unlock()
@@ -123,6 +124,7 @@ func (s *standIn) perform(j job) {
 	defer func() {
 		s.drop()
 		if !ended {
+			s.identity.Store(0) // the next goroutine on this g is not the stand-in
 			clear(s.groups)
 			s.groups = s.groups[:0]
 			go s.resume()
@@ -195,7 +197,7 @@ func (p *Pool) handOver(l *lane, s *slot, v uint64, owner bool) {
 		j.lent = true
 	}
 	p.roster.mu.Lock()
-	p.roster.used++
+	p.roster.used.Add(1)
 	p.roster.mu.Unlock()
 	p.startStandIn(j)
 }

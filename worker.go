@@ -47,8 +47,9 @@ func (w *worker) serve() {
 	defer func() {
 		w.drop()
 		w.lease.giveUp()
+		w.identity.Store(0) // the next goroutine on this g is not the worker
 		if l := w.lane.Load(); l != nil {
-			l.owner.Store(0) // the next goroutine on this g is not the worker
+			l.owner.Store(0)
 		}
 		if ended {
 			w.parker.close()
@@ -120,6 +121,12 @@ func (w *worker) setNear(machine *topology.Topology) {
 func (r *runner) work(w *worker) {
 	p := r.pool
 	for rounds := 0; ; {
+		if r.standIn && r.surplus() {
+			if !r.idle() {
+				return
+			}
+			continue
+		}
 		r.soon = false
 		if l, s, v, ok := r.findTask(w); ok {
 			rounds = 0
