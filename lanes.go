@@ -129,7 +129,8 @@ func (p *Pool) addLane(capacity int, w *worker) *lane {
 
 // addInbox makes w's inbox. The caller holds p.mu.
 func (p *Pool) addInbox(w *worker) {
-	l := newLane(p, p.capacity, 0)
+	l := newLane(p, max(p.capacity, minSlots), 0)
+	l.limit = p.capacity
 	l.worker, l.inbox = w, true
 	l.shared.Store(1)
 	p.publishLane(l)
@@ -202,7 +203,8 @@ func (p *Pool) takeOver() bool {
 // run or have failed, not of tasks that wait: then a new lane takes its place.
 // The queue's capacity counts tasks that nobody has taken.
 func (l *lane) worthReplacing() bool {
-	return 4*(int(l.mask)+1-l.queued()) >= int(l.mask)+1
+	queued, slots := l.queued(), int(l.mask)+1
+	return queued < l.limit && 4*(slots-queued) >= slots
 }
 
 // renew gives the owner of l, the calling goroutine, a lane with free slots in
