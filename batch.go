@@ -294,7 +294,7 @@ func (p *Pool) openBatch() *batch {
 
 // holdOpen is hold for a batch of which something can be claimed.
 func (b *batch) holdOpen() bool {
-	if int(b.cursor.Load()) >= b.n || !b.hold() {
+	if !b.hold() {
 		return false
 	}
 	if int(b.cursor.Load()) < b.n {
@@ -579,8 +579,12 @@ func (f Future) waitBatchFree(stop <-chan struct{}, timeout time.Duration) bool 
 		return true
 	}
 	b := f.batch()
-	if int(b.cursor.Load()) < b.n && b.holdKey(f.key) {
-		b.pool.hand(job{b: b})
+	if b.holdKey(f.key) {
+		if int(b.cursor.Load()) < b.n {
+			b.pool.hand(job{b: b})
+		} else {
+			b.release()
+		}
 	}
 	return b.pool.park(&b.waits, f.Done, nil, true, stop, timeout)
 }
