@@ -66,6 +66,7 @@ type engineConfig struct {
 	log           *slog.Logger
 	listen        string
 	sync          time.Duration
+	existing      bool
 	onlyEmbedded  string // the name of a given option that Connect does not know
 }
 
@@ -128,6 +129,15 @@ func Log(l *slog.Logger) EngineOption {
 			return errors.New("remote: Log(nil): a logger is needed")
 		}
 		c.log = l
+		return nil
+	})
+}
+
+// Existing makes Connect and Embedded return an error instead of making a stream
+// that does not exist.
+func Existing() EngineOption {
+	return engineOption(func(c *engineConfig) error {
+		c.existing = true
 		return nil
 	})
 }
@@ -196,11 +206,10 @@ func connect(nc *nats.Conn, c *engineConfig) (*Engine, error) {
 	e := &Engine{nc: nc, js: js, names: c.names, log: c.log}
 	ctx, cancel := context.WithTimeout(context.Background(), setupPatience)
 	defer cancel()
-	if e.tasks, err = e.stream(ctx, c.tasksConfig(), c.replicas != 0, c.tasksBytes != 0, false); err != nil {
+	if e.tasks, err = e.stream(ctx, c, c.tasksConfig(), c.tasksBytes != 0, true); err != nil {
 		return nil, err
 	}
-	e.outcomes, err = e.stream(ctx, c.outcomesConfig(), c.replicas != 0, c.outcomesBytes != 0, c.keep != 0)
-	if err != nil {
+	if e.outcomes, err = e.stream(ctx, c, c.outcomesConfig(), c.outcomesBytes != 0, c.keep != 0); err != nil {
 		return nil, err
 	}
 	return e, nil

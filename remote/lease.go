@@ -38,6 +38,7 @@ type keeper struct {
 	answers *nats.Subscription
 	stop    chan struct{}
 	stopped chan struct{}
+	once    sync.Once
 
 	mu     sync.Mutex
 	leases map[int]*lease
@@ -146,8 +147,11 @@ func (k *keeper) answer(m *nats.Msg) {
 	}
 }
 
+// close may be called more than once.
 func (k *keeper) close() {
-	close(k.stop)
-	<-k.stopped
-	k.answers.Unsubscribe()
+	k.once.Do(func() {
+		close(k.stop)
+		<-k.stopped
+		k.answers.Unsubscribe()
+	})
 }

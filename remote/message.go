@@ -70,6 +70,9 @@ func (s *Server) handle(f function, jm jetstream.Msg, fetched time.Duration) {
 
 func (m *message) process() error {
 	s := m.s
+	if s.ctx.Err() != nil { // it came with the last fetch, after Shutdown's patience
+		return m.release(context.Cause(s.ctx))
+	}
 	settled, err := m.read()
 	if settled {
 		return m.ack()
@@ -113,19 +116,20 @@ func (m *message) read() (settled bool, err error) {
 	}
 	moved := number(h, headerMoved)
 	m.deliveries = moved + int(meta.NumDelivered)
-	ctx, cancel := context.WithTimeout(m.s.ctx, oneTry)
-	defer cancel()
-	if settled, err := e.settled(ctx, m.f.Name(), m.token); settled || err != nil {
+	if settled, err := m.ask(e.settled, m.token); settled || err != nil {
 		return settled, err
 	}
 	if m.deliveries > 1 {
-		failed, err := stored(ctx, e.outcomes, e.names.failed(m.f.Name(), m.token))
+		m.failures = moved
+		_, err := m.ask(func(ctx context.Context, function, token string) (bool, error) {
+			failed, err := stored(ctx, e.outcomes, e.names.failed(function, token))
+			if failed != nil {
+				m.failures = max(moved, number(failed.Header, headerFailures))
+			}
+			return failed != nil, err
+		}, m.token)
 		if err != nil {
 			return false, err
-		}
-		m.failures = moved
-		if failed != nil {
-			m.failures = max(moved, number(failed.Header, headerFailures))
 		}
 		m.losses = max(0, m.deliveries-1-m.failures)
 	}
@@ -150,6 +154,16 @@ func (m *message) read() (settled bool, err error) {
 	return false, nil
 }
 
+// ask puts a question to the servers until it is answered or the lease is lost.
+func (m *message) ask(question func(context.Context, string, string) (bool, error), token string) (yes bool, err error) {
+	err = m.s.e.retry(m.ctx, func(ctx context.Context) (bool, error) {
+		var err error
+		yes, err = question(ctx, m.f.Name(), token)
+		return err == nil, err
+	})
+	return yes, err
+}
+
 // errDeparted marks an item that has left its batch.
 var errDeparted = errors.New("the item has left its batch")
 
@@ -157,9 +171,7 @@ var errDeparted = errors.New("the item has left its batch")
 // own, or settled.
 func (m *message) skipDeparted() error {
 	for i := range m.items {
-		ctx, cancel := context.WithTimeout(m.s.ctx, oneTry)
-		known, err := m.s.e.known(ctx, m.f.Name(), token(member, m.items[i].id))
-		cancel()
+		known, err := m.ask(m.s.e.known, token(member, m.items[i].id))
 		if err != nil {
 			return err
 		}
@@ -422,11 +434,12 @@ func (m *message) ack() (err error) {
 	return fmt.Errorf("the acknowledgement is not confirmed: %w", err)
 }
 
-// release gives the message to another worker at once, unless the lease is lost:
-// then it may be another worker's already.
+// release gives the message to another worker, unless the lease is lost: then it
+// may be another worker's already. It rests until a fetch of this server that is
+// still open has ended.
 func (m *message) release(reason error) error {
 	if m.s.keeper.held(m.lease) {
-		if err := m.m.Nak(); err != nil {
+		if err := m.m.NakWithDelay(m.s.idle()); err != nil {
 			return fmt.Errorf("%w (%w)", reason, err)
 		}
 	}

@@ -263,7 +263,6 @@ func (s *Server) consumer(f function) (jetstream.Consumer, error) {
 // one message only, which keeps the other slots for other functions.
 func (s *Server) fetch(f function, c jetstream.Consumer) {
 	own := freeSlots(1)
-	idle := min(time.Second, s.keeper.beat())
 	for {
 		slots := s.take(own)
 		if slots == nil {
@@ -273,7 +272,7 @@ func (s *Server) fetch(f function, c jetstream.Consumer) {
 		if n == 0 && err == nil {
 			giveBack(slots[1:])
 			slots = slots[:1]
-			_, err = s.handOver(f, &slots, s.keeper.now(), func() (jetstream.MessageBatch, error) { return c.Fetch(1, jetstream.FetchMaxWait(idle)) })
+			_, err = s.handOver(f, &slots, s.keeper.now(), func() (jetstream.MessageBatch, error) { return c.Fetch(1, jetstream.FetchMaxWait(s.idle())) })
 		}
 		giveBack(slots)
 		if err == nil {
@@ -298,6 +297,9 @@ func (s *Server) fetch(f function, c jetstream.Consumer) {
 		}
 	}
 }
+
+// idle is how long a fetch waits for a message.
+func (s *Server) idle() time.Duration { return min(time.Second, s.keeper.beat()) }
 
 // restore makes the consumer again if it was removed. Nothing is lost with it but
 // the count of deliveries.
@@ -366,8 +368,8 @@ func (s *Server) handOver(f function, slots *[]chan struct{}, at time.Duration, 
 // Shutdown takes the server out of work: it stops fetching (which takes up to a
 // second), lets the functions that run finish, stores and acknowledges their
 // outcomes, and returns. When ctx ends before, it cancels the functions' contexts
-// (ErrShutdown) and returns the error of ctx: their tasks go to other workers, at
-// once when the function returns, else AckWait after this. Calling it again waits
+// (ErrShutdown) and returns the error of ctx: their tasks go to other workers, a
+// second after the function returns, else AckWait after this. Calling it again waits
 // again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
@@ -378,18 +380,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			close(s.ended)
 		}()
 	})
+	var err error
 	select {
 	case <-s.ended:
 	case <-ctx.Done():
-	}
-	select {
-	case <-s.ended:
-		s.cancel(ErrShutdown)
-		s.keeper.close()
-		return nil
-	default:
+		err = fmt.Errorf("remote: Shutdown: %d messages were still held and go to other workers: %w", s.holding.Load(), ctx.Err())
 	}
 	s.cancel(ErrShutdown)
 	s.keeper.close()
-	return fmt.Errorf("remote: Shutdown: %d messages were still held and go to other workers: %w", s.holding.Load(), ctx.Err())
+	return err
 }

@@ -127,8 +127,12 @@ func (e *Engine) DeadLetters(ctx context.Context) iter.Seq2[*DeadLetter, error] 
 	}
 }
 
-// Remove removes a dead letter, so that its ID can be submitted again.
+// Remove removes a dead letter that DeadLetters or Wait returned, so that its ID can
+// be submitted again.
 func (e *Engine) Remove(ctx context.Context, d *DeadLetter) error {
+	if d == nil || d.token == "" {
+		return errors.New("remote: Remove: not a stored dead letter")
+	}
 	err := e.outcomes.Purge(ctx, jetstream.WithPurgeSubject(withKind(e.names.outcome(d.Function, d.token), kindDead)))
 	if err == nil {
 		err = e.outcomes.Purge(ctx, jetstream.WithPurgeSubject(e.names.failed(d.Function, d.token)))

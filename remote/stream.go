@@ -52,13 +52,14 @@ func (c *engineConfig) outcomesConfig() jetstream.StreamConfig {
 }
 
 // stream returns the stream, which it makes if there is none. Of one that exists
-// it compares what this package relies on, and those of the sizes that were given.
-func (e *Engine) stream(ctx context.Context, want jetstream.StreamConfig, replicas, bytes, age bool) (jetstream.Stream, error) {
+// it compares what this package relies on; sizes only if they were given, which
+// bytes and age say.
+func (e *Engine) stream(ctx context.Context, c *engineConfig, want jetstream.StreamConfig, bytes, age bool) (jetstream.Stream, error) {
 	var s jetstream.Stream
 	start := time.Now()
 	err := e.retry(ctx, func(ctx context.Context) (bool, error) {
 		var err error
-		if s, err = e.js.Stream(ctx, want.Name); errors.Is(err, jetstream.ErrStreamNotFound) {
+		if s, err = e.js.Stream(ctx, want.Name); errors.Is(err, jetstream.ErrStreamNotFound) && !c.existing {
 			s, err = e.js.CreateStream(ctx, want)
 		}
 		if absent(err) && time.Since(start) < startPatience {
@@ -87,13 +88,13 @@ func (e *Engine) stream(ctx context.Context, want jetstream.StreamConfig, replic
 	d.add("message TTL allowed", have.AllowMsgTTL, want.AllowMsgTTL)
 	d.add("direct get allowed", have.AllowDirect || !want.AllowDirect, true)
 	d.add("republish", republish(have), republish(want))
-	if replicas {
+	if c.replicas != 0 {
 		d.add("replicas", have.Replicas, want.Replicas)
 	}
 	if bytes {
 		d.add("maximum of bytes", have.MaxBytes, want.MaxBytes)
 	}
-	if age || want.MaxAge == 0 {
+	if age {
 		d.add("maximum age", have.MaxAge, want.MaxAge)
 	}
 	return s, d.err("stream " + want.Name)
