@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,11 +33,12 @@ const childVariable = "ZEROPOOL_REMOTE_CHILD"
 // childConfig is what a child is to be.
 type childConfig struct {
 	// A server.
-	Dir    string
-	Name   string
-	Port   int
-	Route  int   // its own, 0 without a cluster
-	Routes []int // of all
+	Dir      string
+	Name     string
+	Port     int
+	Route    int   // its own, 0 without a cluster
+	Routes   []int // of all
+	MaxStore int64 // of the server, in bytes; 0: none
 
 	// A worker, if URL is given.
 	URL     string
@@ -80,7 +82,7 @@ func TestMain(m *testing.M) {
 func runServer(c childConfig) error {
 	o := &server.Options{
 		ServerName: c.Name, Host: "127.0.0.1", Port: c.Port, NoSigs: true,
-		JetStream: true, StoreDir: c.Dir, JetStreamMaxStore: -1, SyncAlways: c.Route == 0,
+		JetStream: true, StoreDir: c.Dir, JetStreamMaxStore: cmp.Or(c.MaxStore, -1), SyncAlways: c.Route == 0,
 	}
 	if c.Route != 0 {
 		o.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: c.Route}
