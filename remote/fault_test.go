@@ -142,8 +142,10 @@ func TestPoison(t *testing.T) {
 	n := 1
 	poison := must(kill.Submit(ctx, e, &n, ID("poison")))
 	batch := must(kill.SubmitBatch(ctx, e, []int{1}, ID("batch")))
-	params := make([]int, 100)
-	sound := must(square.SubmitBatch(ctx, e, params, PerMessage(1)))
+	var sound Futures[int]
+	for n := range 100 {
+		sound = append(sound, must(square.Submit(ctx, e, &n)))
+	}
 	must(sound.Wait(ctx))
 	for id, f := range map[string]*Future[int]{"poison": poison, "batch-0": batch[0]} {
 		_, err := f.Wait(ctx)
@@ -319,7 +321,7 @@ func TestLateResult(t *testing.T) {
 // the tasks, loses nothing.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	servers, urls := startCluster(t)
+	servers, _, urls := startCluster(t)
 	e := testConnect(t, strings.Join(urls, ","), Replicas(3))
 	testServe(t, testConnect(t, strings.Join(urls, ",")), square, Slots(8), AckWait(5*time.Second))
 	l := startLoad(t, e, 4)
@@ -330,21 +332,19 @@ func TestCluster(t *testing.T) {
 	l.end()
 }
 
-func startCluster(t testing.TB) (map[string]*child, []string) {
+func startCluster(t testing.TB) (servers map[string]*child, configs []childConfig, urls []string) {
 	t.Helper()
 	var routes []int
 	for range 3 {
 		routes = append(routes, freePort(t))
 	}
-	servers := make(map[string]*child)
-	var urls []string
+	servers = make(map[string]*child)
 	for i, r := range routes {
-		name := fmt.Sprint("server", i)
-		k, url := startServer(t, childConfig{Dir: t.TempDir(), Name: name, Port: freePort(t), Route: r, Routes: routes})
-		servers[name] = k
-		urls = append(urls, url)
+		c := childConfig{Dir: t.TempDir(), Name: fmt.Sprint("server", i), Port: freePort(t), Route: r, Routes: routes}
+		k, url := startServer(t, c)
+		servers[c.Name], configs, urls = k, append(configs, c), append(urls, url)
 	}
-	return servers, urls
+	return servers, configs, urls
 }
 
 // TestChild keeps the harness honest: a child that is killed is gone at once, and

@@ -59,7 +59,12 @@ func TestMain(m *testing.M) {
 		go func() {
 			lines := bufio.NewScanner(os.Stdin)
 			for lines.Scan() {
-				release.Do(func() { close(released) })
+				switch lines.Text() {
+				case "release":
+					release.Do(func() { close(released) })
+				case "leave":
+					leave.Do(func() { close(leaving) })
+				}
 			}
 			os.Exit(3)
 		}()
@@ -123,7 +128,7 @@ func runWorker(c childConfig) error {
 	if err != nil {
 		return err
 	}
-	opts := []ServeOption{square, hold, fail, Backoff(10*time.Millisecond, 100*time.Millisecond)}
+	opts := []ServeOption{square, hold, fail, linger, Backoff(10*time.Millisecond, 100*time.Millisecond)}
 	if c.Kill {
 		opts = append(opts, kill)
 	}
@@ -136,10 +141,16 @@ func runWorker(c childConfig) error {
 	if c.Losses != 0 {
 		opts = append(opts, MaxLosses(c.Losses))
 	}
-	if _, err := Serve(e, p, opts...); err != nil {
+	s, err := Serve(e, p, opts...)
+	if err != nil {
 		return err
 	}
 	fmt.Println("ready")
+	<-leaving
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	s.Shutdown(ctx)
+	os.Exit(0)
 	return nil
 }
 
@@ -168,6 +179,14 @@ var (
 		return *n, nil
 	})
 
+	// linger takes so many milliseconds.
+	linger = Define("linger@v1", func(ctx context.Context, n *int) (int, error) {
+		if !wait(ctx, time.Duration(*n)*time.Millisecond) {
+			return 0, context.Cause(ctx)
+		}
+		return *n, nil
+	})
+
 	kill = Define("kill@v1", func(context.Context, *int) (int, error) {
 		self, err := os.FindProcess(os.Getpid())
 		if err == nil {
@@ -179,8 +198,8 @@ var (
 		select {}
 	})
 
-	released = make(chan struct{})
-	release  sync.Once
+	released, leaving = make(chan struct{}), make(chan struct{})
+	release, leave    sync.Once
 )
 
 // child is a running one.

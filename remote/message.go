@@ -83,12 +83,12 @@ func (m *message) process() error {
 	if err != nil {
 		return err
 	}
+	if m.batch && m.losses >= min(suspect, s.c.maxLosses) {
+		return m.split()
+	}
 	if m.losses >= s.c.maxLosses {
 		reason := fmt.Sprintf("%d deliveries ended without a word of the worker: it died, or lost its lease", m.losses)
 		return m.bury(m.token, m.id, m.m.Data(), reason, "", m.failures)
-	}
-	if m.batch && m.losses >= suspect {
-		return m.split()
 	}
 	if m.batch && m.deliveries > 1 {
 		if err := m.skipDeparted(); err != nil {

@@ -137,5 +137,6 @@ func (f *flags) watch(ctx context.Context, nc *nats.Conn, cancel context.CancelC
 	}
 }
 
-// logger writes what was met and survived to stderr.
-func logger(stderr io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(stderr, nil)) }
+// quiet drops what was met and survived: a command that answers has one line for
+// what it could not do.
+var quiet = slog.New(slog.DiscardHandler)

@@ -17,13 +17,13 @@ func runStatus(args []string, stdout, stderr io.Writer) int {
 	if code, done := f.parse(args, stdout, stderr); done {
 		return code
 	}
-	return cli.Finish("zeropool-remote status", status(f, *dead, stdout, stderr), stderr)
+	return cli.Finish("zeropool-remote status", status(f, *dead, stdout), stderr)
 }
 
-func status(f *flags, dead bool, stdout, stderr io.Writer) error {
+func status(f *flags, dead bool, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), f.away)
 	defer cancel()
-	eng, ctx, end, err := f.open(ctx, logger(stderr), remote.Existing())
+	eng, ctx, end, err := f.open(ctx, quiet, remote.Existing())
 	if err != nil {
 		return err
 	}

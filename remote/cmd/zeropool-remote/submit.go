@@ -44,7 +44,7 @@ func submit(f *flags, batch int, timeout time.Duration, stdout, stderr io.Writer
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not done after %v", timeout))
 		defer cancel()
 	}
-	eng, ctx, end, err := f.open(ctx, logger(stderr))
+	eng, ctx, end, err := f.open(ctx, quiet)
 	if err != nil {
 		return err
 	}
