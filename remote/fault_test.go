@@ -250,7 +250,7 @@ func TestLateWorker(t *testing.T) {
 		t.Skip("processes cannot be stopped here")
 	}
 	e, ctx := testEngine(t, Listen("127.0.0.1:0")), patient(t)
-	w := childConfig{URL: e.URL(), Stream: "zeropool", AckWait: 2 * time.Second, Slots: 3}
+	w := childConfig{URL: e.URL(), Stream: "zeropool", AckWait: 2 * time.Second, Slots: 4}
 	first := startWorker(t, w)
 	n := 6
 	f := must(hold.Submit(ctx, e, &n, ID("late")))

@@ -71,6 +71,7 @@ type soak struct {
 	servers sync.WaitGroup // who kills servers
 	workers sync.WaitGroup // who kills workers
 	load    sync.WaitGroup
+	over    chan struct{} // closed when all is accounted for
 
 	mu     sync.Mutex
 	rng    *rand.Rand
@@ -85,6 +86,7 @@ func newSoak(t *testing.T, url string, replicas int, d time.Duration) *soak {
 	s := &soak{
 		t: t, e: testConnect(t, url, Replicas(replicas)), url: url, ctx: ctx,
 		rng:    rand.New(rand.NewPCG(*soakSeed, uint64(replicas))),
+		over:   make(chan struct{}),
 		counts: make(map[string]int), tokens: make(map[string]bool), items: make(map[string]bool),
 	}
 	s.running, s.stop = context.WithTimeout(ctx, d)
@@ -124,25 +126,30 @@ func (s *soak) run() {
 	s.servers.Wait() // every server runs again
 	s.load.Wait()    // every task has the right outcome
 	s.account()
+	close(s.over)
 	s.workers.Wait()
 	s.t.Log(s.counts)
 }
 
 // worker keeps one worker running, kills it, stops it for a while, or sends it
-// away. It only leaves when the load is done with.
+// away. It works on after that until all is accounted for.
 func (s *soak) worker() {
-	done := make(chan struct{})
-	go func() { s.load.Wait(); close(done) }()
 	for {
-		k := startChild(s.t, childConfig{URL: s.url, Stream: "zeropool", AckWait: 2 * time.Second, Slots: 4, Kill: true})
+		k := startChild(s.t, childConfig{URL: s.url, Stream: "zeropool", AckWait: 2 * time.Second, Slots: 8, Kill: true})
 		life := time.After(time.Second + time.Duration(s.random(int(8*time.Second))))
 		if s.running.Err() != nil {
-			life = nil
+			life = nil // only the tasks kill now
 		}
 		select {
 		case <-k.gone:
 			s.count("workers gone")
-		case <-done:
+			for l := range k.lines {
+				if text, failed := strings.CutPrefix(l, "error:"); failed {
+					s.t.Errorf("a worker failed: %s", text)
+					wait(s.running, time.Second)
+				}
+			}
+		case <-s.over:
 			k.kill()
 			return
 		case <-life:
@@ -279,6 +286,12 @@ func (s *soak) garbage(id string) {
 // the outcomes of the submitted messages, one each, and of items that have left
 // their batch.
 func (s *soak) account() {
+	defer func() {
+		if s.t.Failed() {
+			st, err := s.e.Status(s.ctx)
+			s.t.Logf("%+v, error %v", st, err)
+		}
+	}()
 	drained(s.t, s.e)
 	i, err := s.e.outcomes.Info(s.ctx, jetstream.WithSubjectFilter(s.e.names.outcome("*", "*")))
 	if err != nil {
