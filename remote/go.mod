@@ -9,6 +9,7 @@ require (
 	github.com/nats-io/nats-server/v2 v2.15.2
 	github.com/nats-io/nats.go v1.55.0
 	github.com/zeropool-go/zeropool v0.0.0-00010101000000-000000000000
+	golang.org/x/image v0.47.0
 )
 
 require (
