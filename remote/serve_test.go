@@ -39,9 +39,8 @@ func TestFailures(t *testing.T) {
 				return 0, fmt.Errorf("wrapped: %w", Permanent(broken))
 			case "panic":
 				panic("out of order")
-			case "panic nil":
-				var m map[string]int
-				m["a"] = 1
+			case "runtime error":
+				return p.Times / (p.Times - 9), nil
 			case "goexit":
 				runtime.Goexit()
 			}
@@ -63,7 +62,7 @@ func TestFailures(t *testing.T) {
 		{in{"error", 9}, 3, broken.Error(), ""},
 		{in{"permanent", 9}, 1, "wrapped: " + broken.Error(), ""},
 		{in{"panic", 9}, 3, "panic: out of order", "remote.TestFailures.func"},
-		{in{"panic nil", 9}, 3, "panic: assignment to entry in nil map", "remote.TestFailures.func"},
+		{in{"runtime error", 9}, 3, "panic: runtime error: integer divide by zero", "remote.TestFailures.func"},
 		{in{"goexit", 9}, 3, "the function called runtime.Goexit", ""},
 	} {
 		id := fmt.Sprint(q.in)
@@ -97,7 +96,7 @@ func TestFailures(t *testing.T) {
 			}
 		}
 	}
-	if strings.Join(ids, ", ") != "{error 9}, {permanent 9}, {panic 9}, {panic nil 9}, {goexit 9}" {
+	if strings.Join(ids, ", ") != "{error 9}, {permanent 9}, {panic 9}, {runtime error 9}, {goexit 9}" {
 		t.Errorf("dead letters %v", ids)
 	}
 	if n, err := must(try.Submit(ctx, e, &in{"error", 0}, ID("{error 9}"))).Wait(ctx); n != 0 || err != nil {

@@ -100,6 +100,13 @@ func (s *soak) random(n int) int {
 	return s.rng.IntN(n)
 }
 
+// upTo returns a random duration below d.
+func (s *soak) upTo(d time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Duration(s.rng.Int64N(int64(d)))
+}
+
 func (s *soak) count(what string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +115,7 @@ func (s *soak) count(what string) {
 
 // rest waits for a random time, and returns false when the soak is over.
 func (s *soak) rest(from, to time.Duration) bool {
-	return wait(s.running, from+time.Duration(s.random(int(to-from))))
+	return wait(s.running, from+s.upTo(to-from))
 }
 
 func (s *soak) run() {
@@ -136,7 +143,7 @@ func (s *soak) run() {
 func (s *soak) worker() {
 	for {
 		k := startChild(s.t, childConfig{URL: s.url, Stream: "zeropool", AckWait: 2 * time.Second, Slots: 8, Kill: true})
-		life := time.After(time.Second + time.Duration(s.random(int(8*time.Second))))
+		life := time.After(time.Second + s.upTo(8*time.Second))
 		if s.running.Err() != nil {
 			life = nil // only the tasks kill now
 		}
@@ -160,7 +167,7 @@ func (s *soak) worker() {
 				s.count("workers left")
 			case how == 1 && sigStop != 0:
 				k.cmd.Process.Signal(sigStop)
-				wait(s.ctx, time.Duration(s.random(int(4*time.Second))))
+				wait(s.ctx, s.upTo(4*time.Second))
 				k.cmd.Process.Signal(sigCont)
 				s.count("workers stopped")
 				k.kill()
