@@ -126,7 +126,9 @@ func (p *pending) wait(ctx context.Context) (*outcome, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	sub, err := p.e.nc.SubscribeSync(p.e.names.done(p.function, p.token))
+	// Not SubscribeSync, whose channel takes half a megabyte.
+	pushed := make(chan *nats.Msg, 1)
+	sub, err := p.e.nc.ChanSubscribe(p.e.names.done(p.function, p.token), pushed)
 	if err != nil {
 		return nil, err
 	}
@@ -138,36 +140,25 @@ func (p *pending) wait(ctx context.Context) (*outcome, error) {
 		if o != nil || err != nil {
 			return p.known(o), err
 		}
-		for at := time.Now(); time.Since(at) < interval && connects == p.e.nc.Stats().Reconnects; {
-			m, err := next(ctx, sub)
-			if err != nil {
-				if ctx.Err() != nil && !served {
+		for at := time.Now(); time.Since(at) < interval && connects == p.e.nc.Stats().Reconnects && !p.e.nc.IsClosed(); {
+			t := time.NewTimer(glance)
+			select {
+			case m := <-pushed:
+				t.Stop()
+				o, err := readOutcome(m.Header.Get("Nats-Subject"), m.Header, m.Data)
+				return p.known(o), err
+			case <-ctx.Done():
+				t.Stop()
+				err := context.Cause(ctx)
+				if !served {
 					err = fmt.Errorf("%w: %w", ErrNotServed, err)
 				}
 				return nil, err
+			case <-t.C:
 			}
-			if m == nil {
-				continue
-			}
-			o, err := readOutcome(m.Subject, m.Header, m.Data)
-			return p.known(o), err
 		}
 		served = p.served(ctx)
 	}
-}
-
-// next returns the next message, and nil if there is none in the time of a glance.
-func next(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
-	short, cancel := context.WithTimeout(ctx, glance)
-	defer cancel()
-	m, err := sub.NextMsgWithContext(short)
-	if err == nil || ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return m, nil
-	}
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	return nil, err
 }
 
 // look returns the outcome if it is stored. Servers that cannot answer now are no

@@ -33,7 +33,7 @@ func CheckName(name string) error {
 //	PREFIX.task.FUNCTION.TOKEN           in stream PREFIX-tasks
 //	PREFIX.out.FUNCTION.TOKEN.ok|dead    in stream PREFIX-outcomes
 //	PREFIX.failed.FUNCTION.TOKEN         in stream PREFIX-outcomes
-//	PREFIX.done.FUNCTION.TOKEN.ok|dead   a stored outcome, published again for who waits
+//	PREFIX.done.FUNCTION.TOKEN           a stored outcome, published again for who waits
 type names string
 
 func (n names) tasks() string    { return string(n) + "-tasks" }
@@ -54,7 +54,7 @@ func (n names) outcome(function, token string) string {
 }
 
 func (n names) done(function, token string) string {
-	return string(n) + ".done." + function + "." + token + ".*"
+	return string(n) + ".done." + function + "." + token
 }
 
 // The last token of the subject of an outcome.

@@ -139,7 +139,7 @@ const (
 
 var errBadOutcome = errors.New("not an outcome")
 
-// readOutcome reads a message of the subject PREFIX.(out|done).FUNCTION.TOKEN.KIND.
+// readOutcome reads a message of the subject PREFIX.out.FUNCTION.TOKEN.KIND.
 func readOutcome(subject string, h nats.Header, body []byte) (*outcome, error) {
 	switch kind := subject[strings.LastIndexByte(subject, '.')+1:]; kind {
 	case kindDead:

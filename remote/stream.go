@@ -43,9 +43,10 @@ func (c *engineConfig) outcomesConfig() jetstream.StreamConfig {
 		AllowDirect:       true,
 		RePublish: &jetstream.RePublish{
 			// Unlike a subscription to the subject itself, it shows only what has
-			// been stored.
-			Source:      string(c.names) + ".out.>",
-			Destination: string(c.names) + ".done.>",
+			// been stored. The kind is left out, so that waiters need no wildcard,
+			// which costs the server more.
+			Source:      c.names.outcome("*", "*"),
+			Destination: c.names.done("{{wildcard(1)}}", "{{wildcard(2)}}"),
 		},
 		Replicas: cmp.Or(c.replicas, 1),
 	}
