@@ -303,12 +303,16 @@ func TestBoardHoldsAll(t *testing.T) {
 	elements := make([]*count, 1)
 	elements[0] = &c
 	const batches = boardSize + 3
-	for range batches {
-		SubmitBatch(p, elements, func(c **count) { (*c).run() })
+	var futures [batches]Future
+	for i := range futures {
+		futures[i] = SubmitBatch(p, elements, func(c **count) { (*c).run() })
 	}
 	for i := range batches {
 		b := p.openBatch()
 		if b == nil {
+			for _, f := range futures { // or Close would wait for them
+				_ = f.Wait()
+			}
 			t.Fatalf("only %d batches of %d can be found", i, batches)
 		}
 		p.join(b, &p.helper().hand)
@@ -332,6 +336,7 @@ func TestBatchClosedUntilPosted(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	b := p.newBatch(work{fn: callFunc}, 4)
 	b.refs.Store(1)
+	b.width = 1
 	if lo, hi := b.claimRange(1); lo != hi {
 		t.Fatalf("claimed elements %d to %d of a batch that is not posted", lo, hi)
 	}
