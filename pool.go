@@ -194,14 +194,6 @@ func onOwnThread(f func()) {
 	runtime.UnlockOSThread()
 }
 
-func nextPowerOfTwo(n int) int {
-	p := 1
-	for p < n {
-		p *= 2
-	}
-	return p
-}
-
 // unpinned notes that a worker could not be bound to its CPU.
 func (p *Pool) unpinned(w *worker, err error) {
 	a := &p.plan.Workers[w.index]
