@@ -248,7 +248,7 @@ func (p *Pool) post(b *batch, lo int) {
 		d.more.Store(int32(len(d.list)))
 		p.mu.Unlock()
 	}
-	b.cursor.Store(int64(lo)) // P1: a full fence before the load of the gate
+	b.cursor.Store(int64(lo)) // K2; P1: a full fence before the load of the gate
 }
 
 // unpost takes b off the board. Only the goroutine that has claimed the last
@@ -294,10 +294,10 @@ func (p *Pool) openBatch() *batch {
 
 // holdOpen is hold for a batch of which something can be claimed.
 func (b *batch) holdOpen() bool {
-	if int(b.cursor.Load()) >= b.n || !b.hold() {
+	if int(b.cursor.Load()) >= b.n || !b.hold() { // K2
 		return false
 	}
-	if int(b.cursor.Load()) < b.n {
+	if int(b.cursor.Load()) < b.n { // K2: what it reads is of the batch that is open now
 		return true
 	}
 	b.release()
@@ -442,7 +442,7 @@ func (b *batch) claimRange(chunk int) (lo, hi int) {
 			return 0, 0
 		}
 		k := claimSize(left, chunk, b.width)
-		if b.cursor.CompareAndSwap(c, c+int64(k)) {
+		if b.cursor.CompareAndSwap(c, c+int64(k)) { // K2
 			if k == left {
 				b.pool.unpost(b)
 			}
