@@ -40,7 +40,7 @@ func takeGeneric(l *lane, s *slot, key, me uint64) uint32 {
 	if me == 0 || l.owner.Load() != me {
 		return notOwner
 	}
-	l.busy.Store(1) // B1, B2
+	l.busy.Store(1)           // B1, B2
 	if l.owner.Load() != me { // B2
 		l.busy.Store(0)
 		return notOwner
