@@ -235,8 +235,9 @@ func WithName(name string) Option {
 	}
 }
 
-// WithSpin sets about how long a worker that runs out of work watches for more
-// before it parks, from 0 (park at once) to 1 ms. The default is 5 µs.
+// WithSpin sets about how long the one worker that looks for work does so in a
+// spin, before it goes on between short naps, from 0 (nap at once) to 1 ms. The
+// default is 5 µs. After 2 ms without work it parks, whatever the spin.
 func WithSpin(d time.Duration) Option {
 	return func(c *config) error {
 		if d < 0 || d > maxSpin {
