@@ -116,7 +116,7 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 		b.base = unsafe.Pointer(unsafe.SliceData(b.tasks))
 	}
 	b.width = p.width()
-	b.refs.Store(1)
+	b.refs.Store(1) // K2: after the fields, before the cursor is opened
 	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
 	p.post(b, 0)
 	// D1: if Close has missed the batch, the workers may have ended; the stand-ins
@@ -248,7 +248,7 @@ func (p *Pool) post(b *batch, lo int) {
 		d.more.Store(int32(len(d.list)))
 		p.mu.Unlock()
 	}
-	b.cursor.Store(int64(lo)) // P1: a full fence before the load of the gate
+	b.cursor.Store(int64(lo)) // K2; P1: a full fence before the load of the gate
 }
 
 // unpost takes b off the board. Only the goroutine that has claimed the last
@@ -294,10 +294,10 @@ func (p *Pool) openBatch() *batch {
 
 // holdOpen is hold for a batch of which something can be claimed.
 func (b *batch) holdOpen() bool {
-	if !b.hold() {
+	if !b.hold() { // K1, K2: what it reads from here on is of the use that it holds
 		return false
 	}
-	if int(b.cursor.Load()) < b.n {
+	if int(b.cursor.Load()) < b.n { // K2
 		return true
 	}
 	b.release()
@@ -442,7 +442,7 @@ func (b *batch) claimRange(chunk int) (lo, hi int) {
 			return 0, 0
 		}
 		k := claimSize(left, chunk, b.width)
-		if b.cursor.CompareAndSwap(c, c+int64(k)) {
+		if b.cursor.CompareAndSwap(c, c+int64(k)) { // K2
 			if k == left {
 				b.pool.unpost(b)
 			}

@@ -240,7 +240,7 @@ func (g *Group) result() error {
 // ended loads finished first: a task adds before it finishes, so equal counts
 // mean that there was a moment with none left.
 func (g *Group) ended() bool {
-	done := g.finished.Load()
+	done := g.finished.Load() // F1
 	return done == g.added.Load()
 }
 
@@ -250,7 +250,7 @@ func (g *Group) finish(n int64, err error) {
 		first := err // so that err itself stays on the stack
 		g.fault.CompareAndSwap(nil, &first)
 	}
-	g.finished.Add(n) // C1, pairs with W1
+	g.finished.Add(n) // F1; C1, pairs with W1
 	if g.pool.gate.Load() >= gateWaiter && g.ended() {
 		g.pool.wakeAll(&g.waits)
 	}

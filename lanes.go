@@ -186,7 +186,7 @@ func (p *Pool) takeOver() bool {
 	l.mu.Lock()
 	l.shared.Add(1)
 	owner := l.owner.Swap(0)
-	heavyBarrier(true)
+	heavyBarrier(true) // B2
 	idle := l.busy.Load() == 0
 	if !idle {
 		l.owner.Store(owner)

@@ -289,7 +289,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	p.gate.Or(gateCut)
-	heavyBarrier(true)
+	heavyBarrier(true) // D1: who has taken a task and not seen gateCut has it counted as begun for all to see
 	p.drain()
 	if p.ended() && !p.cutWork.Load() {
 		return nil

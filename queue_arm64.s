@@ -94,7 +94,7 @@ TEXT ·take(SB), NOSPLIT, $0-28
 	ADD   $lane_shared, LN, R5
 	LDARW (R5), R8           // B1: a thief's heavy barrier stands between busy and this; R3, pairs with detach
 	CBNZW R8, shared
-	LDAR  (SL), R9
+	LDAR  (SL), R9           // A2, pairs with R2
 	ADD   $const_full, ST, R10
 	CMP   R9, R10
 	BNE   gone
@@ -105,7 +105,7 @@ TEXT ·take(SB), NOSPLIT, $0-28
 	MOVD  R4, (lane_hand+hand_tally+tally_begun+counter_v)(LN)
 	MOVD  ST, (lane_last+counter_v)(LN)
 	ADD   $lane_busy, LN, R5
-	STLRW ZR, (R5)           // B1
+	STLRW ZR, (R5)           // B1, B2
 	MOVW  $const_tookIt, R7
 	MOVW  R7, ret+24(FP)
 	RET
@@ -141,7 +141,7 @@ TEXT ·finish(SB), NOSPLIT, $0-24
 	MOVD (lane_hand+hand_tally+tally_completed+counter_v)(LN), R4
 	ADD  $1, R4
 	MOVD R4, (lane_hand+hand_tally+tally_completed+counter_v)(LN)
-	STLR ST, (SL)              // F1, R1
+	STLR ST, (SL)              // F1, R1; C1: a waiter's heavy barrier
 	RET
 
 // func store(c *atomic.Uint64, v uint64)
