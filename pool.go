@@ -55,7 +55,8 @@ type Pool struct {
 	pastPushed uint64
 	pastStolen uint64
 	spares     []*standIn
-	standIns   []*standIn // all, spares too
+	standIns   []*standIn         // all, spares too
+	runners    map[uint64]*runner // by runnerID of their goroutines
 	jobs       []job
 	batches    []*batch
 	plan       topology.Plan
@@ -121,6 +122,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		times:    newTimes(),
 		plan:     plan,
 		live:     n,
+		runners:  make(map[uint64]*runner),
 		pins:     plannedCPUs(plan),
 	}
 	p.lanes.Store(new([]*lane))
@@ -368,7 +370,11 @@ func (p *Pool) look() {
 func (p *Pool) retireRunner(s *standIn) {
 	p.past.add(&s.tally)
 	p.pastStolen += s.stolen.load()
-	p.standIns = slices.DeleteFunc(p.standIns, func(o *standIn) bool { return o == s })
+	last := len(p.standIns) - 1
+	moved := p.standIns[last]
+	p.standIns[s.place], moved.place = moved, s.place
+	p.standIns[last] = nil
+	p.standIns = p.standIns[:last]
 }
 
 // drain ends every queued task with ErrClosed, and every batch.

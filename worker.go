@@ -47,7 +47,9 @@ func (w *worker) serve() {
 	defer func() {
 		w.drop()
 		w.lease.giveUp()
-		w.identity.Store(0) // the next goroutine on this g is not the worker
+		w.pool.mu.Lock()
+		w.moveOut()
+		w.pool.mu.Unlock()
 		if l := w.lane.Load(); l != nil {
 			l.owner.Store(0)
 		}
