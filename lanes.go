@@ -105,7 +105,7 @@ func (p *Pool) placeFor(me uint64) *atomic.Pointer[lane] {
 func (p *Pool) freeLane() *lane {
 	n := 0
 	for _, l := range *p.lanes.Load() {
-		if !l.inbox && l.worker == nil && !l.retired {
+		if !l.inbox && l.worker == nil && !l.retired.Load() {
 			n++
 		}
 	}
@@ -170,7 +170,7 @@ func (p *Pool) takeOver() bool {
 	p.takeOverAt = now
 	var found *lane
 	for _, l := range *p.lanes.Load() {
-		if l.inbox || l.worker != nil || l.retired {
+		if l.inbox || l.worker != nil || l.retired.Load() {
 			continue
 		}
 		ops := l.pushed.load() + l.begun.load()
@@ -252,7 +252,7 @@ func (p *Pool) renewInbox(w *worker, l *lane) bool {
 // somebody may take: one that pushes to an inbox may still have the old one in
 // hand. Its Futures go on to know it. The caller holds p.mu.
 func (p *Pool) retire(l *lane) {
-	l.retired = true
+	l.retired.Store(true)
 	p.sweep()
 }
 
@@ -260,7 +260,7 @@ func (p *Pool) retire(l *lane) {
 func (p *Pool) sweep() {
 	list := *p.lanes.Load()
 	left := slices.DeleteFunc(slices.Clone(list), func(l *lane) bool {
-		if !l.retired || !l.allFailed() {
+		if !l.retired.Load() || !l.allFailed() {
 			return false
 		}
 		if w := l.worker; w != nil {
