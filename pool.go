@@ -125,6 +125,9 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		runners:  make(map[uint64]*runner),
 		pins:     plannedCPUs(plan),
 	}
+	if p.bubbled {
+		p.times.poll = 0 // naps are of no use there, see napper
+	}
 	p.lanes.Store(new([]*lane))
 	for i := range p.helpers {
 		p.helpers[i].many = true
@@ -225,16 +228,21 @@ var (
 // is started by the first call, never by an import, and never fails: where
 // workers cannot be pinned they are not. Do not close it: the process
 // shares it, and later calls return the closed pool.
+//
+// In a bubble of testing/synctest it is a pool outside of the bubble: its tasks
+// must not touch channels and timers of the bubble.
 func Default() *Pool {
-	defaultOnce.Do(func() {
-		p, err := New(WithName("default"))
-		if err != nil {
-			c, _ := newConfig([]Option{WithName("default")})
-			p = start(c, unpinnedPlan(runtime.GOMAXPROCS(0), err.Error()), nil)
-		}
-		defaultPool = p
-	})
+	defaultOnce.Do(func() { outsideBubble(startDefault) })
 	return defaultPool
+}
+
+func startDefault() {
+	p, err := New(WithName("default"))
+	if err != nil {
+		c, _ := newConfig([]Option{WithName("default")})
+		p = start(c, unpinnedPlan(runtime.GOMAXPROCS(0), err.Error()), nil)
+	}
+	defaultPool = p
 }
 
 // Workers returns the number of workers, which never changes.
