@@ -15,3 +15,6 @@ func (r *runner) label(worker string) {
 	}
 	pprof.SetGoroutineLabels(r.labels)
 }
+
+// relabel ends the labels that a task may have given itself.
+func (r *runner) relabel() { pprof.SetGoroutineLabels(r.labels) }

@@ -159,6 +159,7 @@ func (s *standIn) perform(j job) {
 	case j.share.b != nil:
 		p.resume(j.share, &s.hand)
 	}
+	s.relabel()
 	s.work(nil)
 	ended = true
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"runtime/pprof"
 	"slices"
 	"sync/atomic"
 
@@ -140,6 +139,7 @@ func (r *runner) work(w *worker) {
 			rounds = 0
 			r.found()
 			p.join(b, &r.hand)
+			r.relabel()
 			r.lease.check()
 			continue
 		}
@@ -171,7 +171,7 @@ func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 	if !isProven(code) {
 		observe(code, 1)
 	}
-	pprof.SetGoroutineLabels(r.labels) // the task's own do not outlive it
+	r.relabel()
 	r.judge(l, ticks()-start)
 	r.lease.check()
 }
