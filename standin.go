@@ -179,6 +179,7 @@ func (s *standIn) resume() {
 func (s *standIn) runHanded(j job) {
 	code := codeOf(j.s.fn, j.s.params)
 	s.pool.run(j.l, j.s, j.v, &s.hand) // its begin has been counted
+	s.relabel()
 	if !isProven(code) {
 		observe(code, 1)
 	}
