@@ -58,7 +58,7 @@ type runner struct {
 	near     []*worker // where to look for work, nearest first
 	lease    lease
 	labels   context.Context
-	identity atomic.Uint64 // of the goroutine that runs it; where there are none, its number
+	identity uint64 // runnerID of the goroutine that runs it, or 0; guarded by pool.mu
 	parks    counter
 	wakes    counter
 }

@@ -1,7 +1,9 @@
 package zeropool
 
 import (
+	"context"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -305,6 +307,7 @@ func (p *Pool) prepareBarrier() {
 		return
 	}
 	go func() {
+		pprof.SetGoroutineLabels(context.Background())
 		if registerBarrier() {
 			p.exorcise()
 		}

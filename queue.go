@@ -57,9 +57,9 @@ type lane struct {
 	worker  *worker // whose inbox or lane it is, or nil
 	id      int     // index of a thief's notes on it
 	inbox   bool
-	ghost   bool // counts one thief that never leaves: there is no heavy barrier yet
-	retired atomic.Bool
-	quietAt uint64 // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
+	ghost   bool        // counts one thief that never leaves: there is no heavy barrier yet
+	retired atomic.Bool // changes under pool.mu
+	quietAt uint64      // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
 	groups  atomic.Pointer[[]atomic.Pointer[Group]]
 	waits   atomic.Pointer[[]waitList]
 	_       [lineSize]byte

@@ -14,6 +14,7 @@ import "github.com/zeropool-go/zeropool/topology"
 type standIn struct {
 	runner
 	job   job
+	place int           // in pool.standIns; guarded by pool.mu
 	ready chan struct{} // receives when there is a job, or the pool has closed
 }
 
@@ -54,12 +55,14 @@ func (p *Pool) spare() {
 	s.pool, s.standIn, s.near = p, true, p.workers
 	s.lease.cpu = topology.Unknown
 	if n := len(p.jobs); n > 0 {
-		s.job = p.jobs[0]
-		p.jobs = append(p.jobs[:0], p.jobs[1:]...)
+		s.job = p.jobs[n-1]
+		p.jobs[n-1] = job{}
+		p.jobs = p.jobs[:n-1]
 		s.ready <- struct{}{}
 	} else {
 		p.spares = append(p.spares, s)
 	}
+	s.place = len(p.standIns)
 	p.standIns = append(p.standIns, s)
 	go s.main()
 }
@@ -110,7 +113,7 @@ func (s *standIn) rest() bool {
 
 // end ends the stand-in. The caller holds p.mu, which end unlocks.
 func (s *standIn) end() {
-	s.identity.Store(0)
+	s.moveOut()
 	s.pool.retireRunner(s)
 	s.pool.look()
 	s.pool.mu.Unlock()
@@ -125,7 +128,9 @@ func (s *standIn) perform(j job) {
 	defer func() {
 		s.drop()
 		if !ended {
-			s.identity.Store(0) // the next goroutine on this g is not the stand-in
+			p.mu.Lock()
+			s.moveOut()
+			p.mu.Unlock()
 			clear(s.groups)
 			s.groups = s.groups[:0]
 			go s.resume()
@@ -154,6 +159,7 @@ func (s *standIn) perform(j job) {
 	case j.share.b != nil:
 		p.resume(j.share, &s.hand)
 	}
+	s.relabel()
 	s.work(nil)
 	ended = true
 }
@@ -173,6 +179,7 @@ func (s *standIn) resume() {
 func (s *standIn) runHanded(j job) {
 	code := codeOf(j.s.fn, j.s.params)
 	s.pool.run(j.l, j.s, j.v, &s.hand) // its begin has been counted
+	s.relabel()
 	if !isProven(code) {
 		observe(code, 1)
 	}

@@ -108,3 +108,60 @@ func TestStatsAddUp(t *testing.T) {
 		})
 	})
 }
+
+// Counters only grow, for every worker and in total, at any two moments under load:
+// a scraper takes a fall for a new process.
+func TestStatsOnlyGrow(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		var wg sync.WaitGroup
+		stop := make(chan struct{})
+		wg.Go(func() {
+			before := p.Stats()
+			for {
+				now := p.Stats()
+				for i := range append(now.Workers, now.Total) {
+					a, b := before.Total, now.Total
+					if i < len(now.Workers) {
+						a, b = before.Workers[i], now.Workers[i]
+					}
+					if b.Submitted < a.Submitted || b.Completed < a.Completed || b.Panicked < a.Panicked || b.Canceled < a.Canceled ||
+						b.Stolen < a.Stolen || b.Helped < a.Helped || b.Parked < a.Parked || b.Woken < a.Woken ||
+						b.PinsTaken < a.PinsTaken || b.PinsRefused < a.PinsRefused || b.PinsLost < a.PinsLost || b.PinnedFor < a.PinnedFor {
+						t.Errorf("worker %d of %d: counters fell from\n%+v to\n%+v", i, len(now.Workers), a, b)
+						return
+					}
+				}
+				before = now
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+		var users sync.WaitGroup
+		for range 3 {
+			users.Go(func() {
+				xs := make([]count, 100)
+				g := p.NewGroup()
+				for i := range 100 {
+					for j := range 20 {
+						Submit(p, &xs[j], (*count).run)
+					}
+					Submit(p, &xs[0], (*count).run).Cancel()
+					p.Go(func() { panic("x") })
+					SubmitTo(g, &xs[1], (*count).run)
+					SubmitBatch(p, xs, (*count).run).Cancel()
+					ForEach(p, xs, (*count).run)
+					if i%10 == 0 {
+						p.Go(func() { runtime.Goexit() }).WaitContext(t.Context())
+					}
+					g.Wait()
+				}
+			})
+		}
+		users.Wait()
+		close(stop)
+		wg.Wait()
+	})
+}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"runtime/pprof"
 	"slices"
 	"sync/atomic"
 
@@ -47,7 +46,9 @@ func (w *worker) serve() {
 	defer func() {
 		w.drop()
 		w.lease.giveUp()
-		w.identity.Store(0) // the next goroutine on this g is not the worker
+		w.pool.mu.Lock()
+		w.moveOut()
+		w.pool.mu.Unlock()
 		if l := w.lane.Load(); l != nil {
 			l.owner.Store(0)
 		}
@@ -138,6 +139,7 @@ func (r *runner) work(w *worker) {
 			rounds = 0
 			r.found()
 			p.join(b, &r.hand)
+			r.relabel()
 			r.lease.check()
 			continue
 		}
@@ -169,7 +171,7 @@ func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 	if !isProven(code) {
 		observe(code, 1)
 	}
-	pprof.SetGoroutineLabels(r.labels) // the task's own do not outlive it
+	r.relabel()
 	r.judge(l, ticks()-start)
 	r.lease.check()
 }
