@@ -122,7 +122,7 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 	// D1: if Close has missed the batch, the workers may have ended; the stand-ins
 	// have not, because the batch has been counted.
 	if p.gate.Load()&gateClosed != 0 && b.holdKey(f.key) {
-		p.handBatch(job{b: b})
+		p.hand(job{b: b})
 	}
 	p.summon()
 	return f
@@ -294,7 +294,7 @@ func (p *Pool) openBatch() *batch {
 
 // holdOpen is hold for a batch of which something can be claimed.
 func (b *batch) holdOpen() bool {
-	if int(b.cursor.Load()) >= b.n || !b.hold() {
+	if !b.hold() {
 		return false
 	}
 	if int(b.cursor.Load()) < b.n {
@@ -520,10 +520,7 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 			count()
 			rest := sh
 			rest.next = next
-			p.roster.mu.Lock()
-			p.roster.used.Add(1)
-			p.roster.mu.Unlock()
-			p.startStandIn(job{share: rest})
+			p.hand(job{share: rest})
 		}
 	}()
 	if e == nil {
@@ -560,20 +557,12 @@ func (f Future) waitBatch() error {
 	p := b.pool
 	if b.holdKey(f.key) {
 		if !b.proven() {
-			p.handBatch(job{b: b})
+			p.hand(job{b: b})
 		} else {
 			p.join(b, &p.helper().hand)
 		}
 	}
 	return f.blockBatch()
-}
-
-// handBatch has a stand-in work on a batch.
-func (p *Pool) handBatch(j job) {
-	p.roster.mu.Lock()
-	p.roster.used.Add(1)
-	p.roster.mu.Unlock()
-	p.startStandIn(j)
 }
 
 func (f Future) blockBatch() error {
@@ -590,8 +579,12 @@ func (f Future) waitBatchFree(stop <-chan struct{}, timeout time.Duration) bool 
 		return true
 	}
 	b := f.batch()
-	if int(b.cursor.Load()) < b.n && b.holdKey(f.key) {
-		b.pool.handBatch(job{b: b})
+	if b.holdKey(f.key) {
+		if int(b.cursor.Load()) < b.n {
+			b.pool.hand(job{b: b})
+		} else {
+			b.release()
+		}
 	}
 	return b.pool.park(&b.waits, f.Done, nil, true, stop, timeout)
 }

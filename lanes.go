@@ -105,7 +105,7 @@ func (p *Pool) placeFor(me uint64) *atomic.Pointer[lane] {
 func (p *Pool) freeLane() *lane {
 	n := 0
 	for _, l := range *p.lanes.Load() {
-		if !l.inbox && l.worker == nil && !l.retired {
+		if !l.inbox && l.worker == nil && !l.retired.Load() {
 			n++
 		}
 	}
@@ -129,7 +129,8 @@ func (p *Pool) addLane(capacity int, w *worker) *lane {
 
 // addInbox makes w's inbox. The caller holds p.mu.
 func (p *Pool) addInbox(w *worker) {
-	l := newLane(p, p.capacity, 0)
+	l := newLane(p, max(p.capacity, minSlots), 0)
+	l.limit = p.capacity
 	l.worker, l.inbox = w, true
 	l.shared.Store(1)
 	p.publishLane(l)
@@ -169,7 +170,7 @@ func (p *Pool) takeOver() bool {
 	p.takeOverAt = now
 	var found *lane
 	for _, l := range *p.lanes.Load() {
-		if l.inbox || l.worker != nil || l.retired {
+		if l.inbox || l.worker != nil || l.retired.Load() {
 			continue
 		}
 		ops := l.pushed.load() + l.begun.load()
@@ -202,7 +203,8 @@ func (p *Pool) takeOver() bool {
 // run or have failed, not of tasks that wait: then a new lane takes its place.
 // The queue's capacity counts tasks that nobody has taken.
 func (l *lane) worthReplacing() bool {
-	return 4*(int(l.mask)+1-l.queued()) >= int(l.mask)+1
+	queued, slots := l.queued(), int(l.mask)+1
+	return queued < l.limit && 4*(slots-queued) >= slots
 }
 
 // renew gives the owner of l, the calling goroutine, a lane with free slots in
@@ -250,7 +252,7 @@ func (p *Pool) renewInbox(w *worker, l *lane) bool {
 // somebody may take: one that pushes to an inbox may still have the old one in
 // hand. Its Futures go on to know it. The caller holds p.mu.
 func (p *Pool) retire(l *lane) {
-	l.retired = true
+	l.retired.Store(true)
 	p.sweep()
 }
 
@@ -258,7 +260,7 @@ func (p *Pool) retire(l *lane) {
 func (p *Pool) sweep() {
 	list := *p.lanes.Load()
 	left := slices.DeleteFunc(slices.Clone(list), func(l *lane) bool {
-		if !l.retired || !l.allFailed() {
+		if !l.retired.Load() || !l.allFailed() {
 			return false
 		}
 		if w := l.worker; w != nil {

@@ -54,7 +54,7 @@ func (p *Pool) loop(w work, n int) error {
 	if b.proven() {
 		p.drive(b, h, 0)
 	} else {
-		p.handBatch(job{b: b, drive: true})
+		p.hand(job{b: b, drive: true})
 	}
 	return f.blockBatch()
 }

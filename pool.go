@@ -351,6 +351,7 @@ func (p *Pool) look() {
 	if p.gate.Load()&gateEnding == 0 || !p.over() {
 		return
 	}
+	p.wakeParked() // what they waited for will not come
 	for _, s := range p.spares {
 		s.job = job{}
 		s.ready <- struct{}{}

@@ -23,7 +23,8 @@ type job struct {
 	l     *lane // run the task in s, taken with state v, and what else l has of its function until that is proven
 	s     *slot
 	v     uint64
-	lent  bool // the caller has attached the stand-in to l
+	lent  bool   // the caller has attached the stand-in to l
+	group *Group // then run what inboxes have of its tasks
 	b     *batch
 	drive bool  // b is a loop that its caller cannot run itself
 	share share // finish a part of a batch
@@ -139,6 +140,13 @@ func (s *standIn) perform(j job) {
 			s.ran, s.spent = 0, 0
 		}
 		s.runHanded(j)
+		for from := (place{}); j.group != nil; {
+			l, t, key := j.group.find(&from)
+			if l == nil {
+				break
+			}
+			s.runTaken(l, t, key|taken)
+		}
 	case j.drive:
 		p.drive(j.b, &s.hand, 0)
 	case j.b != nil:
@@ -196,6 +204,17 @@ func (p *Pool) handOver(l *lane, s *slot, v uint64, owner bool) {
 		l.notice()
 		j.lent = true
 	}
+	p.hand(j)
+}
+
+// handGrouped is handOver for a task of g out of an inbox; the stand-in goes on with
+// further ones.
+func (p *Pool) handGrouped(l *lane, s *slot, v uint64, g *Group) {
+	p.hand(job{l: l, s: s, v: v, group: g})
+}
+
+// hand gives a stand-in a job for which the caller is about to lend its place.
+func (p *Pool) hand(j job) {
 	p.roster.mu.Lock()
 	p.roster.used.Add(1)
 	p.roster.mu.Unlock()

@@ -189,7 +189,7 @@ func (r *runner) findTask(w *worker) (l *lane, s *slot, v uint64, ok bool) {
 		}
 	}
 	for _, l = range *r.pool.lanes.Load() {
-		if (l.worker == nil || l.retired) && steal(l) {
+		if (l.worker == nil || l.retired.Load()) && steal(l) {
 			r.stolen.add(1)
 			return l, s, key | taken, true
 		}
