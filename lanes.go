@@ -23,7 +23,9 @@ const (
 
 	// pushesForLane is how many pushes to an inbox earn a lane.
 	pushesForLane = 4
-	maxLanes      = 64 // lanes of goroutines that are not workers, at a time
+	// pushesWhenDenied is how many more it takes after one got no lane.
+	pushesWhenDenied = 1024
+	maxLanes         = 64 // lanes of goroutines that are not workers, at a time
 	// takeOverPause is how long a lane must have been quiet, and the least time
 	// between two attempts.
 	takeOverPause = 10 * time.Millisecond
@@ -37,7 +39,7 @@ type laneTable [1 << laneTableBits]atomic.Pointer[lane]
 // candidates counts the pushes to inboxes of goroutines without a lane.
 type candidates [64]struct {
 	who    atomic.Uint64
-	pushes atomic.Uint32
+	pushes atomic.Int32 // below 0: how many more until it may earn one
 }
 
 // deserves counts a push to an inbox by that goroutine and reports whether it has
@@ -54,7 +56,7 @@ func (c *candidates) deserves(me uint64) bool {
 
 // deny makes a goroutine that got no lane wait for its next chance.
 func (c *candidates) deny(me uint64) {
-	c[me*hashFactor>>58].pushes.Store(^uint32(pushesForLane * 256))
+	c[me*hashFactor>>58].pushes.Store(-pushesWhenDenied)
 }
 
 // acquire finds a lane for the calling goroutine, which has none. It returns nil

@@ -57,8 +57,8 @@ TEXT ·publish(SB), NOSPLIT, $0-28
 	MOVQ l+0(FP), LN
 	MOVQ s+8(FP), SL
 	MOVQ v+16(FP), ST
+	INCQ (lane_pushed+counter_v)(LN)             // before the state: see queued
 	MOVQ ST, slot_state(SL)                     // R2, pairs with A2: stores stay in order on TSO
-	INCQ (lane_pushed+counter_v)(LN)
 	INCQ (lane_tail+counter_v)(LN)
 	MOVL $0, lane_busy(LN)                     // B2
 	MOVL lane_shared(LN), SI

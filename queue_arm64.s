@@ -58,11 +58,11 @@ TEXT ·publish(SB), NOSPLIT, $0-28
 	MOVD  l+0(FP), LN
 	MOVD  s+8(FP), SL
 	MOVD  v+16(FP), ST
-	STLR  ST, (SL)             // R2, pairs with A2
 	MOVD  (lane_pushed+counter_v)(LN), R4
 	ADD   $1, R4
 	ADD   $(lane_pushed+counter_v), LN, R5
-	STLR  R4, (R5)
+	STLR  R4, (R5)             // before the state: see queued
+	STLR  ST, (SL)             // R2, pairs with A2
 	MOVD  (lane_tail+counter_v)(LN), R4
 	ADD   $1, R4
 	MOVD  R4, (lane_tail+counter_v)(LN)

@@ -29,8 +29,8 @@ func enterGeneric(t *laneTable, me uint64) *lane {
 }
 
 func publishGeneric(l *lane, s *slot, v uint64) uint32 {
+	l.pushed.add(1)  // before the state: see queued
 	s.state.Store(v) // R2, pairs with A2
-	l.pushed.add(1)
 	l.tail.add(1)
 	l.busy.Store(0) // B2; P1: a full fence before the load of the gate
 	return l.shared.Load()
