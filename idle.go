@@ -2,6 +2,7 @@ package zeropool
 
 import (
 	"context"
+	"runtime/trace"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -58,6 +59,7 @@ type runner struct {
 	near     []*worker // where to look for work, nearest first
 	lease    lease
 	labels   context.Context
+	region   *trace.Region // of the busy period, while tracing is on
 	identity atomic.Uint64 // of the goroutine that runs it; where there are none, its number
 	parks    counter
 	wakes    counter
@@ -112,7 +114,9 @@ func (r *runner) leave() {
 
 func (r *runner) sleep() {
 	r.parks.add(1)
+	r.endBusy()
 	r.parker.sleep()
+	r.beginBusy()
 	r.wakes.add(1)
 }
 

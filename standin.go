@@ -122,6 +122,7 @@ func (s *standIn) perform(j job) {
 	p := s.pool
 	ended := false
 	defer func() {
+		s.endBusy()
 		s.drop()
 		if !ended {
 			s.identity.Store(0) // the next goroutine on this g is not the stand-in

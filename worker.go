@@ -45,6 +45,7 @@ func (w *worker) start(ready chan<- *worker, begin <-chan struct{}) {
 func (w *worker) serve() {
 	ended := false
 	defer func() {
+		w.endBusy()
 		w.drop()
 		w.lease.giveUp()
 		w.identity.Store(0) // the next goroutine on this g is not the worker
@@ -120,6 +121,7 @@ func (w *worker) setNear(machine *topology.Topology) {
 // worker that r is, or nil.
 func (r *runner) work(w *worker) {
 	p := r.pool
+	r.beginBusy()
 	for rounds := 0; ; {
 		if r.standIn && r.surplus() {
 			if !r.idle() {
