@@ -36,6 +36,18 @@
 // task on its own goroutine, so holding a lock while waiting is no more
 // dangerous than it is with a channel.
 //
+// # Seen from outside
+//
+// Pool.Stats has the counters; contrib/prometheus and contrib/otel export them.
+// For expvar:
+//
+//	var stats = expvar.Func(func() any { return p.Stats() })
+//	func init() { expvar.Publish("zeropool", stats) }
+//
+// Profiles carry the labels zeropool (the pool's name) and worker, and a trace by
+// runtime/trace has a region zeropool.busy from each unpark of a worker to its
+// next park.
+//
 // # What goes wrong
 //
 // A panic in a task becomes a *PanicError for whoever waits, every time, and is

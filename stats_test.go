@@ -108,3 +108,61 @@ func TestStatsAddUp(t *testing.T) {
 		})
 	})
 }
+
+// Counters only grow, in total and for each worker, also when lanes full of failed
+// tasks are replaced, and goroutines of workers end.
+func TestStatsOnlyGrow(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			before := p.Stats()
+			for {
+				now := p.Stats()
+				growing(t, "total", before.Total, now.Total)
+				for i := range now.Workers {
+					growing(t, "a worker", before.Workers[i], now.Workers[i])
+				}
+				before = now
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+		var work sync.WaitGroup
+		for range 4 {
+			work.Go(func() {
+				for range 30 {
+					p.Go(func() {
+						for range 20 {
+							p.Go(func() { panic("x") })
+						}
+					}).Wait()
+					p.Go(runtime.Goexit).Wait()
+					p.Go(func() {}).Cancel()
+				}
+			})
+		}
+		work.Wait()
+		p.Close()
+		close(stop)
+		wg.Wait()
+	})
+}
+
+func growing(t *testing.T, who string, before, now WorkerStats) {
+	for name, n := range map[string][2]uint64{
+		"Submitted": {before.Submitted, now.Submitted}, "Completed": {before.Completed, now.Completed},
+		"Panicked": {before.Panicked, now.Panicked}, "Canceled": {before.Canceled, now.Canceled},
+		"Stolen": {before.Stolen, now.Stolen}, "Helped": {before.Helped, now.Helped},
+		"Parked": {before.Parked, now.Parked}, "Woken": {before.Woken, now.Woken},
+		"PinsTaken": {before.PinsTaken, now.PinsTaken}, "PinsRefused": {before.PinsRefused, now.PinsRefused},
+		"PinsLost": {before.PinsLost, now.PinsLost}, "PinnedFor": {uint64(before.PinnedFor), uint64(now.PinnedFor)},
+	} {
+		if n[1] < n[0] {
+			t.Errorf("%s of %s fell from %d to %d", name, who, n[0], n[1])
+		}
+	}
+}
