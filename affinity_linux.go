@@ -84,6 +84,9 @@ func (t *thread) has(cpu int) bool {
 	return err != nil || only(now, cpu)
 }
 
+// number returns the kernel's number of the thread that was pinned last.
+func (t *thread) number() int { return int(t.id.Load()) }
+
 // setName names the calling thread as top -H and perf show it: 15 bytes count.
 func setName(name string) {
 	var b [16]byte

@@ -54,6 +54,18 @@
 // A submitter that finds all queues full waits for queued tasks, unless the policy
 // is Reject. If it holds a lock that these want, neither goes on.
 //
+// # Seen from outside
+//
+// Pool.Stats has the counters; contrib/prometheus and contrib/otel export them.
+// For expvar:
+//
+//	var stats = expvar.Func(func() any { return p.Stats() })
+//	func init() { expvar.Publish("zeropool", stats) }
+//
+// Profiles carry the labels zeropool (the pool's name) and worker, and a trace by
+// runtime/trace has a region zeropool.busy from each unpark of a worker to its
+// next park.
+//
 // # What goes wrong
 //
 // A panic in a task becomes a *PanicError for whoever waits, every time, and is

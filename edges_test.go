@@ -12,8 +12,8 @@ import (
 // These tests bring the parts of the protocols into a state that schedules of the
 // whole pool come to rarely, and look at the one step that counts there.
 
-// primitives are the two implementations of what an owner does with its lane.
-var primitives = []struct {
+// edgePrimitives are the two implementations of what an owner does with its lane.
+var edgePrimitives = []struct {
 	name    string
 	me      func() uint64
 	enter   func(*laneTable) *lane
@@ -32,7 +32,7 @@ var primitives = []struct {
 // without a CAS only while nobody is attached, and touches nothing of a lane that
 // it has lost.
 func TestOwnersSteps(t *testing.T) {
-	for _, impl := range primitives {
+	for _, impl := range edgePrimitives {
 		t.Run(impl.name, func(t *testing.T) {
 			me := impl.me()
 			if me == 0 {
@@ -181,11 +181,11 @@ func TestRetiredLaneHasNoOwner(t *testing.T) {
 	}
 	l.busy.Store(0)
 	quiet()
-	if !l.retired && !quiet() {
+	if !l.retired.Load() && !quiet() {
 		t.Fatal("a quiet lane was not taken over")
 	}
-	if !l.retired || l.owner.Load() != 0 || l.shared.Load() == 0 {
-		t.Fatalf("the lane that was taken over: retired %v, owner %d, %d thieves", l.retired, l.owner.Load(), l.shared.Load())
+	if !l.retired.Load() || l.owner.Load() != 0 || l.shared.Load() == 0 {
+		t.Fatalf("the lane that was taken over: retired %v, owner %d, %d thieves", l.retired.Load(), l.owner.Load(), l.shared.Load())
 	}
 }
 

@@ -43,6 +43,12 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
+// LogValue shows the panic as a group to log/slog: its value in words, and the
+// stack.
+func (e *PanicError) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("panic", fmt.Sprint(e.Value)), slog.String("stack", string(e.Stack)))
+}
+
 // newPanicError is to be called by the deferred function that recovered v.
 func newPanicError(v any) *PanicError { return &PanicError{Value: v, Stack: debug.Stack()} }
 

@@ -2,6 +2,7 @@ package zeropool
 
 import (
 	"context"
+	"runtime/trace"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -58,7 +59,8 @@ type runner struct {
 	near     []*worker // where to look for work, nearest first
 	lease    lease
 	labels   context.Context
-	identity uint64 // runnerID of the goroutine that runs it, or 0; guarded by pool.mu
+	identity uint64        // runnerID of the goroutine that runs it, or 0; guarded by pool.mu
+	region   *trace.Region // of the busy period, while tracing is on
 	parks    counter
 	wakes    counter
 }
@@ -112,7 +114,9 @@ func (r *runner) leave() {
 
 func (r *runner) sleep() {
 	r.parks.add(1)
+	r.endBusy()
 	r.parker.sleep()
+	r.beginBusy()
 	r.wakes.add(1)
 }
 

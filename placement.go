@@ -67,6 +67,14 @@ func (c *config) place() (topology.Plan, *topology.Topology, error) {
 	return plan, machine, nil
 }
 
+// placementName is for Pool.Placement, after place.
+func (c *config) placementName() string {
+	if c.cpus != nil {
+		return "cpus"
+	}
+	return c.placement.String()
+}
+
 func (c *config) count() int {
 	if c.workers > 0 {
 		return c.workers

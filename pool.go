@@ -26,15 +26,16 @@ type Pool struct {
 	table laneTable
 	_     [lineSize]byte
 
-	workers  []*worker
-	capacity int // of an inbox
-	whenFull WhenFull
-	onPanic  func(*PanicError)
-	name     string
-	spins    int
-	bubbled  bool // made in a bubble of testing/synctest
-	times    times
-	helpers  [helpers]helper
+	workers   []*worker
+	capacity  int // of an inbox
+	whenFull  WhenFull
+	onPanic   func(*PanicError)
+	name      string
+	placement string
+	spins     int
+	bubbled   bool // made in a bubble of testing/synctest
+	times     times
+	helpers   [helpers]helper
 
 	batched atomic.Uint64 // tasks submitted in batches and loops
 	board   board
@@ -112,18 +113,19 @@ func New(opts ...Option) (*Pool, error) {
 func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	n := len(plan.Workers)
 	p := &Pool{
-		workers:  make([]*worker, n),
-		capacity: c.capacity,
-		whenFull: c.whenFull,
-		onPanic:  c.onPanic,
-		name:     c.name,
-		spins:    int(c.spin / spinRound),
-		bubbled:  inBubble(),
-		times:    newTimes(),
-		plan:     plan,
-		live:     n,
-		runners:  make(map[uint64]*runner),
-		pins:     plannedCPUs(plan),
+		workers:   make([]*worker, n),
+		capacity:  c.capacity,
+		whenFull:  c.whenFull,
+		onPanic:   c.onPanic,
+		name:      c.name,
+		placement: c.placementName(),
+		spins:     int(c.spin / spinRound),
+		bubbled:   inBubble(),
+		times:     newTimes(),
+		plan:      plan,
+		live:      n,
+		pins:      plannedCPUs(plan),
+		runners:   make(map[uint64]*runner),
 	}
 	if p.bubbled {
 		p.times.poll = 0 // naps are of no use there, see napper

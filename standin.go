@@ -126,6 +126,7 @@ func (s *standIn) perform(j job) {
 	p := s.pool
 	ended := false
 	defer func() {
+		s.endBusy()
 		s.drop()
 		if !ended {
 			p.mu.Lock()

@@ -1,6 +1,10 @@
 package zeropool
 
-import "time"
+import (
+	"log/slog"
+	"runtime/debug"
+	"time"
+)
 
 // Stats is a snapshot of a pool's counters. They are read one after the other
 // while the pool works; at rest, with nothing queued or running, they are exact
@@ -31,6 +35,7 @@ type WorkerStats struct {
 	PinsLost    uint64        // times that the system or its operator changed the mask of a pinned worker
 	Pinned      uint64        // workers that are pinned now
 	PinnedFor   time.Duration // how long workers have been pinned, in all
+	Thread      int           // the kernel's number of the worker's thread while it is pinned, on Linux; 0 otherwise, and in Total
 }
 
 func (t *tally) add(o *tally) {
@@ -64,12 +69,15 @@ func (p *Pool) stats() Stats {
 	s := Stats{Workers: make([]WorkerStats, len(p.workers))}
 	t := &s.Total
 	begun := uint64(0)
+	for _, l := range *p.lanes.Load() {
+		if l.worker != nil {
+			ws := &s.Workers[l.worker.index]
+			ws.Running += l.tally.read(ws) // begun, so far
+		}
+	}
 	for i, w := range p.workers {
 		ws := &s.Workers[i]
-		b := w.tally.read(ws) + w.pastTally.read(ws)
-		if l := w.lane.Load(); l != nil {
-			b += l.tally.read(ws)
-		}
+		b := ws.Running + w.tally.read(ws) + w.pastTally.read(ws)
 		begun += b
 		ws.Running = b - min(b, ws.ended())
 		ws.Stolen = w.stolen.load()
@@ -98,7 +106,7 @@ func (p *Pool) stats() Stats {
 		begun += p.helpers[i].tally.read(&other)
 	}
 	for _, l := range *p.lanes.Load() {
-		if l.worker == nil || l != l.worker.lane.Load() {
+		if l.worker == nil {
 			begun += l.tally.read(&other)
 		}
 	}
@@ -125,6 +133,70 @@ func (p *Pool) stats() Stats {
 	t.Running = begun - min(begun, t.ended())
 	t.Queued = t.Submitted - min(t.Submitted, begun)
 	return s
+}
+
+// LogValue shows the total, without the workers, to log/slog.
+func (s Stats) LogValue() slog.Value { return s.Total.LogValue() }
+
+// LogValue shows the counters as a group to log/slog.
+func (w WorkerStats) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.Uint64("submitted", w.Submitted),
+		slog.Uint64("completed", w.Completed),
+		slog.Uint64("panicked", w.Panicked),
+		slog.Uint64("canceled", w.Canceled),
+		slog.Uint64("queued", w.Queued),
+		slog.Uint64("running", w.Running),
+		slog.Uint64("stolen", w.Stolen),
+		slog.Uint64("helped", w.Helped),
+		slog.Uint64("parked", w.Parked),
+		slog.Uint64("woken", w.Woken),
+		slog.Uint64("pinned", w.Pinned),
+		slog.Duration("pinnedFor", w.PinnedFor),
+		slog.Uint64("pinsTaken", w.PinsTaken),
+		slog.Uint64("pinsRefused", w.PinsRefused),
+		slog.Uint64("pinsLost", w.PinsLost),
+	)
+}
+
+// Name returns the pool's name, see WithName.
+func (p *Pool) Name() string { return p.name }
+
+// QueueCapacity returns how many tasks the queue of each worker holds, see
+// WithQueueCapacity.
+func (p *Pool) QueueCapacity() int { return p.capacity }
+
+// Placement returns the name of the placement that the pool was made with, as
+// topology.ParsePlacement reads it, or "cpus" if WithCPUs named the CPUs. Plan
+// says what came of it.
+func (p *Pool) Placement() string { return p.placement }
+
+const modulePath = "github.com/zeropool-go/zeropool"
+
+// Version returns the version of this module that the program was built with,
+// such as "v2.0.0"; "(devel)" where it was built from a working copy, or the
+// program does not tell.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(devel)"
+	}
+	return versionIn(info)
+}
+
+func versionIn(info *debug.BuildInfo) string {
+	for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) {
+		if m.Path != modulePath {
+			continue
+		}
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		if m.Version != "" {
+			return m.Version
+		}
+	}
+	return "(devel)"
 }
 
 // Load returns how many tasks are queued and how many are running, without
@@ -173,5 +245,6 @@ func (e *lease) read(w *WorkerStats) {
 	w.PinnedFor = durationOf(int64(e.pinned.load()))
 	if e.held.Load() {
 		w.Pinned = 1
+		w.Thread = e.thread.number()
 	}
 }

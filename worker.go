@@ -44,6 +44,7 @@ func (w *worker) start(ready chan<- *worker, begin <-chan struct{}) {
 func (w *worker) serve() {
 	ended := false
 	defer func() {
+		w.endBusy()
 		w.drop()
 		w.lease.giveUp()
 		w.pool.mu.Lock()
@@ -121,6 +122,7 @@ func (w *worker) setNear(machine *topology.Topology) {
 // worker that r is, or nil.
 func (r *runner) work(w *worker) {
 	p := r.pool
+	r.beginBusy()
 	for rounds := 0; ; {
 		if r.standIn && r.surplus() {
 			if !r.idle() {

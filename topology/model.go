@@ -1,5 +1,7 @@
 package topology
 
+import "log/slog"
+
 // Unknown marks an integer field of CPU, Node or Assignment that could not be
 // determined, or a level of the hierarchy that the machine does not have.
 const Unknown = -1
@@ -77,6 +79,20 @@ type Plan struct {
 	Workers  []Assignment
 	Excluded []Exclusion // every present CPU without a worker, one reason each
 	Warnings []string    // each begins with a stable id such as W-QUOTA
+}
+
+// LogValue shows the plan as a group to log/slog: each worker's CPU in order,
+// Unknown for a worker that is not pinned, the CPUs left out, and the warnings.
+func (p Plan) LogValue() slog.Value {
+	cpus := make([]int, len(p.Workers))
+	for i, a := range p.Workers {
+		cpus[i] = a.CPU
+	}
+	excluded := make([]int, len(p.Excluded))
+	for i, e := range p.Excluded {
+		excluded[i] = e.CPU
+	}
+	return slog.GroupValue(slog.Any("cpus", cpus), slog.Any("excluded", excluded), slog.Any("warnings", p.Warnings))
 }
 
 // Request describes a plan in more detail than Topology.Plan does.
