@@ -412,6 +412,11 @@ func TestNothingBeginsAfterCut(t *testing.T) {
 			t.Errorf("Wait returns %v", err)
 		}
 	}
+	l := p.workers[0].inbox.Load()
+	key, _ := l.pushOpen(callFunc, nil, 0, nil)
+	if v, h := p.takeBack(l, l.slot(key), key); p.run(l, l.slot(key), v, h) {
+		t.Error("run says that a task which was cut has returned: Wait would return nil")
+	}
 	p.gate.And(^uint64(gateCut))
 	release()
 	if n := c.runs.Load(); n != 0 {

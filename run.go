@@ -75,13 +75,14 @@ func callFallible(fn *funcval, params unsafe.Pointer) error {
 
 // run runs a task that the caller has taken, and ends it; v is the state that the
 // caller has put into its slot. It counts the end, not the begin. It returns
-// false if the task panicked, and not at all if it called runtime.Goexit.
+// false if the task panicked or was not to begin any more, and not at all if it
+// called runtime.Goexit.
 //
 // It is the only function that runs single tasks: see inTask.
 func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
 	if p.gate.Load()&gateCut != 0 { // D1: after the take; a heavy barrier follows the setting of the bit
 		p.cutOff(l, s, v, h)
-		return true
+		return false
 	}
 	fn, params := s.fn, s.params
 	s.fn = nil
