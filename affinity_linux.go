@@ -67,13 +67,13 @@ func only(set unix.CPUSetDynamic, cpu int) bool { return set.Count() == 1 && set
 // which stays.
 func (t *thread) unpin(cpu int) bool {
 	id := int(t.id.Load())
+	if unix.Gettid() == id {
+		setName(unix.ByteSliceToString(t.name[:]))
+	}
 	if !t.has(cpu) {
 		return false
 	}
 	_ = unix.SchedSetaffinityDynamic(id, t.before)
-	if unix.Gettid() == id {
-		setName(unix.ByteSliceToString(t.name[:]))
-	}
 	return true
 }
 

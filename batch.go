@@ -116,13 +116,13 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 		b.base = unsafe.Pointer(unsafe.SliceData(b.tasks))
 	}
 	b.width = p.width()
-	b.refs.Store(1)
+	b.refs.Store(1) // K2: after the fields, before the cursor is opened
 	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
 	p.post(b, 0)
 	// D1: if Close has missed the batch, the workers may have ended; the stand-ins
 	// have not, because the batch has been counted.
 	if p.gate.Load()&gateClosed != 0 && b.holdKey(f.key) {
-		p.handBatch(job{b: b})
+		p.hand(job{b: b})
 	}
 	p.summon()
 	return f
@@ -248,7 +248,7 @@ func (p *Pool) post(b *batch, lo int) {
 		d.more.Store(int32(len(d.list)))
 		p.mu.Unlock()
 	}
-	b.cursor.Store(int64(lo)) // P1: a full fence before the load of the gate
+	b.cursor.Store(int64(lo)) // K2; P1: a full fence before the load of the gate
 }
 
 // unpost takes b off the board. Only the goroutine that has claimed the last
@@ -294,10 +294,10 @@ func (p *Pool) openBatch() *batch {
 
 // holdOpen is hold for a batch of which something can be claimed.
 func (b *batch) holdOpen() bool {
-	if int(b.cursor.Load()) >= b.n || !b.hold() {
+	if !b.hold() { // K1, K2: what it reads from here on is of the use that it holds
 		return false
 	}
-	if int(b.cursor.Load()) < b.n {
+	if int(b.cursor.Load()) < b.n { // K2
 		return true
 	}
 	b.release()
@@ -442,7 +442,7 @@ func (b *batch) claimRange(chunk int) (lo, hi int) {
 			return 0, 0
 		}
 		k := claimSize(left, chunk, b.width)
-		if b.cursor.CompareAndSwap(c, c+int64(k)) {
+		if b.cursor.CompareAndSwap(c, c+int64(k)) { // K2
 			if k == left {
 				b.pool.unpost(b)
 			}
@@ -520,10 +520,7 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 			count()
 			rest := sh
 			rest.next = next
-			p.roster.mu.Lock()
-			p.roster.used.Add(1)
-			p.roster.mu.Unlock()
-			p.startStandIn(job{share: rest})
+			p.hand(job{share: rest})
 		}
 	}()
 	if e == nil {
@@ -560,20 +557,12 @@ func (f Future) waitBatch() error {
 	p := b.pool
 	if b.holdKey(f.key) {
 		if !b.proven() {
-			p.handBatch(job{b: b})
+			p.hand(job{b: b})
 		} else {
 			p.join(b, &p.helper().hand)
 		}
 	}
 	return f.blockBatch()
-}
-
-// handBatch has a stand-in work on a batch.
-func (p *Pool) handBatch(j job) {
-	p.roster.mu.Lock()
-	p.roster.used.Add(1)
-	p.roster.mu.Unlock()
-	p.startStandIn(j)
 }
 
 func (f Future) blockBatch() error {
@@ -590,8 +579,12 @@ func (f Future) waitBatchFree(stop <-chan struct{}, timeout time.Duration) bool 
 		return true
 	}
 	b := f.batch()
-	if int(b.cursor.Load()) < b.n && b.holdKey(f.key) {
-		b.pool.handBatch(job{b: b})
+	if b.holdKey(f.key) {
+		if int(b.cursor.Load()) < b.n {
+			b.pool.hand(job{b: b})
+		} else {
+			b.release()
+		}
 	}
 	return b.pool.park(&b.waits, f.Done, nil, true, stop, timeout)
 }

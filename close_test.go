@@ -586,3 +586,67 @@ func TestCloseInEveryState(t *testing.T) {
 		}
 	})
 }
+
+// Once Shutdown has returned nothing of the pool begins any more, whoever waits for
+// it: no more tasks run in the end than had ended or were running at that moment, and
+// none was queued. (A loop's caller counts its elements as queued until it looks.)
+func TestNothingBeginsAfterShutdown(t *testing.T) {
+	for round := range stressRounds(200) {
+		p := mustNew(t, unpinned(2)...)
+		var ran [3]atomic.Int64
+		work := func(c *atomic.Int64) {
+			for range 200 {
+				runtime.Gosched()
+			}
+			c.Add(1)
+		}
+		var fs []Future
+		var wg sync.WaitGroup
+		g := p.NewGroup()
+		for range 100 {
+			fs = append(fs, Submit(p, &ran[0], work))
+			SubmitTo(g, &ran[1], work)
+		}
+		fs = append(fs, SubmitBatch(p, make([]int, 100), func(*int) { work(&ran[2]) }))
+		wg.Go(func() { g.Wait() })
+		wg.Go(func() {
+			for _, f := range fs {
+				f.Wait()
+			}
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		for range round % 10 {
+			runtime.Gosched()
+		}
+		cancel()
+		err := p.Shutdown(ctx)
+		s := p.Stats().Total
+		if s.Queued != 0 {
+			t.Errorf("round %d: Shutdown has returned %v, %d tasks are queued: %+v", round, err, s.Queued, s)
+		}
+		undone := uint64(0)
+		for _, f := range fs[:100] {
+			if !f.Done() {
+				undone++
+			}
+		}
+		if undone > s.Running {
+			t.Errorf("round %d: %d tasks have not ended, %d are running", round, undone, s.Running)
+		}
+		wg.Wait()
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		all := uint64(0)
+		for i := range ran {
+			all += uint64(ran[i].Load())
+		}
+		if all > s.Completed+s.Running {
+			t.Errorf("round %d: %d tasks ran, %d had ended and %d were running when Shutdown returned", round, all, s.Completed, s.Running)
+		}
+		checkAtRest(t, p)
+		if t.Failed() {
+			return
+		}
+	}
+}

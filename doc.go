@@ -19,14 +19,29 @@
 // otherwise stay on the stack moves to the heap, once, like anything whose
 // address is kept; reuse it.
 //
+// # Queues
+//
+// Each worker has a bounded queue of 24-byte tasks, and so has each goroutine that
+// submits often: its lane, from which it takes its own tasks again without a
+// locked instruction. These steps are written in assembly on amd64 and arm64. In
+// Go, elsewhere, under the build tag purego, the race detector and the sanitizers,
+// all tasks go through the workers' queues. Idle workers steal, nearest first,
+// what has waited for some microseconds. A batch or loop takes no room in queues.
+//
 // # Workers
 //
-// Each worker owns a bounded queue of 24-byte tasks, whose enqueue and dequeue
-// are written in assembly on amd64 and arm64 and in Go elsewhere, and under the
-// build tag purego, the race detector and the sanitizers. Workers are pinned to
-// physical cores chosen by package topology from what this process may use;
-// Pool.Plan says where each one sits and why. They steal from each other,
-// nearest first, and an idle pool uses no CPU.
+// Package topology chooses a physical core for each worker from what this process
+// may use; Pool.Plan says which and why. A worker is pinned to it while it is at
+// work for more than a millisecond without a pause, and the garbage collector does
+// not run often; see WithPinning. An idle pool uses no CPU.
+//
+// The number of workers does not bound how many tasks run at a time: waiters run
+// tasks too. One worker does not make tasks exclude each other.
+//
+// What a task does to its thread may outlive it or end early: a process started by
+// a task has the mask of a pinned worker (see Pool.Unpinned), a process with
+// Pdeathsig may be killed when the worker's thread ends, and unshare changes a
+// thread that other goroutines run on later.
 //
 // # Waiting
 //
@@ -35,6 +50,9 @@
 // wait for them, to any depth, on one worker. A waiter never runs a stranger's
 // task on its own goroutine, so holding a lock while waiting is no more
 // dangerous than it is with a channel.
+//
+// A submitter that finds all queues full waits for queued tasks, unless the policy
+// is Reject. If it holds a lock that these want, neither goes on.
 //
 // # Seen from outside
 //
@@ -53,10 +71,9 @@
 // A panic in a task becomes a *PanicError for whoever waits, every time, and is
 // reported at once to the pool's panic handler, by default to log/slog. A task
 // that calls runtime.Goexit ends with ErrGoexit. There is one limit: a function
-// that has returned normally more than a thousand times is taken for one that
-// always does, and a waiter may then run it on its own goroutine; should it call
-// runtime.Goexit after all, the task ends with ErrGoexit, and so does the
-// goroutine that was waiting for it.
+// that has returned 64 times is taken for one that always does, and a waiter may
+// then run it on its own goroutine; should it call runtime.Goexit after all, the
+// task ends with ErrGoexit, and so does the goroutine that was waiting for it.
 //
 // After Close every submission is answered with a Future that is done with
 // ErrClosed. Nothing that was accepted before is lost.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime/debug"
 )
 
@@ -53,7 +54,8 @@ func newPanicError(v any) *PanicError { return &PanicError{Value: v, Stack: debu
 
 // report calls the panic handler, at once, on the goroutine that recovered. A
 // handler that panics itself must not take the worker with it: its panic goes to
-// the log. One that calls runtime.Goexit ends the goroutine, like a task.
+// the log, or to standard error if the log panics too. One that calls
+// runtime.Goexit ends the goroutine, like a task.
 func (p *Pool) report(e *PanicError) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -63,6 +65,13 @@ func (p *Pool) report(e *PanicError) {
 	p.onPanic(e)
 }
 
+// logPanic writes a panic to the log. A logger that panics must not hide it, or
+// take the process down: then both panics go to standard error.
 func logPanic(pool string, e *PanicError, msg string) {
+	defer func() {
+		if v := recover(); v != nil {
+			fmt.Fprintf(os.Stderr, "%s: pool %s: %v\n%s\nzeropool: logger panicked: %v\n%s\n", msg, pool, e.Value, e.Stack, v, debug.Stack())
+		}
+	}()
 	slog.Error(msg, "pool", pool, "panic", fmt.Sprint(e.Value), "stack", string(e.Stack))
 }

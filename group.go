@@ -168,16 +168,24 @@ func (g *Group) own() bool {
 	return r != nil && slices.Contains(r.groups, g)
 }
 
-// help runs queued tasks of g that the calling goroutine has submitted from its own
-// lane, until there is none; a stand-in runs those whose function is not known to
-// return. A goroutine without a lane leaves all to workers and stand-ins.
+// help runs queued tasks of g: those in the calling goroutine's own lane itself, unless
+// their function is not known to return; and has a stand-in run those in inboxes.
 func (g *Group) help() {
 	p := g.pool
-	l := enter(&p.table)
-	if l == nil {
-		return
+	if l := enter(&p.table); l != nil {
+		l.leave()
+		g.helpFrom(l)
 	}
-	l.leave()
+	if l, s, key := g.find(&place{}); l != nil {
+		h := &p.helper().hand
+		h.count(&h.begun, 1)
+		p.handGrouped(l, s, key|taken, g)
+	}
+}
+
+// helpFrom runs the tasks of g in the calling goroutine's own lane.
+func (g *Group) helpFrom(l *lane) {
+	p := g.pool
 	tail := l.tail.load()
 	for i := tail - l.mask - 1; i != tail && l.queued() > 0; i++ {
 		s := l.at(i)
@@ -198,6 +206,28 @@ func (g *Group) help() {
 	}
 }
 
+// A place is where a search for the tasks of a Group goes on: how many slots of
+// which worker's inbox it has looked at.
+type place struct {
+	worker int
+	slots  uint64
+}
+
+// find takes a task of g out of an inbox, from that place on, or returns nil.
+func (g *Group) find(from *place) (l *lane, s *slot, key uint64) {
+	for ; from.worker < len(g.pool.workers); *from = (place{worker: from.worker + 1}) {
+		l := g.pool.workers[from.worker].inbox.Load()
+		for ; from.slots <= l.mask && l.queued() > 0; from.slots++ {
+			s := l.at(from.slots)
+			v := s.state.Load()
+			if v&kindMask == full && v&grouped != 0 && l.group(v) == g && l.takeOpen(s, v&^kindMask) {
+				return l, s, v &^ kindMask
+			}
+		}
+	}
+	return nil, nil, 0
+}
+
 func (g *Group) result() error {
 	err := g.fault.Load()
 	g.waited.Store(true)
@@ -210,7 +240,7 @@ func (g *Group) result() error {
 // ended loads finished first: a task adds before it finishes, so equal counts
 // mean that there was a moment with none left.
 func (g *Group) ended() bool {
-	done := g.finished.Load()
+	done := g.finished.Load() // F1
 	return done == g.added.Load()
 }
 
@@ -220,7 +250,7 @@ func (g *Group) finish(n int64, err error) {
 		first := err // so that err itself stays on the stack
 		g.fault.CompareAndSwap(nil, &first)
 	}
-	g.finished.Add(n) // C1, pairs with W1
+	g.finished.Add(n) // F1; C1, pairs with W1
 	if g.pool.gate.Load() >= gateWaiter && g.ended() {
 		g.pool.wakeAll(&g.waits)
 	}

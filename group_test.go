@@ -210,3 +210,50 @@ func TestGroupEndsLast(t *testing.T) {
 		t.Errorf("%v, over: %v", err, over.Load())
 	}
 }
+
+// Waiting for a group inside one of its own tasks could never end: it is an error at
+// once, in the task itself and in a task that runs underneath it on the same
+// goroutine, whoever runs them.
+func TestGroupWaitsForItself(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		g, other := p.NewGroup(), p.NewGroup()
+		for range 2 {
+			var err, ctxErr error
+			g.Go(func() { err, ctxErr = g.Wait(), g.WaitContext(t.Context()) })
+			if werr := g.Wait(); werr != nil || err != ErrOwnGroup || ctxErr != ErrOwnGroup {
+				t.Errorf("inside the task: %v, %v; outside: %v", err, ctxErr, werr)
+			}
+			// Other groups may be waited for.
+			g.Go(func() { other.Go(func() {}); err = other.Wait() })
+			if werr := g.Wait(); werr != nil || err != nil {
+				t.Errorf("another group: %v, %v", err, werr)
+			}
+		}
+	})
+}
+
+// The task underneath runs on the same goroutine because its function is known to
+// return, and it belongs to no group.
+func TestGroupWaitsForItselfUnderneath(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	g := p.NewGroup()
+	type waiter struct {
+		g   *Group
+		err error
+	}
+	wait := func(w *waiter) {
+		if w.g != nil {
+			w.err = w.g.Wait()
+		}
+	}
+	for range 2 * provenRuns {
+		if err := Submit(p, &waiter{}, wait).WaitContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := waiter{g: g}
+	g.Go(func() { Submit(p, &w, wait).Wait() })
+	if err := g.Wait(); err != nil || w.err != ErrOwnGroup {
+		t.Errorf("underneath: %v; outside: %v", w.err, err)
+	}
+}

@@ -59,8 +59,8 @@ type runner struct {
 	near     []*worker // where to look for work, nearest first
 	lease    lease
 	labels   context.Context
+	identity uint64        // runnerID of the goroutine that runs it, or 0; guarded by pool.mu
 	region   *trace.Region // of the busy period, while tracing is on
-	identity atomic.Uint64 // of the goroutine that runs it; where there are none, its number
 	parks    counter
 	wakes    counter
 }

@@ -39,17 +39,23 @@ func (p *Pool) currentRunner() *runner {
 // runner returns the worker or stand-in with that runnerID, or nil. The caller holds
 // p.mu.
 func (p *Pool) runner(id uint64) *runner {
-	for _, w := range p.workers {
-		if w.identity.Load() == id {
-			return &w.runner
-		}
-	}
-	for _, s := range p.standIns {
-		if s.identity.Load() == id {
-			return &s.runner
-		}
-	}
-	return nil
+	return p.runners[id]
+}
+
+// settleIn notes that the calling goroutine is r.
+func (r *runner) settleIn() {
+	p := r.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r.identity = runnerID()
+	p.runners[r.identity] = r
+}
+
+// moveOut notes that the calling goroutine, which is about to end, is r no more: the
+// next one may have the same runnerID. The caller holds p.mu.
+func (r *runner) moveOut() {
+	delete(r.pool.runners, r.identity)
+	r.identity = 0
 }
 
 // inOwnTask reports whether the caller runs inside a task of p. One that runs

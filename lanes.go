@@ -1,7 +1,9 @@
 package zeropool
 
 import (
+	"context"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -21,7 +23,9 @@ const (
 
 	// pushesForLane is how many pushes to an inbox earn a lane.
 	pushesForLane = 4
-	maxLanes      = 64 // lanes of goroutines that are not workers, at a time
+	// pushesWhenDenied is how many more it takes after one got no lane.
+	pushesWhenDenied = 1024
+	maxLanes         = 64 // lanes of goroutines that are not workers, at a time
 	// takeOverPause is how long a lane must have been quiet, and the least time
 	// between two attempts.
 	takeOverPause = 10 * time.Millisecond
@@ -35,7 +39,7 @@ type laneTable [1 << laneTableBits]atomic.Pointer[lane]
 // candidates counts the pushes to inboxes of goroutines without a lane.
 type candidates [64]struct {
 	who    atomic.Uint64
-	pushes atomic.Uint32
+	pushes atomic.Int32 // below 0: how many more until it may earn one
 }
 
 // deserves counts a push to an inbox by that goroutine and reports whether it has
@@ -52,7 +56,7 @@ func (c *candidates) deserves(me uint64) bool {
 
 // deny makes a goroutine that got no lane wait for its next chance.
 func (c *candidates) deny(me uint64) {
-	c[me*hashFactor>>58].pushes.Store(^uint32(pushesForLane * 256))
+	c[me*hashFactor>>58].pushes.Store(-pushesWhenDenied)
 }
 
 // acquire finds a lane for the calling goroutine, which has none. It returns nil
@@ -105,7 +109,7 @@ func (p *Pool) placeFor(me uint64) *atomic.Pointer[lane] {
 func (p *Pool) freeLane() *lane {
 	n := 0
 	for _, l := range *p.lanes.Load() {
-		if !l.inbox && l.worker == nil && !l.retired {
+		if !l.inbox && l.worker == nil && !l.retired.Load() {
 			n++
 		}
 	}
@@ -129,7 +133,8 @@ func (p *Pool) addLane(capacity int, w *worker) *lane {
 
 // addInbox makes w's inbox. The caller holds p.mu.
 func (p *Pool) addInbox(w *worker) {
-	l := newLane(p, p.capacity, 0)
+	l := newLane(p, max(p.capacity, minSlots), 0)
+	l.limit = p.capacity
 	l.worker, l.inbox = w, true
 	l.shared.Store(1)
 	p.publishLane(l)
@@ -169,7 +174,7 @@ func (p *Pool) takeOver() bool {
 	p.takeOverAt = now
 	var found *lane
 	for _, l := range *p.lanes.Load() {
-		if l.inbox || l.worker != nil || l.retired {
+		if l.inbox || l.worker != nil || l.retired.Load() {
 			continue
 		}
 		ops := l.pushed.load() + l.begun.load()
@@ -185,7 +190,7 @@ func (p *Pool) takeOver() bool {
 	l.mu.Lock()
 	l.shared.Add(1)
 	owner := l.owner.Swap(0)
-	heavyBarrier(true)
+	heavyBarrier(true) // B2
 	idle := l.busy.Load() == 0
 	if !idle {
 		l.owner.Store(owner)
@@ -202,7 +207,8 @@ func (p *Pool) takeOver() bool {
 // run or have failed, not of tasks that wait: then a new lane takes its place.
 // The queue's capacity counts tasks that nobody has taken.
 func (l *lane) worthReplacing() bool {
-	return 4*(int(l.mask)+1-l.queued()) >= int(l.mask)+1
+	queued, slots := l.queued(), int(l.mask)+1
+	return queued < l.limit && 4*(slots-queued) >= slots
 }
 
 // renew gives the owner of l, the calling goroutine, a lane with free slots in
@@ -250,7 +256,7 @@ func (p *Pool) renewInbox(w *worker, l *lane) bool {
 // somebody may take: one that pushes to an inbox may still have the old one in
 // hand. Its Futures go on to know it. The caller holds p.mu.
 func (p *Pool) retire(l *lane) {
-	l.retired = true
+	l.retired.Store(true)
 	p.sweep()
 }
 
@@ -258,7 +264,7 @@ func (p *Pool) retire(l *lane) {
 func (p *Pool) sweep() {
 	list := *p.lanes.Load()
 	left := slices.DeleteFunc(slices.Clone(list), func(l *lane) bool {
-		if !l.retired || !l.allFailed() {
+		if !l.retired.Load() || !l.allFailed() {
 			return false
 		}
 		if w := l.worker; w != nil {
@@ -303,6 +309,7 @@ func (p *Pool) prepareBarrier() {
 		return
 	}
 	go func() {
+		pprof.SetGoroutineLabels(context.Background())
 		if registerBarrier() {
 			p.exorcise()
 		}

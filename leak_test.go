@@ -45,6 +45,22 @@ func observeProcess(t testing.TB) processState {
 	return s
 }
 
+// checkMasks asserts that every thread of the process has the process's mask: no
+// pool is open, and a lease narrows a mask only as long as it is held.
+func checkMasks(t testing.TB) {
+	t.Helper()
+	var process unix.CPUSet
+	if err := unix.SchedGetaffinity(os.Getpid(), &process); err != nil {
+		return
+	}
+	for _, tid := range threadIDs(t) {
+		var mask unix.CPUSet
+		if unix.SchedGetaffinity(tid, &mask) == nil && mask != process {
+			t.Errorf("thread %d %q may use %d CPUs, the process %d", tid, threadNameOf(tid), mask.Count(), process.Count())
+		}
+	}
+}
+
 func threadIDs(t testing.TB) (ids []int) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/task")

@@ -27,6 +27,9 @@ const (
 	// lockDepth is how often a worker locks itself to its thread: a task that
 	// calls runtime.UnlockOSThread once too often does not unlock it.
 	lockDepth = 8
+	// maxLocks is how often it does so at most, with one more for each task, before
+	// the lease is renewed.
+	maxLocks = 4096
 )
 
 // A lease is a worker's hold on its CPU. Only the worker's goroutine writes it.
@@ -37,6 +40,7 @@ type lease struct {
 	name    string
 	thread  thread
 	held    atomic.Bool
+	locks   int   // times that the worker has locked itself to its thread
 	since   int64 // ticks when it was taken
 	next    int64 // not before
 	seen    uint32
@@ -53,7 +57,17 @@ type lease struct {
 
 // check is called after each task.
 func (e *lease) check() {
-	if e.cpu == topology.Unknown || e.hold {
+	if e.cpu == topology.Unknown {
+		return
+	}
+	if e.held.Load() {
+		e.lock(1)
+		if e.locks > maxLocks {
+			e.giveUp()
+			e.take()
+		}
+	}
+	if e.hold {
 		return
 	}
 	now := ticks()
@@ -78,9 +92,7 @@ func (e *lease) take() bool {
 	if e.cpu == topology.Unknown {
 		return false
 	}
-	for range lockDepth {
-		runtime.LockOSThread()
-	}
+	e.lock(lockDepth)
 	if onMainThread() { // whose mask and name stand for the process's
 		e.unlock()
 		return false
@@ -120,10 +132,18 @@ func (e *lease) giveUp() {
 	e.unlock()
 }
 
+func (e *lease) lock(n int) {
+	for range n {
+		runtime.LockOSThread()
+	}
+	e.locks += n
+}
+
 func (e *lease) unlock() {
-	for range lockDepth {
+	for range e.locks {
 		runtime.UnlockOSThread()
 	}
+	e.locks = 0
 }
 
 // collections counts the cycles of the garbage collector.

@@ -49,12 +49,12 @@ func (p *Pool) loop(w work, n int) error {
 		return ErrClosed
 	}
 	b := p.newBatch(w, n)
-	b.refs.Store(2)
+	b.refs.Store(2) // K2
 	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
 	if b.proven() {
 		p.drive(b, h, 0)
 	} else {
-		p.handBatch(job{b: b, drive: true})
+		p.hand(job{b: b, drive: true})
 	}
 	return f.blockBatch()
 }

@@ -17,13 +17,15 @@ type Option func(*config) error
 type WhenFull uint8
 
 const (
-	// Help makes the submitter run queued tasks until there is room. It is the
-	// default: nothing is lost, and the submitter is slowed to the pace of the
-	// pool.
+	// Help makes a submitter that is not a task itself run the oldest tasks that
+	// it has submitted from its own lane, as long as it has any and their
+	// functions are known to return. Otherwise it waits until there is room, and
+	// a stand-in may run queued tasks in its place. It is the default: nothing is
+	// lost, and the submitter is slowed to the pace of the pool.
 	Help WhenFull = iota
-	// Block makes the submitter wait until there is room. A task that submits
-	// to its own pool helps instead: were every worker to wait for room, none
-	// would make any.
+	// Block makes the submitter wait until there is room. A stand-in may run
+	// queued tasks in the place of a task that waits so: were every worker to wait
+	// for room, none would make any.
 	Block
 	// Reject makes the submission fail: its Future ends with ErrFull.
 	Reject
@@ -108,7 +110,9 @@ func newConfig(opts []Option) (*config, error) {
 }
 
 // WithWorkers sets the number of workers, from 1 to 4096; 0 lets the placement
-// choose, which is the default.
+// choose, which is the default. It does not bound how many tasks run at a time:
+// waiters run tasks too, and stand-ins in the place of waiters that are blocked.
+// So one worker does not make tasks exclude each other.
 func WithWorkers(n int) Option {
 	return func(c *config) error {
 		if n < 0 || n > maxWorkers {
@@ -166,9 +170,11 @@ func WithTopology(t *topology.Topology) Option {
 	}
 }
 
-// WithQueueCapacity sets how many tasks each worker's queue holds, from 2 to
-// 16,777,216, rounded up to a power of two. The default is 1024. A batch takes
-// the room of a few tasks whatever its length.
+// WithQueueCapacity sets how many tasks each worker's inbox holds, from 2 to
+// 16,777,216, rounded up to a power of two. The default is 1024. The lane of a
+// goroutine that submits holds as many, 1024 at most; below 64 there are no lanes.
+// Tasks that wait count, not those that run. A batch or loop takes no room,
+// whatever its length.
 func WithQueueCapacity(n int) Option {
 	return func(c *config) error {
 		if n < minCapacity || n > maxCapacity {
@@ -229,8 +235,9 @@ func WithName(name string) Option {
 	}
 }
 
-// WithSpin sets about how long a worker that runs out of work watches for more
-// before it parks, from 0 (park at once) to 1 ms. The default is 5 µs.
+// WithSpin sets about how long the one worker that looks for work does so in a
+// spin, before it goes on between short naps, from 0 (nap at once) to 1 ms. The
+// default is 5 µs. After 2 ms without work it parks, whatever the spin.
 func WithSpin(d time.Duration) Option {
 	return func(c *config) error {
 		if d < 0 || d > maxSpin {

@@ -69,10 +69,10 @@ func TestOptions(t *testing.T) {
 	for asked, got := range map[int]int{2: 2, 3: 4, 4: 4, 5: 8, 1000: 1024, 1025: 2048} {
 		p := newTestPool(t, unpinned(1, WithQueueCapacity(asked), WithWhenFull(Reject))...)
 		release := hold(t, p)
-		if c := p.workers[0].inbox.Load().mask + 1; c != uint64(got) {
+		if c := p.workers[0].inbox.Load().limit; c != got {
 			t.Errorf("a capacity of %d makes an inbox of %d, want %d", asked, c, got)
 		}
-		if n := len(fill(p)); n < got || n > 3*got+8 {
+		if n := len(fill(p)); n < got-1 || n > 3*got || got < minSlots && n != got {
 			t.Errorf("a capacity of %d takes %d tasks", asked, n)
 		}
 		release()

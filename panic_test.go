@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -444,4 +446,70 @@ func TestGoexitInHandler(t *testing.T) {
 			}
 		}
 	}
+}
+
+// brokenLog is a slog handler that panics.
+type brokenLog struct{ slog.Handler }
+
+func (brokenLog) Enabled(context.Context, slog.Level) bool  { return true }
+func (brokenLog) Handle(context.Context, slog.Record) error { panic("the log is broken") }
+
+// A logger that panics takes neither the worker with it nor the task's error, and
+// no panic is lost: what cannot be logged is on standard error. That of a panic
+// handler is not lost either.
+func TestPanicInLogger(t *testing.T) {
+	for name, c := range map[string]struct {
+		opts []Option
+		want []string
+	}{
+		"default handler": {nil, []string{"the task is broken", "the log is broken"}},
+		"a handler that panics": {
+			[]Option{WithPanicHandler(func(*PanicError) { panic("the handler is broken") })},
+			[]string{"the handler is broken", "the log is broken"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newTestPool(t, unpinned(1, c.opts...)...)
+			said := standardError(t, func() {
+				old := slog.Default()
+				defer slog.SetDefault(old)
+				slog.SetDefault(slog.New(brokenLog{}))
+				var pe *PanicError
+				broken := func() { panic("the task is broken") }
+				if err := p.Go(broken).WaitContext(t.Context()); !errors.As(err, &pe) || pe.Value != "the task is broken" {
+					t.Errorf("task: %v", err)
+				}
+				if err := ForEach(p, make([]int, 1), func(*int) { broken() }); !errors.As(err, &pe) {
+					t.Errorf("loop: %v", err)
+				}
+				if err := p.Go(func() {}).WaitContext(t.Context()); err != nil {
+					t.Errorf("the next task: %v", err)
+				}
+			})
+			for _, want := range c.want {
+				if n := strings.Count(said, want); n < 2 {
+					t.Errorf("standard error has %q %d times, not for each of two panics:\n%s", want, n, said)
+				}
+			}
+		})
+	}
+}
+
+// standardError returns what is written to os.Stderr while f runs.
+func standardError(t *testing.T, f func()) string {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	old := os.Stderr
+	os.Stderr = file
+	defer func() { os.Stderr = old }()
+	f()
+	b, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

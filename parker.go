@@ -2,6 +2,7 @@ package zeropool
 
 import (
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -31,7 +32,7 @@ func (k *parker) init(thread, bubbled bool) {
 		return
 	}
 	k.ch = make(chan struct{}, 1)
-	k.thread = thread && hasFutex
+	k.thread = thread && hasFutex && !bubbled
 	if !k.thread && !bubbled {
 		k.event, k.fd = newEvent()
 	}
@@ -83,12 +84,14 @@ func (k *parker) wake() {
 
 // A napper blocks the pool's poller for some microseconds. It may be cut short.
 type napper struct {
-	word  atomic.Uint32 // asleep while the poller naps in a futex
-	timer *os.File
-	fd    int
+	word    atomic.Uint32 // asleep while the poller naps in a futex
+	bubbled bool          // a bubble stops its clock for a nap in the kernel, and moves it for a time.Sleep
+	timer   *os.File
+	fd      int
 }
 
 func (n *napper) init(thread, bubbled bool) {
+	n.bubbled = bubbled
 	if !thread && !bubbled {
 		n.timer, n.fd = newTimer()
 	}
@@ -103,6 +106,10 @@ func (n *napper) close() {
 // nap blocks for about d, or until cut is called; thread says that the caller is
 // to keep its thread.
 func (n *napper) nap(d time.Duration, thread bool) {
+	if n.bubbled {
+		runtime.Gosched()
+		return
+	}
 	n.word.Store(asleep)
 	switch {
 	case thread && hasFutex:

@@ -56,7 +56,8 @@ type Pool struct {
 	pastPushed uint64
 	pastStolen uint64
 	spares     []*standIn
-	standIns   []*standIn // all, spares too
+	standIns   []*standIn         // all, spares too
+	runners    map[uint64]*runner // by runnerID of their goroutines
 	jobs       []job
 	batches    []*batch
 	plan       topology.Plan
@@ -124,6 +125,10 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		plan:      plan,
 		live:      n,
 		pins:      plannedCPUs(plan),
+		runners:   make(map[uint64]*runner),
+	}
+	if p.bubbled {
+		p.times.poll = 0 // naps are of no use there, see napper
 	}
 	p.lanes.Store(new([]*lane))
 	for i := range p.helpers {
@@ -196,14 +201,6 @@ func onOwnThread(f func()) {
 	runtime.UnlockOSThread()
 }
 
-func nextPowerOfTwo(n int) int {
-	p := 1
-	for p < n {
-		p *= 2
-	}
-	return p
-}
-
 // unpinned notes that a worker could not be bound to its CPU.
 func (p *Pool) unpinned(w *worker, err error) {
 	a := &p.plan.Workers[w.index]
@@ -225,16 +222,21 @@ var (
 // is started by the first call, never by an import, and never fails: where
 // workers cannot be pinned they are not. Do not close it: the process
 // shares it, and later calls return the closed pool.
+//
+// In a bubble of testing/synctest it is a pool outside of the bubble: its tasks
+// must not touch channels and timers of the bubble.
 func Default() *Pool {
-	defaultOnce.Do(func() {
-		p, err := New(WithName("default"))
-		if err != nil {
-			c, _ := newConfig([]Option{WithName("default")})
-			p = start(c, unpinnedPlan(runtime.GOMAXPROCS(0), err.Error()), nil)
-		}
-		defaultPool = p
-	})
+	defaultOnce.Do(func() { outsideBubble(startDefault) })
 	return defaultPool
+}
+
+func startDefault() {
+	p, err := New(WithName("default"))
+	if err != nil {
+		c, _ := newConfig([]Option{WithName("default")})
+		p = start(c, unpinnedPlan(runtime.GOMAXPROCS(0), err.Error()), nil)
+	}
+	defaultPool = p
 }
 
 // Workers returns the number of workers, which never changes.
@@ -299,7 +301,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	p.gate.Or(gateCut)
-	heavyBarrier(true)
+	heavyBarrier(true) // D1: who has taken a task and not seen gateCut has it counted as begun for all to see
 	p.drain()
 	if p.ended() && !p.cutWork.Load() {
 		return nil
@@ -353,6 +355,7 @@ func (p *Pool) look() {
 	if p.gate.Load()&gateEnding == 0 || !p.over() {
 		return
 	}
+	p.wakeParked() // what they waited for will not come
 	for _, s := range p.spares {
 		s.job = job{}
 		s.ready <- struct{}{}
@@ -370,7 +373,11 @@ func (p *Pool) look() {
 func (p *Pool) retireRunner(s *standIn) {
 	p.past.add(&s.tally)
 	p.pastStolen += s.stolen.load()
-	p.standIns = slices.DeleteFunc(p.standIns, func(o *standIn) bool { return o == s })
+	last := len(p.standIns) - 1
+	moved := p.standIns[last]
+	p.standIns[s.place], moved.place = moved, s.place
+	p.standIns[last] = nil
+	p.standIns = p.standIns[:last]
 }
 
 // drain ends every queued task with ErrClosed, and every batch.

@@ -397,7 +397,6 @@ func TestPoolHistories(t *testing.T) {
 
 // linearRecorder gives operations their times.
 type linearRecorder struct {
-	clock   atomic.Int64
 	missing atomic.Int32 // goroutines that have not arrived
 }
 

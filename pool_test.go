@@ -42,6 +42,8 @@ func watch(t testing.TB) {
 	})
 }
 
+var openPools atomic.Int32 // of newTestPool
+
 // newTestPool starts a pool which the end of the test closes and whose counters
 // it adds up.
 func newTestPool(t testing.TB, opts ...Option) *Pool {
@@ -51,11 +53,15 @@ func newTestPool(t testing.TB, opts ...Option) *Pool {
 	if err != nil {
 		t.Fatal(err)
 	}
+	openPools.Add(1)
 	t.Cleanup(func() {
 		if err := p.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
 		checkAtRest(t, p)
+		if openPools.Add(-1) == 0 {
+			checkMasks(t)
+		}
 	})
 	return p
 }

@@ -51,14 +51,15 @@ type lane struct {
 	_      [lineSize]byte
 
 	slots   unsafe.Pointer // *slot, capacity of them
-	mask    uint64         // capacity-1
+	mask    uint64         // number of slots-1
+	limit   int            // tasks that it takes before it is full
 	pool    *Pool
 	worker  *worker // whose inbox or lane it is, or nil
 	id      int     // index of a thief's notes on it
 	inbox   bool
-	ghost   bool   // counts one thief that never leaves: there is no heavy barrier yet
-	retired bool   // guarded by pool.mu
-	quietAt uint64 // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
+	ghost   bool        // counts one thief that never leaves: there is no heavy barrier yet
+	retired atomic.Bool // changes under pool.mu
+	quietAt uint64      // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
 	groups  atomic.Pointer[[]atomic.Pointer[Group]]
 	waits   atomic.Pointer[[]waitList]
 	_       [lineSize]byte
@@ -94,6 +95,10 @@ const (
 	defaultCapacity = 1024
 	maxCapacity     = 1 << 24
 	maxLaneCapacity = 1024 // of a lane with an owner; inboxes have what the option says
+	// minSlots is how many slots an inbox has at least, for tasks that run: its
+	// capacity counts those that nobody has taken. Pools with smaller queues have
+	// inboxes only.
+	minSlots = 64
 )
 
 const (
@@ -116,7 +121,7 @@ func (c *counter) load() uint64 { return c.v.Load() }
 // newLane returns a lane of capacity slots, a power of two, whose first position
 // is start.
 func newLane(p *Pool, capacity int, start uint64) *lane {
-	l := &lane{pool: p, mask: uint64(capacity - 1)}
+	l := &lane{pool: p, mask: uint64(capacity - 1), limit: capacity}
 	slots := make([]slot, capacity)
 	l.slots = unsafe.Pointer(unsafe.SliceData(slots))
 	for i := range slots {
@@ -175,7 +180,7 @@ func (l *lane) notice() {
 // pushOpen pushes a task to an inbox, and returns its key. It returns false if
 // there is no free slot.
 func (l *lane) pushOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *Group) (key uint64, ok bool) {
-	if l.queued() > int(l.mask) {
+	if l.queued() >= l.limit {
 		return 0, false
 	}
 	tail := l.tail.load()
@@ -200,7 +205,7 @@ func (l *lane) pushOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *Gro
 
 // hasFree reports whether an inbox has a free slot.
 func (l *lane) hasFree() bool {
-	if l.queued() > int(l.mask) {
+	if l.queued() >= l.limit {
 		return false
 	}
 	for i := range l.mask + 1 {

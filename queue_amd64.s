@@ -57,8 +57,8 @@ TEXT ·publish(SB), NOSPLIT, $0-28
 	MOVQ l+0(FP), LN
 	MOVQ s+8(FP), SL
 	MOVQ v+16(FP), ST
+	INCQ (lane_pushed+counter_v)(LN)             // before the state: see queued
 	MOVQ ST, slot_state(SL)                     // R2, pairs with A2: stores stay in order on TSO
-	INCQ (lane_pushed+counter_v)(LN)
 	INCQ (lane_tail+counter_v)(LN)
 	MOVL $0, lane_busy(LN)                     // B2
 	MOVL lane_shared(LN), SI
@@ -88,13 +88,13 @@ TEXT ·take(SB), NOSPLIT, $0-28
 	TESTL SI, SI                              // R3, pairs with detach
 	JNZ  shared
 	LEAQ const_full(ST), DI
-	CMPQ slot_state(SL), DI
+	CMPQ slot_state(SL), DI                    // A2, pairs with R2
 	JNE  gone
 	INCQ DI                                   // owned
 	MOVQ DI, slot_state(SL)
 	INCQ (lane_hand+hand_tally+tally_begun+counter_v)(LN)
 	MOVQ ST, (lane_last+counter_v)(LN)
-	MOVL $0, lane_busy(LN)                     // B1
+	MOVL $0, lane_busy(LN)                     // B1, B2
 	MOVL $const_tookIt, ret+24(FP)
 	RET
 
@@ -122,7 +122,7 @@ TEXT ·finish(SB), NOSPLIT, $0-24
 	MOVQ s+8(FP), SL
 	MOVQ v+16(FP), ST
 	INCQ (lane_hand+hand_tally+tally_completed+counter_v)(LN)
-	MOVQ ST, slot_state(SL)                     // F1, R1: loads and stores before it stay before it on TSO
+	MOVQ ST, slot_state(SL)                     // F1, R1: loads and stores before it stay before it on TSO; C1: a waiter's heavy barrier
 	RET
 
 // func store(c *atomic.Uint64, v uint64)

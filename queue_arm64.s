@@ -58,11 +58,11 @@ TEXT ·publish(SB), NOSPLIT, $0-28
 	MOVD  l+0(FP), LN
 	MOVD  s+8(FP), SL
 	MOVD  v+16(FP), ST
-	STLR  ST, (SL)             // R2, pairs with A2
 	MOVD  (lane_pushed+counter_v)(LN), R4
 	ADD   $1, R4
 	ADD   $(lane_pushed+counter_v), LN, R5
-	STLR  R4, (R5)
+	STLR  R4, (R5)             // before the state: see queued
+	STLR  ST, (SL)             // R2, pairs with A2
 	MOVD  (lane_tail+counter_v)(LN), R4
 	ADD   $1, R4
 	MOVD  R4, (lane_tail+counter_v)(LN)
@@ -94,7 +94,7 @@ TEXT ·take(SB), NOSPLIT, $0-28
 	ADD   $lane_shared, LN, R5
 	LDARW (R5), R8           // B1: a thief's heavy barrier stands between busy and this; R3, pairs with detach
 	CBNZW R8, shared
-	LDAR  (SL), R9
+	LDAR  (SL), R9           // A2, pairs with R2
 	ADD   $const_full, ST, R10
 	CMP   R9, R10
 	BNE   gone
@@ -105,7 +105,7 @@ TEXT ·take(SB), NOSPLIT, $0-28
 	MOVD  R4, (lane_hand+hand_tally+tally_begun+counter_v)(LN)
 	MOVD  ST, (lane_last+counter_v)(LN)
 	ADD   $lane_busy, LN, R5
-	STLRW ZR, (R5)           // B1
+	STLRW ZR, (R5)           // B1, B2
 	MOVW  $const_tookIt, R7
 	MOVW  R7, ret+24(FP)
 	RET
@@ -141,7 +141,7 @@ TEXT ·finish(SB), NOSPLIT, $0-24
 	MOVD (lane_hand+hand_tally+tally_completed+counter_v)(LN), R4
 	ADD  $1, R4
 	MOVD R4, (lane_hand+hand_tally+tally_completed+counter_v)(LN)
-	STLR ST, (SL)              // F1, R1
+	STLR ST, (SL)              // F1, R1; C1: a waiter's heavy barrier
 	RET
 
 // func store(c *atomic.Uint64, v uint64)

@@ -29,8 +29,8 @@ func enterGeneric(t *laneTable, me uint64) *lane {
 }
 
 func publishGeneric(l *lane, s *slot, v uint64) uint32 {
+	l.pushed.add(1)  // before the state: see queued
 	s.state.Store(v) // R2, pairs with A2
-	l.pushed.add(1)
 	l.tail.add(1)
 	l.busy.Store(0) // B2; P1: a full fence before the load of the gate
 	return l.shared.Load()
@@ -40,23 +40,23 @@ func takeGeneric(l *lane, s *slot, key, me uint64) uint32 {
 	if me == 0 || l.owner.Load() != me {
 		return notOwner
 	}
-	l.busy.Store(1) // B1
-	if l.owner.Load() != me {
+	l.busy.Store(1)           // B1, B2
+	if l.owner.Load() != me { // B2
 		l.busy.Store(0)
 		return notOwner
 	}
-	if l.shared.Load() != 0 { // B1, R3
+	if l.shared.Load() != 0 { // B1; R3, pairs with detach
 		l.busy.Store(0)
 		return isShared
 	}
-	if s.state.Load() != key|full {
+	if s.state.Load() != key|full { // A2, pairs with R2
 		l.busy.Store(0)
 		return notThere
 	}
 	s.state.Store(key | owned)
 	l.begun.add(1)
 	storeGeneric(&l.last.v, key)
-	l.busy.Store(0) // B1
+	l.busy.Store(0) // B1, B2
 	return tookIt
 }
 

@@ -79,7 +79,7 @@ func callFallible(fn *funcval, params unsafe.Pointer) error {
 //
 // It is the only function that runs single tasks: see inTask.
 func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
-	if p.gate.Load()&gateCut != 0 {
+	if p.gate.Load()&gateCut != 0 { // D1: after the take; a heavy barrier follows the setting of the bit
 		p.cutOff(l, s, v, h)
 		return true
 	}
@@ -98,10 +98,10 @@ func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
 	callTask(fn, params)
 	returned = true
 	if v&kindMask == owned {
-		finish(l, s, l.next(v)) // F1
+		finish(l, s, l.next(v)) // F1, R1; C1: no fence here, a waiter executes a heavy barrier
 	} else {
 		h.count(&h.completed, 1)
-		s.state.Store(l.next(v)) // F1; C1: a full fence before the load of the gate
+		s.state.Store(l.next(v)) // F1, R1; C1: a full fence before the load of the gate
 	}
 	if g := p.gate.Load(); g&^gateSleeping != 0 { // C1
 		p.told(l, v)
@@ -207,7 +207,7 @@ func (p *Pool) told(l *lane, v uint64) {
 
 // tellBlocked lets submitters that wait for room look again.
 func (p *Pool) tellBlocked() {
-	if p.blocked.Load() != 0 { // B3
+	if p.blocked.Load() != 0 { // B3, pairs with makeRoom
 		p.wakeAll(&p.roomWaits)
 	}
 }

@@ -14,6 +14,7 @@ import "github.com/zeropool-go/zeropool/topology"
 type standIn struct {
 	runner
 	job   job
+	place int           // in pool.standIns; guarded by pool.mu
 	ready chan struct{} // receives when there is a job, or the pool has closed
 }
 
@@ -23,7 +24,8 @@ type job struct {
 	l     *lane // run the task in s, taken with state v, and what else l has of its function until that is proven
 	s     *slot
 	v     uint64
-	lent  bool // the caller has attached the stand-in to l
+	lent  bool   // the caller has attached the stand-in to l
+	group *Group // then run what inboxes have of its tasks
 	b     *batch
 	drive bool  // b is a loop that its caller cannot run itself
 	share share // finish a part of a batch
@@ -53,12 +55,14 @@ func (p *Pool) spare() {
 	s.pool, s.standIn, s.near = p, true, p.workers
 	s.lease.cpu = topology.Unknown
 	if n := len(p.jobs); n > 0 {
-		s.job = p.jobs[0]
-		p.jobs = append(p.jobs[:0], p.jobs[1:]...)
+		s.job = p.jobs[n-1]
+		p.jobs[n-1] = job{}
+		p.jobs = p.jobs[:n-1]
 		s.ready <- struct{}{}
 	} else {
 		p.spares = append(p.spares, s)
 	}
+	s.place = len(p.standIns)
 	p.standIns = append(p.standIns, s)
 	go s.main()
 }
@@ -109,7 +113,7 @@ func (s *standIn) rest() bool {
 
 // end ends the stand-in. The caller holds p.mu, which end unlocks.
 func (s *standIn) end() {
-	s.identity.Store(0)
+	s.moveOut()
 	s.pool.retireRunner(s)
 	s.pool.look()
 	s.pool.mu.Unlock()
@@ -125,7 +129,9 @@ func (s *standIn) perform(j job) {
 		s.endBusy()
 		s.drop()
 		if !ended {
-			s.identity.Store(0) // the next goroutine on this g is not the stand-in
+			p.mu.Lock()
+			s.moveOut()
+			p.mu.Unlock()
 			clear(s.groups)
 			s.groups = s.groups[:0]
 			go s.resume()
@@ -140,6 +146,13 @@ func (s *standIn) perform(j job) {
 			s.ran, s.spent = 0, 0
 		}
 		s.runHanded(j)
+		for from := (place{}); j.group != nil; {
+			l, t, key := j.group.find(&from)
+			if l == nil {
+				break
+			}
+			s.runTaken(l, t, key|taken)
+		}
 	case j.drive:
 		p.drive(j.b, &s.hand, 0)
 	case j.b != nil:
@@ -147,6 +160,7 @@ func (s *standIn) perform(j job) {
 	case j.share.b != nil:
 		p.resume(j.share, &s.hand)
 	}
+	s.relabel()
 	s.work(nil)
 	ended = true
 }
@@ -166,6 +180,7 @@ func (s *standIn) resume() {
 func (s *standIn) runHanded(j job) {
 	code := codeOf(j.s.fn, j.s.params)
 	s.pool.run(j.l, j.s, j.v, &s.hand) // its begin has been counted
+	s.relabel()
 	if !isProven(code) {
 		observe(code, 1)
 	}
@@ -197,6 +212,17 @@ func (p *Pool) handOver(l *lane, s *slot, v uint64, owner bool) {
 		l.notice()
 		j.lent = true
 	}
+	p.hand(j)
+}
+
+// handGrouped is handOver for a task of g out of an inbox; the stand-in goes on with
+// further ones.
+func (p *Pool) handGrouped(l *lane, s *slot, v uint64, g *Group) {
+	p.hand(job{l: l, s: s, v: v, group: g})
+}
+
+// hand gives a stand-in a job for which the caller is about to lend its place.
+func (p *Pool) hand(j job) {
 	p.roster.mu.Lock()
 	p.roster.used.Add(1)
 	p.roster.mu.Unlock()

@@ -53,14 +53,15 @@ func (t *thief) mark(l *lane) *mark {
 	return &t.marks[l.id]
 }
 
-// ripe reports whether tasks of l may be stolen now.
-func (r *runner) ripe(l *lane, closed bool) bool {
+// ripe reports whether tasks of l may be stolen now; with anyway, whether there are
+// any.
+func (r *runner) ripe(l *lane, anyway bool) bool {
 	m := r.mark(l)
 	if l.queued() <= 0 {
 		m.seen = 0
 		return false
 	}
-	if closed {
+	if anyway {
 		return true
 	}
 	now, t := ticks(), &r.pool.times
@@ -148,7 +149,8 @@ func (r *runner) judge(l *lane, took int64) {
 // findTask takes the next task for r: of the lane it is attached to, of its own
 // lane and inbox, then of others, nearest first.
 func (r *runner) findTask(w *worker) (l *lane, s *slot, v uint64, ok bool) {
-	closed := r.pool.gate.Load()&gateEnding != 0
+	// In a bubble of testing/synctest the clock may stand still until the task is run.
+	now := r.pool.bubbled || r.pool.gate.Load()&gateEnding != 0
 	var key uint64
 	if w != nil {
 		if l = w.lane.Load(); l != nil && l.queued() > 0 {
@@ -156,7 +158,7 @@ func (r *runner) findTask(w *worker) (l *lane, s *slot, v uint64, ok bool) {
 				return l, s, v, true
 			}
 		}
-		if l = w.inbox.Load(); r.ripe(l, closed) {
+		if l = w.inbox.Load(); r.ripe(l, now) {
 			if s, key, ok = r.stealOne(l); ok {
 				return l, s, key | taken, true
 			}
@@ -169,7 +171,7 @@ func (r *runner) findTask(w *worker) (l *lane, s *slot, v uint64, ok bool) {
 		r.drop()
 	}
 	steal := func(l *lane) bool {
-		if l == nil || !r.ripe(l, closed) {
+		if l == nil || !r.ripe(l, now) {
 			return false
 		}
 		s, key, ok = r.stealFrom(l)
@@ -189,7 +191,7 @@ func (r *runner) findTask(w *worker) (l *lane, s *slot, v uint64, ok bool) {
 		}
 	}
 	for _, l = range *r.pool.lanes.Load() {
-		if (l.worker == nil || l.retired) && steal(l) {
+		if (l.worker == nil || l.retired.Load()) && steal(l) {
 			r.stolen.add(1)
 			return l, s, key | taken, true
 		}

@@ -176,7 +176,7 @@ func (p *Pool) takeBack(l *lane, s *slot, key uint64) (v uint64, h *hand) {
 // submitElsewhere pushes a task of a goroutine that has no lane, or whose lane is
 // full.
 func (p *Pool) submitElsewhere(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
-	if hasIdentity {
+	if hasIdentity && p.capacity >= minSlots {
 		if me := identity(); p.candidates.deserves(me) {
 			if l := p.acquire(me); l != nil {
 				return p.submitOwn(fn, params, flags, g, wait)

@@ -14,7 +14,7 @@ import (
 // slot, then looks at the count. Both are a store and then a load of what the
 // other one stores: one of the two sees the other (C1, W1). The owner of a lane
 // that runs its own task has no fence between the two, so a waiter that finds a
-// task taken in that way executes a heavy barrier between its own.
+// task that may be taken in that way executes a heavy barrier between its own.
 
 // A waitList is the list of the goroutines that wait for one thing, under the
 // lock of its stripe.
@@ -88,7 +88,7 @@ func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, len
 		if plain != nil && plain() {
 			heavyBarrier(true) // W1
 		}
-		done, gaveUp := ended(), false
+		done, gaveUp := ended(), false // W1
 		if !done {
 			if lends {
 				p.lend()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"runtime/pprof"
 	"slices"
 	"sync/atomic"
 
@@ -48,7 +47,9 @@ func (w *worker) serve() {
 		w.endBusy()
 		w.drop()
 		w.lease.giveUp()
-		w.identity.Store(0) // the next goroutine on this g is not the worker
+		w.pool.mu.Lock()
+		w.moveOut()
+		w.pool.mu.Unlock()
 		if l := w.lane.Load(); l != nil {
 			l.owner.Store(0)
 		}
@@ -140,6 +141,7 @@ func (r *runner) work(w *worker) {
 			rounds = 0
 			r.found()
 			p.join(b, &r.hand)
+			r.relabel()
 			r.lease.check()
 			continue
 		}
@@ -171,7 +173,7 @@ func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 	if !isProven(code) {
 		observe(code, 1)
 	}
-	pprof.SetGoroutineLabels(r.labels) // the task's own do not outlive it
+	r.relabel()
 	r.judge(l, ticks()-start)
 	r.lease.check()
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -239,7 +240,7 @@ func (w *world) rest(act *actor, r *rand.Rand) {
 	workers := 0
 	for _, a := range w.residents {
 		a.settleFired()
-		// A worker may still be throwing away invitations to finished batches.
+		// A counter may still be on its way.
 		if err := w.eventually(act, func() error { return a.judge(a.pool.Stats().Total) }); err != nil {
 			w.fail("%v: at rest: %v", a, err)
 		}
@@ -266,7 +267,7 @@ func (w *world) measure(act *actor) {
 		w.goroutines = w.fewestGoroutines()
 	}
 	if err := w.eventually(act, func() error {
-		if n := runtime.NumGoroutine(); n > w.goroutines {
+		if n := goroutines(); n > w.goroutines {
 			return fmt.Errorf("%d goroutines, %d at the first rest", n, w.goroutines)
 		}
 		return nil
@@ -281,16 +282,28 @@ func (w *world) measure(act *actor) {
 	s.heap.add(float64(m.HeapAlloc) / (1 << 20))
 	s.memory.add(float64(residentBytes()) / (1 << 20))
 	s.threads.add(float64(threadCount()))
-	s.goroutines.add(float64(runtime.NumGoroutine()))
+	s.goroutines.add(float64(goroutines()))
+}
+
+// goroutines returns how many there are, without the stand-ins of pools: a pool
+// keeps those that it has once needed, up to a bound.
+func goroutines() int {
+	n := 0
+	for g := range strings.SplitSeq(stacks(), "\n\n") {
+		if !strings.Contains(g, "zeropool.(*standIn).") {
+			n++
+		}
+	}
+	return n
 }
 
 // fewestGoroutines looks for a while how many goroutines there are: those of
 // timers and the like have yet to end.
 func (w *world) fewestGoroutines() int {
-	n := runtime.NumGoroutine()
+	n := goroutines()
 	for range 20 {
 		time.Sleep(10 * time.Millisecond)
-		n = min(n, runtime.NumGoroutine())
+		n = min(n, goroutines())
 	}
 	return n
 }

@@ -1,0 +1,63 @@
+package zeropool
+
+import (
+	"runtime"
+	"slices"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+func threadNameNow() string {
+	var b [16]byte
+	_ = unix.Prctl(unix.PR_GET_NAME, uintptr(unsafe.Pointer(&b[0])), 0, 0, 0)
+	return unix.ByteSliceToString(b[:])
+}
+
+// TestLeaseLeavesThreadAsItWas protects the promise that a thread which a worker
+// gives back to the Go runtime has the mask and the name that it had before; and
+// if somebody else has changed the mask meanwhile, that mask, and its name again.
+func TestLeaseLeavesThreadAsItWas(t *testing.T) {
+	for _, moved := range []bool{false, true} {
+		skip := make(chan string, 1)
+		go func() {
+			why := ""
+			defer func() { skip <- why }()
+			runtime.LockOSThread() // not unlocked: the thread ends with the goroutine
+			before, err := getAffinity(0)
+			if err != nil || before.Count() < 2 {
+				why = "needs two CPUs"
+				return
+			}
+			name := threadNameNow()
+			cpu := 0
+			for !before.IsSet(cpu) {
+				cpu++
+			}
+			var th thread
+			if err := th.pin(cpu, false, "zp/test/0"); err != nil {
+				why = err.Error()
+				return
+			}
+			if got := threadNameNow(); got != "zp/test/0" {
+				t.Errorf("the pinned thread is called %q", got)
+			}
+			if moved {
+				_ = unix.SchedSetaffinityDynamic(0, before)
+			}
+			if th.unpin(cpu) == moved {
+				t.Errorf("moved %v: unpin says that the thread was bound: %v", moved, !moved)
+			}
+			if got := threadNameNow(); got != name {
+				t.Errorf("moved %v: the thread is called %q, was %q", moved, got, name)
+			}
+			if after, _ := getAffinity(0); !slices.Equal(after, before) {
+				t.Errorf("moved %v: the mask is %v, was %v", moved, after, before)
+			}
+		}()
+		if why := <-skip; why != "" {
+			t.Skip(why)
+		}
+	}
+}

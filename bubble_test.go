@@ -1,0 +1,101 @@
+//go:build linux
+
+package zeropool
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// useFromBubble uses a pool in every way that can block; what blocks is a task that
+// sleeps, or one that nobody has begun.
+func useFromBubble(t *testing.T, p *Pool) {
+	pause := func() { time.Sleep(time.Millisecond) }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for range 10 {
+		g := p.NewGroup()
+		g.Go(pause)
+		running := p.Go(pause)
+		for !running.Done() && p.Stats().Total.Running == 0 {
+		}
+		for i, err := range []error{
+			running.Wait(),
+			g.Wait(),
+			p.Go(pause).Wait(),
+			p.Go(pause).WaitContext(ctx),
+			p.Go(pause).WaitTimeout(time.Hour),
+			SubmitBatch(p, make([]int, 3), func(*int) { pause() }).Wait(),
+			ForEach(p, make([]int, 3), func(*int) { pause() }),
+		} {
+			if err != nil {
+				t.Errorf("wait %d: %v", i, err)
+			}
+		}
+		for range 8 { // a lane of its own
+			p.Go(func() {})
+		}
+		<-p.Go(pause).DoneChan()
+	}
+}
+
+// A pool of the process may be used inside a bubble of testing/synctest, before,
+// during and after others use it: nothing of a bubble is kept, nobody outside
+// touches what belongs to one.
+func TestBubbleUsesPoolOutside(t *testing.T) {
+	p := newTestPool(t, unpinned(2)...)
+	for range 3 {
+		synctest.Test(t, func(t *testing.T) { useFromBubble(t, p) })
+		useFromBubble(t, p)
+	}
+}
+
+// Default may be called first in a bubble: the pool belongs to the process.
+func TestBubbleStartsDefault(t *testing.T) {
+	if !asChild(t) { // in this process, another test may have started it
+		return
+	}
+	synctest.Test(t, func(t *testing.T) {
+		if err := Default().Go(func() {}).Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	useFromBubble(t, Default())
+	synctest.Test(t, func(t *testing.T) { useFromBubble(t, Default()) })
+}
+
+// A pool that is made, used and closed in a bubble works; while it is idle, its
+// workers are durably blocked, so that the bubble's clock goes on. It is the first
+// pool of its process once.
+func TestBubbleOwnsPool(t *testing.T) {
+	if !asChild(t) {
+		return
+	}
+	for name, opts := range map[string][]Option{
+		"default": nil, "unpinned": unpinned(2), "hold": {WithPinning(Hold)}, "no spin": {WithSpin(0)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, err := New(opts...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				begin := time.Now()
+				time.Sleep(time.Hour)
+				useFromBubble(t, p)
+				synctest.Wait()
+				if err := p.Go(func() { time.Sleep(time.Hour) }).WaitTimeout(time.Minute); err != context.DeadlineExceeded {
+					t.Errorf("after a minute of an hour: %v", err)
+				}
+				if d := time.Since(begin); d < time.Hour+time.Minute {
+					t.Errorf("the bubble's clock says %v", d)
+				}
+				if err := p.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,64 @@
+package zeropool
+
+import (
+	"bytes"
+	"context"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"testing"
+)
+
+// No goroutine of a pool carries the profiling labels of somebody else: neither of
+// whoever made the pool, nor of one that submitted or waited and so made it start a
+// goroutine, nor of a task that has ended. Workers have labels of their own.
+func TestLabels(t *testing.T) {
+	var p *Pool
+	free := make(chan struct{})
+	pprof.Do(context.Background(), pprof.Labels("request", "42"), func(ctx context.Context) {
+		p = newTestPool(t, unpinned(2, WithName("mill"))...)
+		for range 3 {
+			p.Go(func() { runtime.Goexit() }).Wait() // a new goroutine takes the worker's place
+			p.Go(func() { pprof.SetGoroutineLabels(ctx) }).Wait()
+			f := p.Go(func() { pprof.SetGoroutineLabels(ctx) })
+			eventually(t, f.Done, func() string { return "no worker runs the task" })
+			SubmitBatch(p, make([]int, 3), func(*int) { pprof.SetGoroutineLabels(ctx) }).WaitContext(t.Context())
+			ForEach(p, make([]int, 3), func(*int) { runtime.Goexit() })
+		}
+	})
+	atRest(t, p)
+	var fs []Future
+	m := newMeeting(2 + 1)
+	for range 3 {
+		fs = append(fs, p.Go(func() { m.meet(); <-free }))
+	}
+	pprof.Do(context.Background(), pprof.Labels("request", "43"), func(context.Context) {
+		fs[0].WaitTimeout(1)
+		go fs[2].Wait() // lends its place, so that a stand-in begins
+	})
+	<-m.all
+	profile := func() string {
+		var b bytes.Buffer
+		if err := pprof.Lookup("goroutine").WriteTo(&b, 1); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	var text string
+	eventually(t, func() bool {
+		text = profile()
+		return strings.Count(text, `"zeropool":"mill"`) >= 2
+	}, func() string { return "no labels of the pool:\n" + text })
+	for _, g := range strings.Split(text, "\n\n") {
+		ours := strings.Contains(g, "zeropool.(*worker)") || strings.Contains(g, "zeropool.(*standIn)") || strings.Contains(g, "zeropool.(*Pool)")
+		if strings.Contains(g, `"request"`) && ours && !strings.Contains(g, "zeropool.Future.Wait") {
+			t.Errorf("a goroutine of the pool has the label of a stranger:\n%s", g)
+		}
+	}
+	close(free)
+	for _, f := range fs {
+		if err := f.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+}

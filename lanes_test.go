@@ -1,0 +1,430 @@
+package zeropool
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// TestDeniedWaits: a goroutine that got no lane does not ask for one, which takes
+// the pool's lock, at each of its next pushes.
+func TestDeniedWaits(t *testing.T) {
+	var c candidates
+	const me = 12345
+	for i := 1; i < pushesForLane; i++ {
+		if c.deserves(me) {
+			t.Fatalf("push %d earns a lane", i)
+		}
+	}
+	if !c.deserves(me) {
+		t.Fatal("a goroutine that pushes again and again earns no lane")
+	}
+	c.deny(me)
+	for i := range pushesWhenDenied {
+		if c.deserves(me) {
+			t.Fatalf("asks for a lane %d pushes after it was denied", i+1)
+		}
+	}
+	for range pushesForLane {
+		c.deserves(me)
+	}
+	if !c.deserves(me) {
+		t.Fatal("a denied goroutine never asks again")
+	}
+}
+
+// needLanes skips a test where goroutines own no lanes.
+func needLanes(t *testing.T) {
+	if !hasIdentity || !registerBarrier() {
+		t.Skip("no lanes with owners here")
+	}
+}
+
+// ownLane returns the lane of the calling goroutine, which submits until it has one.
+func ownLane(t testing.TB, p *Pool) *lane {
+	for range 4 * pushesWhenDenied {
+		if l := enter(&p.table); l != nil {
+			l.leave()
+			return l
+		}
+		var c countedTask
+		if err := Submit(p, &c, (*countedTask).count).Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Error("a goroutine that submits again and again gets no lane")
+	return nil
+}
+
+func (c *countedTask) count() { c.runs.Add(1) }
+
+// ownersLanes returns how many lanes of goroutines that are not workers are in use.
+func ownersLanes(p *Pool) (n int) {
+	for _, l := range *p.lanes.Load() {
+		if !l.inbox && l.worker == nil && !l.retired.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// runMany submits and waits in a mixture, and checks that each task ran once when
+// its Wait returns.
+func runMany(t testing.TB, p *Pool, n int) {
+	var tasks [16]countedTask
+	var futures [len(tasks)]Future
+	for range n {
+		for i := range tasks {
+			tasks[i].runs.Store(0)
+			futures[i] = Submit(p, &tasks[i], (*countedTask).count)
+		}
+		for i := range futures {
+			k := len(futures) - 1 - i
+			if err := futures[k].Wait(); err != nil || tasks[k].runs.Load() != 1 {
+				t.Errorf("Wait = %v after %d runs", err, tasks[k].runs.Load())
+			}
+		}
+	}
+}
+
+// TestGoroutinesOfOneG: a g serves one goroutine after another. The next one gets
+// the lane of the one before, with what that left there, and every task runs once.
+func TestGoroutinesOfOneG(t *testing.T) {
+	needLanes(t)
+	setProcs(t, 1)
+	p := newTestPool(t, unpinned(2)...)
+	left := make([]countedTask, stressRounds(20_000))
+	var ids sync.Map
+	distinct := 0
+	for i := range left {
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, again := ids.LoadOrStore(identity(), true); !again {
+				distinct++
+			}
+			runMany(t, p, 1)
+			Submit(p, &left[i], (*countedTask).count) // and nobody waits
+		})
+		wg.Wait()
+	}
+	if n := ownersLanes(p); n > distinct {
+		t.Errorf("%d lanes of %d identities", n, distinct)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range left {
+		if n := left[i].runs.Load(); n != 1 {
+			t.Fatalf("task %d of %d ran %d times (%d identities)", i, len(left), n, distinct)
+		}
+	}
+}
+
+// TestMoreSubmittersThanLanes: those who get no lane submit all the same.
+func TestMoreSubmittersThanLanes(t *testing.T) {
+	p := newTestPool(t, unpinned(2)...)
+	var wg, ready sync.WaitGroup
+	ready.Add(3 * maxLanes)
+	for range 3 * maxLanes {
+		wg.Go(func() {
+			runMany(t, p, 2)
+			ready.Done()
+			ready.Wait()
+			runMany(t, p, stressRounds(100))
+		})
+	}
+	wg.Wait()
+	if n := ownersLanes(p); n > maxLanes {
+		t.Errorf("%d lanes, at most %d are to be", n, maxLanes)
+	}
+}
+
+// TestLaneIsTakenOver: a goroutine that needs a lane gets one in the place of one
+// whose owner is quiet; that owner submits and waits as before.
+func TestLaneIsTakenOver(t *testing.T) {
+	needLanes(t)
+	p := newTestPool(t, unpinned(2)...)
+	p.mu.Lock()
+	p.times.takeOver = 0
+	p.mu.Unlock()
+	goOn, lost := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var lanes []*lane
+	// Not everybody finds a place in the table, so more try than there are lanes.
+	for range 4 * maxLanes {
+		all.Add(1)
+		ready := make(chan struct{})
+		go func() {
+			defer all.Done()
+			runMany(t, p, 2)
+			if l := enter(&p.table); l != nil {
+				l.leave()
+				mu.Lock()
+				lanes = append(lanes, l)
+				mu.Unlock()
+			}
+			var kept countedTask
+			f := Submit(p, &kept, (*countedTask).count)
+			if err := f.Wait(); err != nil {
+				t.Error(err)
+			}
+			close(ready)
+			<-goOn
+			if err := f.Wait(); err != nil || kept.runs.Load() != 1 {
+				t.Errorf("Wait = %v after %d runs", err, kept.runs.Load())
+			}
+			runMany(t, p, 50)
+		}()
+		<-ready
+	}
+	all.Go(func() {
+		defer close(lost)
+		for range 4 * pushesWhenDenied {
+			runMany(t, p, 1)
+			mu.Lock()
+			for _, l := range lanes {
+				if l.owner.Load() == 0 {
+					mu.Unlock()
+					return
+				}
+			}
+			mu.Unlock()
+		}
+		t.Errorf("of %d quiet lanes none is taken over", len(lanes))
+	})
+	<-lost
+	close(goOn)
+	all.Wait()
+	if n := ownersLanes(p); n > maxLanes {
+		t.Errorf("%d lanes, at most %d are to be", n, maxLanes)
+	}
+}
+
+// TestShortLivedGoroutines: of many goroutines that submit one task each and wait
+// for it, or leave it to others, few cost a heavy barrier.
+func TestShortLivedGoroutines(t *testing.T) {
+	p := newTestPool(t, unpinned(2)...)
+	n := stressRounds(100_000)
+	tasks := make([]countedTask, n)
+	before := barrier.count.Load()
+	for start := 0; start < n; start += 100 {
+		var wg sync.WaitGroup
+		for i := start; i < min(start+100, n); i++ {
+			wg.Go(func() {
+				f := Submit(p, &tasks[i], (*countedTask).count)
+				if i%2 == 0 {
+					if err := f.Wait(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range tasks {
+		if r := tasks[i].runs.Load(); r != 1 {
+			t.Fatalf("task %d ran %d times", i, r)
+		}
+	}
+	barriers := barrier.count.Load() - before
+	t.Logf("%d barriers for %d goroutines", barriers, n)
+	if barriers > uint64(n)/4 {
+		t.Errorf("%d barriers for %d goroutines", barriers, n)
+	}
+}
+
+// TestOwnerStopsInTake: an owner that is descheduled in the middle of a take keeps
+// its tasks to itself so long. Thieves go elsewhere, and afterwards nothing is lost.
+func TestOwnerStopsInTake(t *testing.T) {
+	needLanes(t)
+	p := newTestPool(t, unpinned(2)...)
+	var release func()
+	var wg sync.WaitGroup
+	wg.Go(func() { release = hold(t, p) }) // not from here, or a worker would be attached to this lane
+	wg.Wait()
+	l := ownLane(t, p)
+	if l == nil {
+		return
+	}
+	tasks := make([]countedTask, 8)
+	futures := make([]Future, len(tasks))
+	for i := range tasks {
+		futures[i] = Submit(p, &tasks[i], (*countedTask).count)
+	}
+	eventually(t, func() bool {
+		l.busy.Store(1) // as if a take had begun, and had found the lane not shared
+		if l.shared.Load() == 0 {
+			return true
+		}
+		l.busy.Store(0)
+		return false
+	}, func() string { return "a thief never leaves" })
+	stolen := l.stolen.Load()
+	release()
+	wg.Go(func() { runMany(t, p, 1000) })
+	wg.Wait()
+	if n := l.stolen.Load() - stolen; n != 0 {
+		t.Errorf("%d tasks were stolen while the owner was in a take", n)
+	}
+	wg.Go(func() {
+		if err := futures[0].Wait(); err != nil { // waits for the owner
+			t.Error(err)
+		}
+	})
+	l.busy.Store(0)
+	wg.Wait()
+	for i, f := range futures {
+		eventually(t, f.Done, func() string { return fmt.Sprintf("task %d is lost", i) })
+		if n := tasks[i].runs.Load(); n != 1 {
+			t.Errorf("task %d ran %d times", i, n)
+		}
+	}
+}
+
+// TestWithoutBarrier: where the system has no heavy barrier, and until it is ready,
+// thieves are always attached. Then they leave, in the middle of the work.
+func TestWithoutBarrier(t *testing.T) {
+	needLanes(t)
+	barrierReady.Store(false)
+	defer barrierReady.Store(true)
+	p := newTestPool(t, unpinned(2)...)
+	var wg sync.WaitGroup
+	var half sync.WaitGroup
+	half.Add(4)
+	for range 4 {
+		wg.Go(func() {
+			l := ownLane(t, p)
+			if l == nil || !l.ghost || l.shared.Load() == 0 {
+				t.Error("a lane is not shared, though there is no barrier")
+			}
+			runMany(t, p, stressRounds(5000))
+			half.Done()
+			runMany(t, p, stressRounds(5000))
+		})
+	}
+	half.Wait()
+	barrierReady.Store(true)
+	p.exorcise()
+	wg.Wait()
+	for _, l := range *p.lanes.Load() {
+		if l.ghost {
+			t.Error("a lane is still shared for want of a barrier")
+		}
+	}
+}
+
+// TestLockedGoroutineSubmits: a goroutine that is locked to its thread submits as
+// others do.
+func TestLockedGoroutineSubmits(t *testing.T) {
+	p := newTestPool(t, unpinned(2)...)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			runMany(t, p, stressRounds(1000))
+		})
+	}
+	wg.Wait()
+}
+
+// TestFailuresUntilLaneIsReplaced: slots of failed tasks are kept for their
+// Futures, and a lane that has none left gets a successor.
+func TestFailuresUntilLaneIsReplaced(t *testing.T) {
+	p := newTestPool(t, unpinned(2, WithQueueCapacity(64), quiet)...)
+	var lanes atomic.Int32
+	type failing struct{ err error }
+	var all []Future
+	var errs []error
+	var last *lane
+	for i := range 1000 {
+		f := &failing{fmt.Errorf("error %d", i)}
+		all = append(all, SubmitErr(p, f, func(f *failing) error { return f.err }))
+		errs = append(errs, f.err)
+		if err := all[i].Wait(); !errors.Is(err, f.err) {
+			t.Fatalf("Wait = %v, want %v", err, f.err)
+		}
+		if l := all[i].lane(); l != last {
+			lanes.Add(1)
+			last = l
+		}
+	}
+	if lanes.Load() < 1000/128 {
+		t.Errorf("1000 failed tasks of a queue of 64 are in %d lanes", lanes.Load())
+	}
+	for i, f := range all {
+		if err := f.Wait(); !errors.Is(err, errs[i]) {
+			t.Fatalf("Wait = %v, want %v", err, errs[i])
+		}
+	}
+}
+
+// TestFailuresDoNotPileUp: what failed tasks leave behind is bounded by the slots
+// of a queue, not by how many have failed.
+func TestFailuresDoNotPileUp(t *testing.T) {
+	p := newTestPool(t, unpinned(2, WithQueueCapacity(64), quiet)...)
+	var made, gone atomic.Int64
+	type value struct{ bytes [1024]byte }
+	for i := range stressRounds(100_000) {
+		v := new(value)
+		runtime.AddCleanup(v, func(int) { gone.Add(1) }, 0)
+		made.Add(1)
+		f := Submit(p, v, func(v *value) { panic(v) })
+		if err := f.Wait(); err == nil {
+			t.Fatalf("task %d did not fail", i)
+		}
+	}
+	collectUntil(t, fmt.Sprintf("the values of %d panics", made.Load()), func() bool {
+		return made.Load()-gone.Load() <= 16*64
+	})
+}
+
+// runProgram builds and runs a program below testdata.
+func runProgram(t *testing.T, program string, flags ...string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds a program")
+	}
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command here")
+	}
+	binary := filepath.Join(t.TempDir(), "program")
+	build := exec.Command(tool, append(append([]string{"build", "-o", binary}, flags...), "./testdata/"+program)...)
+	build.Env = append(os.Environ(), "GOARCH="+runtime.GOARCH, "GOOS="+runtime.GOOS)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build %v: %v\n%s", flags, err, out)
+	}
+	if out, err := exec.Command(binary).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", program, err, out)
+	}
+}
+
+// TestPositionIndependent: the assembly finds the g in a position-independent
+// executable too.
+func TestPositionIndependent(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("tried on Linux")
+	}
+	runProgram(t, "submitter", "-buildmode=pie")
+}
+
+// TestCallbacksSubmit: a goroutine that C has called back submits and waits, and
+// so does one on a thread that C has made.
+func TestCallbacksSubmit(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil || runtime.GOOS != "linux" {
+		t.Skip("no C compiler here")
+	}
+	t.Setenv("CGO_ENABLED", "1")
+	runProgram(t, "callback")
+}

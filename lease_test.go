@@ -1,0 +1,141 @@
+//go:build linux
+
+package zeropool
+
+import (
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/zeropool-go/zeropool/topology"
+)
+
+// steadyWork is a task that takes about 100 µs.
+func steadyWork() {
+	for end := ticks() + ticksOf(100_000); ticks() < end; {
+		spinTurn()
+	}
+}
+
+// pinnedSeat keeps the only worker of p at work until a task finds that it is pinned,
+// and returns where that task was.
+func pinnedSeat(t *testing.T, p *Pool) (s seat) {
+	t.Helper()
+	eventually(t, func() bool {
+		var fs [64]Future
+		for i := range fs {
+			fs[i] = p.Go(func() {
+				steadyWork()
+				if now := findSeat(); len(now.mask) == 1 {
+					s = now
+				}
+			})
+		}
+		for _, f := range fs {
+			for !f.Done() { // not Wait, so that the worker runs it
+				runtime.Gosched()
+			}
+		}
+		return len(s.mask) == 1
+	}, func() string { return "no task is run by a pinned worker" })
+	return s
+}
+
+// Work longer than the lease rule is really on the planned CPU, as the kernel tells,
+// and at rest the lease is given back.
+func TestLeasedWorkIsOnItsCPU(t *testing.T) {
+	cpus := allowedCPUs(t)
+	if len(cpus) < 2 {
+		t.Skip("one CPU")
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // collections end leases
+	for _, cpu := range cpus[:2] {
+		p := newTestPool(t, WithCPUs(cpu), WithName("mill"))
+		s := pinnedSeat(t, p)
+		if s.cpu != cpu || !slices.Equal(s.mask, []int{cpu}) || s.name != "zp/mill/0" {
+			t.Errorf("planned on CPU %d: %+v", cpu, s)
+		}
+		eventually(t, func() bool { return p.Stats().Total.Pinned == 0 }, func() string { return "an idle worker stays pinned" })
+		if st := p.Stats().Total; st.PinsTaken == 0 || st.PinsRefused != 0 || st.PinnedFor <= 0 {
+			t.Errorf("%+v", st)
+		}
+	}
+}
+
+// A worker whose CPU is taken away works unpinned, and Plan says so; when it may have
+// it again, it takes it again.
+func TestLeaseRefusedAndTakenAgain(t *testing.T) {
+	if !asChild(t) {
+		return
+	}
+	cpus := allowedCPUs(t)
+	if len(cpus) < 2 {
+		t.Skip("one CPU")
+	}
+	debug.SetGCPercent(-1)
+	p := newTestPool(t, WithWorkers(1))
+	cpu := p.Plan().Workers[0].CPU
+	pinnedSeat(t, p)
+	eventually(t, func() bool { return p.Stats().Total.Pinned == 0 }, func() string { return "an idle worker stays pinned" })
+	other := cpus[0]
+	if other == cpu {
+		other = cpus[1]
+	}
+	confine(t, other)
+	eventually(t, func() bool {
+		for range 64 {
+			f := p.Go(steadyWork)
+			for !f.Done() {
+				runtime.Gosched()
+			}
+			if err := f.Wait(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var fs [64]Future
+		for i := range fs {
+			fs[i] = p.Go(steadyWork)
+		}
+		for _, f := range fs {
+			for !f.Done() {
+				runtime.Gosched()
+			}
+		}
+		return p.Stats().Total.PinsRefused > 0
+	}, func() string { return "a CPU that was taken away is not refused" })
+	plan := p.Plan()
+	if a := plan.Workers[0]; a.CPU != topology.Unknown || !strings.Contains(strings.Join(plan.Warnings, "\n"), "W-PIN-FAILED worker 0") {
+		t.Errorf("a worker without its CPU is shown as %+v; warnings %q", a, plan.Warnings)
+	}
+	confine(t, cpus...)
+	if s := pinnedSeat(t, p); s.cpu != cpu {
+		t.Errorf("the CPU is there again: %+v", s)
+	}
+	if a := p.Plan().Workers[0]; a.CPU != cpu {
+		t.Errorf("pinned again, and shown as %+v", a)
+	}
+}
+
+// Tasks that unlock their goroutine from its thread once too often, under a lease,
+// leave no thread with a narrow mask behind, however many there are of them:
+// checkMasks looks at the end.
+func TestStrayUnlockOSThread(t *testing.T) {
+	p := heldPool(t, WithWorkers(2))
+	for range 200 {
+		if err := byWorker(t, p, func() {
+			runtime.UnlockOSThread()
+			runtime.Gosched()
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := byWorker(t, p, func() { // no more than a lease is prepared for
+		for range lockDepth - 1 {
+			runtime.UnlockOSThread()
+		}
+	}); err != nil {
+		t.Error(err)
+	}
+}
