@@ -374,7 +374,7 @@ func TestFailuresUntilLaneIsReplaced(t *testing.T) {
 func TestFailuresDoNotPileUp(t *testing.T) {
 	p := newTestPool(t, unpinned(2, WithQueueCapacity(64), quiet)...)
 	var made, gone atomic.Int64
-	type value struct{ bytes [1024]byte }
+	type value [1024]byte
 	for i := range stressRounds(100_000) {
 		v := new(value)
 		runtime.AddCleanup(v, func(int) { gone.Add(1) }, 0)
