@@ -165,3 +165,41 @@ func TestStatsOnlyGrow(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// What a worker has run in a lane stays counted for it when the lane, full of tasks
+// that have failed, is replaced while a task in it still runs.
+func TestStatsOfReplacedLane(t *testing.T) {
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(minSlots), quiet)...)
+	const panics = 4 * minSlots
+	nothing, boom := func() {}, func() { panic("x") }
+	for range 100 {
+		p.Go(nothing).Wait() // until a waiter may run it itself
+	}
+	var inner Future
+	var before, after Stats
+	p.Go(func() {
+		for range 100 {
+			p.Go(nothing).Wait() // earns the worker its lane
+		}
+		inner = p.Go(func() {
+			for range 8 {
+				p.Go(nothing).Wait()
+			}
+			before = p.Stats()
+			for range panics {
+				p.Go(boom).Wait()
+			}
+			after = p.Stats()
+		})
+	})
+	eventually(t, func() bool { s := p.Stats().Total; return s.Panicked == panics && s.Running+s.Queued == 0 }, func() string { return "the tasks do not end" })
+	if err := inner.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := before.Workers[0], after.Workers[0]; b.Submitted < a.Submitted || b.Completed < a.Completed || b.Panicked < a.Panicked {
+		t.Errorf("the worker's counters fell from\n%+v to\n%+v", a, b)
+	}
+	if a, b := before.Total, after.Total; b.Helped < a.Helped || b.Completed != a.Completed || b.Panicked != a.Panicked+panics {
+		t.Errorf("%d panics later the total is\n%+v, was\n%+v", panics, b, a)
+	}
+}
