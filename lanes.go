@@ -236,10 +236,14 @@ func (p *Pool) renew(l *lane) *lane {
 }
 
 // renewInbox gives w a new inbox in the place of l, if l is worth replacing, and
-// reports whether w's inbox is another one now.
-func (p *Pool) renewInbox(w *worker, l *lane) bool {
+// reports whether w's inbox may have room now. Slots of tasks that run are soon free
+// again, as a rule: they count only if the caller will not wait for them.
+func (p *Pool) renewInbox(w *worker, l *lane, impatient bool) bool {
 	if w.inbox.Load() == l {
-		if !l.worthReplacing() {
+		if l.hasFree() {
+			return true // there is room after all
+		}
+		if !l.worthReplacing() || !impatient && 4*l.lost.Load() <= l.mask {
 			return false
 		}
 		p.mu.Lock()

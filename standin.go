@@ -67,7 +67,7 @@ func (p *Pool) spare() {
 	go s.main()
 }
 
-const maxSpares = 32
+const maxSpares = 128
 
 func (s *standIn) main() {
 	s.label("stand-in")

@@ -230,13 +230,14 @@ func (p *Pool) home() *worker {
 // submitOpen pushes a task to an inbox, or does what WithWhenFull says.
 func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
 	home := p.home()
+	impatient := !wait || p.whenFull == Reject
 	for {
 		for _, w := range home.near {
 			for {
 				l := w.inbox.Load()
 				key, ok := l.pushOpen(fn, params, flags, g)
 				if !ok {
-					if p.renewInbox(w, l) {
+					if p.renewInbox(w, l, impatient) {
 						continue
 					}
 					break
@@ -255,11 +256,17 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 		case p.whenFull == Reject:
 			return rejectedFuture, true
 		}
-		if f, ok := p.makeRoom(fn, params, flags, g); ok {
+		f, ok, waited := p.makeRoom(fn, params, flags, g)
+		if ok {
 			return f, true
 		}
+		impatient = !waited
 	}
 }
+
+// roomPatience is how long a submitter waits for the slots of running tasks, which
+// may themselves wait for the submitter, before it replaces the queue.
+const roomPatience = time.Millisecond
 
 // makeRoom waits until there is room for a task, or finds some for it in the
 // caller's own lane.
@@ -268,20 +275,22 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 // their functions are known to return and it is not a task itself: one of its own
 // tasks may wait for the submitter, which could not go on underneath it. In all
 // other cases it blocks, and lends its place to a stand-in.
-func (p *Pool) makeRoom(fn *funcval, params unsafe.Pointer, flags uint64, g *Group) (Future, bool) {
+func (p *Pool) makeRoom(fn *funcval, params unsafe.Pointer, flags uint64, g *Group) (f Future, ok, found bool) {
 	if l := enter(&p.table); l != nil {
 		l.leave()
 		if p.whenFull == Help && !inTask() && p.runOwnOldest(l) {
-			return p.submitOwn(fn, params, flags, g, true)
+			f, ok = p.submitOwn(fn, params, flags, g, true)
+			return f, ok, true
 		}
 		if l.worthReplacing() {
-			return p.submitFull(l, fn, params, flags, g, true)
+			f, ok = p.submitFull(l, fn, params, flags, g, true)
+			return f, ok, true
 		}
 	}
 	p.blocked.Add(1) // B3, pairs with the end of a task
-	p.park(&p.roomWaits, p.hasRoom, nil, p.whenFull == Help || inTask(), nil, 0)
+	found = p.park(&p.roomWaits, p.hasRoom, nil, p.whenFull == Help || inTask(), nil, roomPatience)
 	p.blocked.Add(^uint32(0))
-	return Future{}, false
+	return Future{}, false, found
 }
 
 const (
@@ -328,7 +337,7 @@ func (p *Pool) hasRoom() bool {
 		}
 	}
 	for _, w := range p.workers {
-		if l := w.inbox.Load(); l.hasFree() || l.worthReplacing() {
+		if l := w.inbox.Load(); l.hasFree() || l.worthReplacing() && 4*l.lost.Load() > l.mask {
 			return true
 		}
 	}
