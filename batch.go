@@ -26,9 +26,10 @@ type batch struct {
 	tasks []Task // of a mixed batch, the storage that work points to
 	width int    // goroutines that can work on it at a time
 	refs  atomic.Int32
-	fault atomic.Pointer[error] // the first
+	fault atomic.Pointer[fault]
 	waits waitList
-	_     [lineSize]byte
+	terms
+	_ [lineSize]byte
 
 	cursor atomic.Int64 // first element that nobody has claimed
 	_      [lineSize - 8]byte
@@ -48,10 +49,21 @@ type work struct {
 type workKind uint8
 
 const (
-	uniform workKind = iota // fn(params[i])
-	mixed                   // tasks[i]
-	ranges                  // fn(lo, hi)
+	uniform     workKind = iota // fn(params[i])
+	mixed                       // tasks[i]
+	ranges                      // fn(lo, hi)
+	typed                       // elements that body runs
+	typedRanges                 // body, for a range that fails as a whole
 )
+
+// whole reports whether a range of elements fails as a whole.
+func (k workKind) whole() bool { return k == ranges || k == typedRanges }
+
+// A fault is why a batch has failed.
+type fault struct {
+	err error
+	at  int // the element, or atEnd
+}
 
 // share is the part of a batch that a task which called runtime.Goexit left
 // undone.
@@ -191,6 +203,9 @@ func (b *batch) release() {
 	if b.refs.Add(-1) != 0 { // K1: what other holders did comes before
 		return
 	}
+	if b.kind >= typed {
+		b.terms = terms{}
+	}
 	b.work = work{}
 	clear(b.tasks)
 	if b.state.Load()&1 != 0 {
@@ -210,7 +225,7 @@ func (b *batch) poll(key uint64) (err error, done bool) {
 	case key << 1:
 		return nil, false
 	case key<<1 | 1:
-		return *b.fault.Load(), true
+		return b.fault.Load().err, true
 	}
 	return nil, true // ended, and may serve another batch already
 }
@@ -361,21 +376,27 @@ func (f Future) cancelBatch() int {
 	return n
 }
 
-// withdraw ends the elements that nobody has claimed with err. The caller holds a
-// reference.
+// withdraw ends the elements that nobody has claimed, with err unless it is nil:
+// then the batch has failed already. The caller holds a reference.
 func (p *Pool) withdraw(b *batch, err error) int {
 	lo := int(b.cursor.Swap(int64(b.n)))
 	if lo >= b.n {
 		return 0
 	}
 	p.unpost(b)
-	n := b.n - lo
-	b.fail(err)
+	if err != nil {
+		b.fail(err, atEnd)
+	}
+	p.skip(b, b.n-lo)
+	return b.n - lo
+}
+
+// skip ends n elements that have not begun and never will.
+func (p *Pool) skip(b *batch, n int) {
 	h := p.helper()
 	h.count(&h.begun, uint64(n))
 	h.count(&h.canceled, uint64(n))
 	b.finish(n)
-	return n
 }
 
 // cutOffBatch ends what nobody has claimed because Shutdown's context has ended.
@@ -385,8 +406,20 @@ func (p *Pool) cutOffBatch(b *batch) {
 	}
 }
 
-// fail notes the batch's first error.
-func (b *batch) fail(err error) { b.fault.CompareAndSwap(nil, &err) }
+// fail notes an error of an element. A batch keeps the first; one that ends early
+// keeps that of the lowest element.
+func (b *batch) fail(err error, at int) {
+	if !b.early {
+		at = 0
+	}
+	f := &fault{err, at}
+	for {
+		old := b.fault.Load()
+		if old != nil && old.at <= at || b.fault.CompareAndSwap(old, f) {
+			return
+		}
+	}
+}
 
 // finish counts n elements as ended, and ends the batch with the last. The
 // caller holds a reference, and has counted them in its hand.
@@ -416,6 +449,8 @@ func (p *Pool) join(b *batch, h *hand) {
 	for {
 		if p.gate.Load()&gateCut != 0 {
 			p.cutOffBatch(b)
+		} else if err := b.contextErr(); err != nil {
+			p.withdraw(b, err)
 		}
 		lo, hi := b.claimRange(chunk)
 		if lo == hi {
@@ -493,6 +528,13 @@ func (p *Pool) runRange(sh share, h *hand) (next int) {
 		fn := b.fn
 		(*(*func(int, int))(unsafe.Pointer(&fn)))(lo, hi)
 		i = hi
+	default:
+		if err := b.body.run(b, lo, hi, noEscape(&i)); err != nil {
+			at := i
+			i = hi
+			b.fail(err, at)
+			return p.endFailed(sh, at, h)
+		}
 	}
 	h.count(&h.completed, uint64(hi-lo))
 	b.finish(hi - lo)
@@ -503,21 +545,10 @@ func (p *Pool) runRange(sh share, h *hand) (next int) {
 // what recover returned.
 func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 	b := sh.b
-	failed := 1
-	next = i + 1
-	if b.kind == ranges {
-		failed, next = sh.hi-sh.next, sh.hi
-	}
-	count := func() {
-		ended := next - sh.next
-		h.count(&h.completed, uint64(ended-failed))
-		h.count(&h.panicked, uint64(failed))
-		b.finish(ended)
-	}
 	exits := true
 	defer func() {
+		next = p.endFailed(sh, i, h)
 		if exits { // the goroutine, in the task or in the panic handler
-			count()
 			rest := sh
 			rest.next = next
 			p.hand(job{share: rest})
@@ -529,20 +560,39 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 			fn, params = b.tasks[i].fn, b.tasks[i].params
 		}
 		exited(fn, params)
-		b.fail(ErrGoexit)
-		return next
+		b.fail(ErrGoexit, i)
+		return 0
 	}
 	err := newPanicError(e)
-	b.fail(err)
+	b.fail(err, i)
 	p.report(err)
 	exits = false
-	count()
+	return 0
+}
+
+// endFailed ends the elements of a share up to i, which has failed, and the rest of
+// the batch if that ends early. It returns where to go on.
+func (p *Pool) endFailed(sh share, i int, h *hand) (next int) {
+	b := sh.b
+	done, failed, skipped := i-sh.next, 1, 0
+	if b.kind.whole() {
+		done, failed = 0, sh.hi-sh.next
+	}
+	next = sh.next + done + failed
+	if b.early {
+		p.withdraw(b, nil)
+		skipped, next = sh.hi-next, sh.hi
+	}
+	h.count(&h.completed, uint64(done))
+	h.count(&h.panicked, uint64(failed))
+	h.count(&h.canceled, uint64(skipped))
+	b.finish(done + failed + skipped)
 	return next
 }
 
 // calls returns how many calls of its function a range of b stands for.
 func (b *batch) calls(lo, hi int) int {
-	if b.kind == ranges {
+	if b.kind.whole() {
 		return 1
 	}
 	return hi - lo

@@ -15,7 +15,7 @@ import "unsafe"
 // It panics if p or fn is nil, and returns ErrClosed after Close.
 func ForEach[T any](p *Pool, params []T, fn func(*T)) error {
 	check(p, fn == nil, "ForEach")
-	return p.loop(workOf(params, fn), len(params))
+	return p.loop(workOf(params, fn), nil, len(params))
 }
 
 // For calls body(lo, hi) for ranges that cover [0,n) exactly once and returns
@@ -30,10 +30,12 @@ func (p *Pool) For(n int, body func(lo, hi int)) error {
 	if n < 0 {
 		panic("zeropool: For: negative n")
 	}
-	return p.loop(work{kind: ranges, fn: *(**funcval)(unsafe.Pointer(&body))}, n)
+	return p.loop(work{kind: ranges, fn: *(**funcval)(unsafe.Pointer(&body))}, nil, n)
 }
 
-func (p *Pool) loop(w work, n int) error {
+// loop runs a loop of n elements, and waits for it. It has terms if its kind is a
+// typed one.
+func (p *Pool) loop(w work, t *terms, n int) error {
 	if n == 0 {
 		return nil
 	}
@@ -49,6 +51,9 @@ func (p *Pool) loop(w work, n int) error {
 		return ErrClosed
 	}
 	b := p.newBatch(w, n)
+	if t != nil {
+		b.terms = *t
+	}
 	b.refs.Store(2) // K2
 	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
 	if b.proven() {
@@ -69,6 +74,10 @@ func (p *Pool) drive(b *batch, h *hand, lo int) {
 		if p.gate.Load()&gateCut != 0 {
 			p.post(b, lo)
 			p.cutOffBatch(b)
+			break
+		}
+		if b.early && b.stops() {
+			p.skip(b, n-lo)
 			break
 		}
 		hi := lo + min(chunk, n-lo)

@@ -46,6 +46,7 @@ type Pool struct {
 	roomWaits  waitList
 	closeWaits waitList
 	candidates candidates
+	scratches  scratches
 	cutWork    atomic.Bool // a task has ended with ErrClosed because of gateCut
 
 	mu         sync.Mutex
