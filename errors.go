@@ -12,7 +12,8 @@ var (
 	// ErrClosed is what Wait returns for a task that was refused because its
 	// pool was closed, or that had not begun when Shutdown's context ended.
 	ErrClosed = errors.New("zeropool: pool is closed")
-	// ErrCanceled is what Wait returns for a task that Future.Cancel withdrew.
+	// ErrCanceled is what Wait returns for a task that Future.Cancel or Group.Cancel
+	// withdrew.
 	ErrCanceled = errors.New("zeropool: task was canceled")
 	// ErrFull is what Wait returns for a task that a pool with the policy
 	// Reject had no room for.

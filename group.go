@@ -21,6 +21,8 @@ type Group struct {
 	waited atomic.Bool           // a Wait has returned since the last task was added
 	fault  atomic.Pointer[error] // the first since then
 	waits  waitList
+	limit  atomic.Pointer[groupLimit] // nil until SetLimit
+	cancel context.CancelCauseFunc    // of NewGroupContext, or nil
 }
 
 // NewGroup returns an empty group whose tasks run on p.
@@ -70,24 +72,34 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 		g.fault.Store(nil)
 	}
 	g.added.Add(1)
+	if m := g.limit.Load(); m != nil {
+		m.add(groupTask{fn, params, flags})
+		g.begin(m, true)
+		return
+	}
+	if _, err := g.push(fn, params, flags, true); err != nil {
+		g.finish(1, err)
+	}
+}
+
+// push queues a task of g that has been counted. Without wait it returns false when
+// every queue is full; an error says that the task will not run.
+func (g *Group) push(fn *funcval, params unsafe.Pointer, flags uint64, wait bool) (ok bool, err error) {
 	p := g.pool
 	flags |= grouped
 	if p.gate.Load()&gateClosed != 0 {
-		g.finish(1, ErrClosed)
-		return
+		return true, ErrClosed
 	}
 	l := enter(&p.table)
 	if l == nil {
-		g.submitElsewhere(p.submitElsewhere(fn, params, flags, g, true))
-		return
+		return queued(p.submitElsewhere(fn, params, flags, g, wait))
 	}
 	s := l.at(l.tail.load())
 	v := s.state.Load() // A1, pairs with R1
 	if v&kindMask != free {
 		if s, v = l.room(); s == nil {
 			l.leave()
-			g.submitElsewhere(p.submitFull(l, fn, params, flags, g, true))
-			return
+			return queued(p.submitFull(l, fn, params, flags, g, wait))
 		}
 	}
 	l.setGroup(v, g)
@@ -99,16 +111,18 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 	if gate := p.gate.Load(); gate&(gateSleeping|gateClosed) != 0 { // P1, as in Pool.submit
 		p.published(gate, l, s, v|flags)
 	}
+	return true, nil
 }
 
-// submitElsewhere ends a task that was not queued.
-func (g *Group) submitElsewhere(f Future, _ bool) {
+// queued tells apart what a submission of a task of a Group may return, as push does.
+func queued(f Future, ok bool) (bool, error) {
 	switch f {
 	case closedFuture:
-		g.finish(1, ErrClosed)
+		return true, ErrClosed
 	case rejectedFuture:
-		g.finish(1, ErrFull)
+		return true, ErrFull
 	}
+	return ok, nil
 }
 
 // Wait blocks until every task added so far, and every task that those added,
@@ -186,8 +200,8 @@ func (g *Group) help() {
 // helpFrom runs the tasks of g in the calling goroutine's own lane.
 func (g *Group) helpFrom(l *lane) {
 	p := g.pool
-	tail := l.tail.load()
-	for i := tail - l.mask - 1; i != tail && l.queued() > 0; i++ {
+	// Tasks that end may push others of g.
+	for i := l.tail.load() - l.mask - 1; i != l.tail.load() && l.queued() > 0; i++ {
 		s := l.at(i)
 		v := s.state.Load()
 		if v&kindMask != full || v&grouped == 0 || l.group(v) != g {
@@ -229,12 +243,16 @@ func (g *Group) find(from *place) (l *lane, s *slot, key uint64) {
 }
 
 func (g *Group) result() error {
-	err := g.fault.Load()
+	fault := g.fault.Load()
 	g.waited.Store(true)
-	if err == nil {
-		return nil
+	var err error
+	if fault != nil {
+		err = *fault
 	}
-	return *err
+	if g.cancel != nil {
+		g.cancel(err)
+	}
+	return err
 }
 
 // ended loads finished first: a task adds before it finishes, so equal counts
@@ -244,11 +262,21 @@ func (g *Group) ended() bool {
 	return done == g.added.Load()
 }
 
-// finish counts n tasks as ended.
+// finish counts n tasks as ended, and lets waiting ones begin in their place.
 func (g *Group) finish(n int64, err error) {
+	g.end(n, err)
+	if m := g.limit.Load(); m != nil {
+		g.begin(m, false)
+	}
+}
+
+// end counts n tasks as ended.
+func (g *Group) end(n int64, err error) {
 	if err != nil {
 		first := err // so that err itself stays on the stack
-		g.fault.CompareAndSwap(nil, &first)
+		if g.fault.CompareAndSwap(nil, &first) && g.cancel != nil {
+			g.cancel(err)
+		}
 	}
 	g.finished.Add(n) // F1; C1, pairs with W1
 	if g.pool.gate.Load() >= gateWaiter && g.ended() {

@@ -1,0 +1,122 @@
+package zeropool
+
+import (
+	"math"
+	"sync"
+	"unsafe"
+)
+
+// A groupLimit bounds how many tasks of a Group are queued or running at a time. The
+// others wait in its list.
+//
+// How many are queued or running is what the Group has counted as added, less those
+// that have ended and those in the list. A task is added before it is put into the
+// list, so one that is between the two counts as queued: whoever puts it there looks
+// again.
+type groupLimit struct {
+	mu   sync.Mutex
+	n    int
+	list []groupTask
+	head int // the first in list that waits
+}
+
+type groupTask struct {
+	fn     *funcval
+	params unsafe.Pointer
+	flags  uint64
+}
+
+// add puts a task that has been counted as added at the end of the list.
+func (m *groupLimit) add(t groupTask) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.list) == cap(m.list) && 2*m.head > len(m.list) { // so seldom that a task is moved once on average
+		n := copy(m.list, m.list[m.head:])
+		clear(m.list[n:])
+		m.list, m.head = m.list[:n], 0
+	}
+	m.list = append(m.list, t)
+}
+
+// next takes the first task off the list, if it may begin.
+func (m *groupLimit) next(g *Group) (t groupTask, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	waiting := len(m.list) - m.head
+	done := g.finished.Load() // before added: rather too many are at work than too few
+	if waiting == 0 || g.added.Load()-done-int64(waiting) >= int64(m.n) {
+		return t, false
+	}
+	t = m.list[m.head]
+	m.list[m.head] = groupTask{}
+	if m.head++; m.head == len(m.list) {
+		m.list, m.head = m.list[:0], 0
+	}
+	return t, true
+}
+
+// takeAll empties the list and returns how many tasks were in it.
+func (m *groupLimit) takeAll() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := len(m.list) - m.head
+	clear(m.list)
+	m.list, m.head = m.list[:0], 0
+	return n
+}
+
+// begin queues the tasks that wait and may begin. One who has just ended a task must
+// not wait for room: it leaves that to a goroutine of its own.
+func (g *Group) begin(m *groupLimit, wait bool) {
+	for {
+		t, ok := m.next(g)
+		if !ok {
+			return
+		}
+		ok, err := g.push(t.fn, t.params, t.flags, wait)
+		if err != nil {
+			g.end(1, err)
+		} else if !ok {
+			go func() {
+				if _, err := g.push(t.fn, t.params, t.flags, true); err != nil {
+					g.finish(1, err)
+				}
+			}()
+		}
+	}
+}
+
+// SetLimit lets at most n tasks of g run at a time, from now on; n <= 0 takes the
+// limit away, which is the state of a new Group. Tasks beyond it wait inside the
+// group, in the order in which they were added, take no room in queues, and begin as
+// others end. With n == 1 they run one after the other, each after the end of the one
+// before, so that they may share state without a lock.
+//
+// SetLimit may be called at any time, from any goroutine. When it lowers the limit,
+// tasks that are queued or run already are not called back.
+//
+// Adding a task never waits for another one to end because of the limit, and a limit
+// counts the tasks of one group only. So a task may make a group with a limit of its
+// own and wait for it, to any depth, and may add tasks to its own group. A task that
+// waits for another group counts as running.
+//
+// The pool has not accepted a task that waits inside the group: Stats does not count
+// it, and when the pool is closed it ends with ErrClosed. A limit costs each task a
+// lock. It allocates nothing in the long run.
+func (g *Group) SetLimit(n int) {
+	checkGroup(g, false, "Group.SetLimit")
+	if n <= 0 {
+		n = math.MaxInt
+	}
+	m := g.limit.Load()
+	if m == nil {
+		m = new(groupLimit) // with n == 0, so that nothing begins before n is set
+		if !g.limit.CompareAndSwap(nil, m) {
+			m = g.limit.Load()
+		}
+	}
+	m.mu.Lock()
+	m.n = n
+	m.mu.Unlock()
+	g.begin(m, true)
+}
