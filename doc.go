@@ -36,7 +36,8 @@
 // not run often; see WithPinning. An idle pool uses no CPU.
 //
 // The number of workers does not bound how many tasks run at a time: waiters run
-// tasks too. One worker does not make tasks exclude each other.
+// tasks too. One worker does not make tasks exclude each other. Group.SetLimit bounds
+// what runs at a time.
 //
 // What a task does to its thread may outlive it or end early: a process started by
 // a task has the mask of a pinned worker (see Pool.Unpinned), a process with

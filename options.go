@@ -112,7 +112,7 @@ func newConfig(opts []Option) (*config, error) {
 // WithWorkers sets the number of workers, from 1 to 4096; 0 lets the placement
 // choose, which is the default. It does not bound how many tasks run at a time:
 // waiters run tasks too, and stand-ins in the place of waiters that are blocked.
-// So one worker does not make tasks exclude each other.
+// So one worker does not make tasks exclude each other; see Group.SetLimit.
 func WithWorkers(n int) Option {
 	return func(c *config) error {
 		if n < 0 || n > maxWorkers {
