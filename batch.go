@@ -376,23 +376,22 @@ func (f Future) cancelBatch() int {
 	return n
 }
 
-// withdraw ends the elements that nobody has claimed, with err unless it is nil:
-// then the batch has failed already. The caller holds a reference.
+// withdraw ends the elements that nobody has claimed with err. The caller holds a
+// reference. If there are none, it leaves the batch alone: it may have ended.
 func (p *Pool) withdraw(b *batch, err error) int {
 	lo := int(b.cursor.Swap(int64(b.n)))
 	if lo >= b.n {
 		return 0
 	}
 	p.unpost(b)
-	if err != nil {
-		b.fail(err, atEnd)
-	}
-	p.skip(b, b.n-lo)
-	return b.n - lo
+	n := b.n - lo
+	p.skip(b, n, err)
+	return n
 }
 
-// skip ends n elements that have not begun and never will.
-func (p *Pool) skip(b *batch, n int) {
+// skip ends n elements that have not begun, and never will, with err.
+func (p *Pool) skip(b *batch, n int, err error) {
+	b.fail(err, atEnd)
 	h := p.helper()
 	h.count(&h.begun, uint64(n))
 	h.count(&h.canceled, uint64(n))
@@ -449,7 +448,7 @@ func (p *Pool) join(b *batch, h *hand) {
 	for {
 		if p.gate.Load()&gateCut != 0 {
 			p.cutOffBatch(b)
-		} else if err := b.contextErr(); err != nil {
+		} else if err := b.stops(); err != nil {
 			p.withdraw(b, err)
 		}
 		lo, hi := b.claimRange(chunk)
@@ -570,8 +569,9 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 	return 0
 }
 
-// endFailed ends the elements of a share up to i, which has failed, and the rest of
-// the batch if that ends early. It returns where to go on.
+// endFailed ends the elements of a share up to i, which has failed, and the others too
+// if the batch ends early: the caller must then look at stops before it claims more. It
+// returns where to go on.
 func (p *Pool) endFailed(sh share, i int, h *hand) (next int) {
 	b := sh.b
 	done, failed, skipped := i-sh.next, 1, 0
@@ -580,7 +580,6 @@ func (p *Pool) endFailed(sh share, i int, h *hand) (next int) {
 	}
 	next = sh.next + done + failed
 	if b.early {
-		p.withdraw(b, nil)
 		skipped, next = sh.hi-next, sh.hi
 	}
 	h.count(&h.completed, uint64(done))

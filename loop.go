@@ -76,8 +76,8 @@ func (p *Pool) drive(b *batch, h *hand, lo int) {
 			p.cutOffBatch(b)
 			break
 		}
-		if b.early && b.stops() {
-			p.skip(b, n-lo)
+		if err := b.stops(); err != nil {
+			p.skip(b, n-lo, err)
 			break
 		}
 		hi := lo + min(chunk, n-lo)

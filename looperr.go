@@ -42,24 +42,19 @@ func noEscape(p *int) *int {
 	return (*int)(unsafe.Add(nil, uintptr(unsafe.Pointer(p))))
 }
 
-// contextErr returns the error of the batch's context, if that has ended.
-func (b *batch) contextErr() error {
+// stops returns why a batch that ends early is to end now, or nil. Everybody who works
+// on it asks before he begins a range.
+func (b *batch) stops() error {
+	if !b.early {
+		return nil
+	}
+	if f := b.fault.Load(); f != nil {
+		return f.err
+	}
 	if b.limit == nil {
 		return nil
 	}
 	return b.limit.Err()
-}
-
-// stops reports whether a loop that only the caller knows is to end early.
-func (b *batch) stops() bool {
-	if b.fault.Load() != nil {
-		return true
-	}
-	err := b.contextErr()
-	if err != nil {
-		b.fail(err, atEnd)
-	}
-	return err != nil
 }
 
 // errLoop is loop for one that ends early.

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 )
 
 // errLoops are the loops that end early, over n elements whose ranges are of length 1
@@ -139,6 +140,39 @@ func TestErrLoopsEndEarly(t *testing.T) {
 	})
 }
 
+// A loop heeds the failure of its first element, and the end of the context there,
+// before it begins another one: also if that element took so long that what is left is
+// worth sharing.
+func TestErrLoopsEndAtOnce(t *testing.T) {
+	eachPool(t, func(t *testing.T, p *Pool) {
+		for name, loop := range errLoops(p, 1000) {
+			for _, spins := range []int{0, 50_000} {
+				var runs atomic.Int64
+				err := loop(t.Context(), func(i int) error { runs.Add(1); spinFor(spins); return failedAt(i) })
+				if err != failedAt(0) || runs.Load() != 1 {
+					t.Errorf("%s: %v, %d ran", name, err, runs.Load())
+				}
+				runs.Store(0)
+				err = loop(t.Context(), func(i int) error { runs.Add(1); spinFor(spins); panic(failedAt(i)) })
+				if !errors.Is(err, failedAt(0)) || runs.Load() != 1 {
+					t.Errorf("%s, panic: %v, %d ran", name, err, runs.Load())
+				}
+				runs.Store(0)
+				err = loop(t.Context(), func(i int) error { runs.Add(1); spinFor(spins); runtime.Goexit(); return nil })
+				if err != ErrGoexit || runs.Load() != 1 {
+					t.Errorf("%s, Goexit: %v, %d ran", name, err, runs.Load())
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				runs.Store(0)
+				err = loop(ctx, func(int) error { runs.Add(1); spinFor(spins); cancel(); return nil })
+				if err != context.Canceled || runs.Load() != 1 {
+					t.Errorf("%s, context: %v, %d ran", name, err, runs.Load())
+				}
+			}
+		}
+	})
+}
+
 // A context that has ended before lets nothing run; one that ends during the loop
 // ends it, with the first elements run; one that ends with the last element changes
 // nothing.
@@ -224,6 +258,28 @@ func TestErrLoopsNested(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The end of the context of a batch that has ended already is no failure of it, whoever
+// still looks at the batch: it is used again.
+func TestContextAfterTheEnd(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	ctx, cancel := context.WithCancel(t.Context())
+	run := (*count).runErr
+	var c count
+	b := p.newBatch(work{kind: typed, fn: *(**funcval)(unsafe.Pointer(&run)), base: unsafe.Pointer(&c)}, 1)
+	b.terms = terms{body: elementsErr{}, limit: ctx, early: true}
+	b.width = 1
+	b.refs.Store(3)
+	p.batched.Add(1)
+	h := &p.helper().hand
+	p.post(b, 0)
+	p.join(b, h)
+	cancel()
+	p.join(b, h)
+	if f := b.fault.Load(); f != nil || c.runs.Load() != 1 {
+		t.Errorf("%+v, %d ran", f, c.runs.Load())
+	}
 }
 
 func TestErrLoopsAfterClose(t *testing.T) {
