@@ -28,6 +28,7 @@ type batch struct {
 	refs  atomic.Int32
 	fault atomic.Pointer[fault]
 	waits waitList
+	loop  bool // its caller drives it, and has counted all its elements as begun
 	terms
 	_ [lineSize]byte
 
@@ -128,6 +129,7 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 		b.base = unsafe.Pointer(unsafe.SliceData(b.tasks))
 	}
 	b.width = p.width()
+	p.batches.Add(1)
 	b.refs.Store(1) // K2: after the fields, before the cursor is opened
 	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
 	p.post(b, 0)
@@ -154,6 +156,7 @@ func (p *Pool) newBatch(w work, n int) *batch {
 	b.n = n
 	b.gen++
 	b.spot = -1
+	b.loop = false
 	b.finished.Store(0)
 	b.state.Store(b.gen << 1)
 	return b
@@ -162,10 +165,10 @@ func (p *Pool) newBatch(w work, n int) *batch {
 func (p *Pool) spareBatch() *batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n := len(p.batches); n > 0 {
-		b := p.batches[n-1]
-		p.batches[n-1] = nil
-		p.batches = p.batches[:n-1]
+	if n := len(p.recycled); n > 0 {
+		b := p.recycled[n-1]
+		p.recycled[n-1] = nil
+		p.recycled = p.recycled[:n-1]
 		return b
 	}
 	return &batch{pool: p}
@@ -216,7 +219,7 @@ func (b *batch) release() {
 	}
 	b.pool.mu.Lock()
 	defer b.pool.mu.Unlock()
-	b.pool.batches = append(b.pool.batches, b)
+	b.pool.recycled = append(b.pool.recycled, b)
 }
 
 // poll returns how the batch with that generation ended, if it has (F1).
@@ -393,7 +396,9 @@ func (p *Pool) withdraw(b *batch, err error) int {
 func (p *Pool) skip(b *batch, n int, err error) {
 	b.fail(err, atEnd)
 	h := p.helper()
-	h.count(&h.begun, uint64(n))
+	if !b.loop {
+		h.count(&h.begun, uint64(n))
+	}
 	h.count(&h.canceled, uint64(n))
 	b.finish(n)
 }
@@ -433,6 +438,9 @@ func (b *batch) finish(n int) {
 		b.state.Store((b.gen + 1) << 1) // F1, C1
 		b.gen++
 	}
+	if !b.loop {
+		p.batches.Add(-1)
+	}
 	gate := p.gate.Load()
 	if gate >= gateWaiter { // C1
 		p.wakeAll(&b.waits)
@@ -456,7 +464,9 @@ func (p *Pool) join(b *batch, h *hand) {
 			break
 		}
 		start := ticks()
-		h.count(&h.begun, uint64(hi-lo))
+		if !b.loop {
+			h.count(&h.begun, uint64(hi-lo))
+		}
 		p.runShare(share{b, lo, hi, false}, h)
 		ran += b.calls(lo, hi)
 		chunk = nextChunk(chunk, hi-lo, ticks()-start, p.times.chunk)

@@ -588,12 +588,12 @@ func TestCloseInEveryState(t *testing.T) {
 }
 
 // Once Shutdown has returned nothing of the pool begins any more, whoever waits for
-// it: no more tasks run in the end than had ended or were running at that moment, and
-// none was queued. (A loop's caller counts its elements as queued until it looks.)
+// it: nothing is queued, and no more tasks run in the end than had ended or were
+// running at that moment.
 func TestNothingBeginsAfterShutdown(t *testing.T) {
 	for round := range stressRounds(200) {
 		p := mustNew(t, unpinned(2)...)
-		var ran [3]atomic.Int64
+		var ran [4]atomic.Int64
 		work := func(c *atomic.Int64) {
 			for range 200 {
 				runtime.Gosched()
@@ -609,6 +609,7 @@ func TestNothingBeginsAfterShutdown(t *testing.T) {
 		}
 		fs = append(fs, SubmitBatch(p, make([]int, 100), func(*int) { work(&ran[2]) }))
 		wg.Go(func() { g.Wait() })
+		wg.Go(func() { ForEach(p, make([]int, 100), func(*int) { work(&ran[3]) }) })
 		wg.Go(func() {
 			for _, f := range fs {
 				f.Wait()
@@ -624,15 +625,6 @@ func TestNothingBeginsAfterShutdown(t *testing.T) {
 		if s.Queued != 0 {
 			t.Errorf("round %d: Shutdown has returned %v, %d tasks are queued: %+v", round, err, s.Queued, s)
 		}
-		undone := uint64(0)
-		for _, f := range fs[:100] {
-			if !f.Done() {
-				undone++
-			}
-		}
-		if undone > s.Running {
-			t.Errorf("round %d: %d tasks have not ended, %d are running", round, undone, s.Running)
-		}
 		wg.Wait()
 		if err := p.Close(); err != nil {
 			t.Error(err)
@@ -643,6 +635,53 @@ func TestNothingBeginsAfterShutdown(t *testing.T) {
 		}
 		if all > s.Completed+s.Running {
 			t.Errorf("round %d: %d tasks ran, %d had ended and %d were running when Shutdown returned", round, all, s.Completed, s.Running)
+		}
+		checkAtRest(t, p)
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// When Shutdown has returned, a task is either done or one that Stats counts as
+// running: none is in between.
+func TestShutdownAgreesWithStats(t *testing.T) {
+	for round := range stressRounds(200) {
+		p := mustNew(t, unpinned(2)...)
+		free := make(chan struct{})
+		var fs []Future
+		for range 100 {
+			fs = append(fs, p.Go(func() { <-free }))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Go(func() {
+				for j := i; j < len(fs); j += 4 {
+					fs[j].Wait()
+				}
+			})
+		}
+		for range round % 10 {
+			runtime.Gosched()
+		}
+		cancel()
+		p.Shutdown(ctx)
+		before := p.Stats().Total
+		undone := uint64(0)
+		for _, f := range fs {
+			if !f.Done() {
+				undone++
+			}
+		}
+		after := p.Stats().Total
+		if undone > before.Running || undone < after.Running || before.Queued != 0 {
+			t.Errorf("round %d: %d tasks are not done, %d were running before and %d after, %d queued", round, undone, before.Running, after.Running, before.Queued)
+		}
+		close(free)
+		wg.Wait()
+		if err := p.Close(); err != nil {
+			t.Error(err)
 		}
 		checkAtRest(t, p)
 		if t.Failed() {

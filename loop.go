@@ -54,6 +54,8 @@ func (p *Pool) loop(w work, t *terms, n int) error {
 	if t != nil {
 		b.terms = *t
 	}
+	b.loop = true
+	h.count(&h.begun, uint64(n))
 	b.refs.Store(2) // K2
 	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
 	if b.proven() {
@@ -81,7 +83,6 @@ func (p *Pool) drive(b *batch, h *hand, lo int) {
 			break
 		}
 		hi := lo + min(chunk, n-lo)
-		h.count(&h.begun, uint64(hi-lo))
 		p.runShare(share{b, lo, hi, true}, h)
 		calls += b.calls(lo, hi)
 		lo = hi

@@ -272,6 +272,7 @@ func TestContextAfterTheEnd(t *testing.T) {
 	b.width = 1
 	b.refs.Store(3)
 	p.batched.Add(1)
+	p.batches.Add(1)
 	h := &p.helper().hand
 	p.post(b, 0)
 	p.join(b, h)

@@ -38,6 +38,7 @@ type Pool struct {
 	helpers   [helpers]helper
 
 	batched atomic.Uint64 // tasks submitted in batches and loops
+	batches atomic.Int64  // of SubmitBatch and SubmitMixed that have not ended
 	board   board
 	roster  roster
 	blocked atomic.Uint32 // submitters that wait for room
@@ -60,7 +61,7 @@ type Pool struct {
 	standIns   []*standIn         // all, spares too
 	runners    map[uint64]*runner // by runnerID of their goroutines
 	jobs       []job
-	batches    []*batch
+	recycled   []*batch
 	plan       topology.Plan
 	live       int   // workers that have not ended
 	pins       []int // CPUs to give back when they have
@@ -325,13 +326,13 @@ func (p *Pool) over() bool {
 	}
 	var w WorkerStats
 	p.totals(&w)
-	return w.ended() == p.submitted() && !p.runningSomewhere()
+	return w.ended() == p.submitted() && !p.ending()
 }
 
-// runningSomewhere reports whether the slot of a task that has been counted as
-// ended does not show it yet. The caller holds p.mu.
-func (p *Pool) runningSomewhere() bool {
-	return slices.ContainsFunc(*p.lanes.Load(), (*lane).running)
+// ending reports whether a task or batch that has been counted as ended does not
+// show it yet. The caller holds p.mu.
+func (p *Pool) ending() bool {
+	return p.batches.Load() != 0 || slices.ContainsFunc(*p.lanes.Load(), (*lane).running)
 }
 
 // helped reports whether goroutines that are neither workers nor stand-ins run
@@ -381,7 +382,8 @@ func (p *Pool) retireRunner(s *standIn) {
 	p.standIns = p.standIns[:last]
 }
 
-// drain ends every queued task with ErrClosed, and every batch.
+// drain ends every queued task with ErrClosed, and every batch, and waits until
+// those that others have just taken count as begun.
 func (p *Pool) drain() {
 	for _, l := range *p.lanes.Load() {
 		for l.queued() > 0 {
@@ -398,5 +400,8 @@ func (p *Pool) drain() {
 	for b := p.openBatch(); b != nil; b = p.openBatch() {
 		p.cutOffBatch(b)
 		b.release()
+	}
+	for queued, _ := p.Load(); queued != 0; queued, _ = p.Load() {
+		yield()
 	}
 }

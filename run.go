@@ -138,7 +138,11 @@ func (p *Pool) runFlagged(l *lane, s *slot, v uint64, h *hand, fn *funcval, para
 // release makes the slot of a task that has been counted usable again, or, with an
 // err, keeps it for that, and tells those that wait.
 func (p *Pool) release(l *lane, s *slot, v uint64, err error) {
-	var g *Group
+	p.tell(l, v, p.putBack(l, s, v, err), err)
+}
+
+// putBack stores the end of a task into its slot, and returns the task's Group.
+func (p *Pool) putBack(l *lane, s *slot, v uint64, err error) (g *Group) {
 	if v&grouped != 0 {
 		g = l.group(v)
 		l.clearGroup(v)
@@ -151,6 +155,11 @@ func (p *Pool) release(l *lane, s *slot, v uint64, err error) {
 		l.lost.Add(1)
 		s.state.Store(v&^kindMask | failed) // F1; C1
 	}
+	return g
+}
+
+// tell tells those that wait for the end of a task.
+func (p *Pool) tell(l *lane, v uint64, g *Group, err error) {
 	if g != nil {
 		g.finish(1, err)
 	}
@@ -172,10 +181,18 @@ func (p *Pool) fail(l *lane, s *slot, v uint64, h *hand, err error) {
 	p.release(l, s, v, err)
 }
 
-// cutOff ends a task that has not begun because Shutdown's context has ended.
+// cutOff ends a task that has not begun because Shutdown's context has ended. It
+// counts the end and stores it in one step for Stats, so that after Shutdown every
+// task that is not done is one that Stats counts as running.
 func (p *Pool) cutOff(l *lane, s *slot, v uint64, h *hand) {
 	p.cutWork.Store(true)
-	p.fail(l, s, v, h, ErrClosed)
+	s.fn = nil
+	s.params = nil
+	p.mu.Lock()
+	h.count(&h.canceled, 1)
+	g := p.putBack(l, s, v, ErrClosed)
+	p.mu.Unlock()
+	p.tell(l, v, g, ErrClosed)
 }
 
 // unwound ends a task that did not return; e is what recover returned.

@@ -11,8 +11,9 @@ import (
 // and Submitted == Completed + Panicked + Canceled. Counters only grow; Queued,
 // Running and Pinned tell of the moment.
 //
-// Each element of a batch, of a ForEach, and each index of a For counts as a
-// task.
+// Each element of a batch, of a ForEach, and each index of a For counts as a task.
+// Those of a loop count as running from the moment that the loop begins, because
+// its caller is at work on it.
 type Stats struct {
 	Total   WorkerStats
 	Workers []WorkerStats // by worker; what waiters and submitters ran is in Total only
