@@ -18,8 +18,8 @@ type Group struct {
 	_        [lineSize - 8]byte
 
 	pool   *Pool
-	waited atomic.Bool           // a Wait has returned since the last task was added
-	fault  atomic.Pointer[error] // the first since then
+	fault  atomic.Pointer[error] // the first since a Wait has returned one
+	told   atomic.Pointer[error] // what a Wait has returned: the next task added clears it
 	waits  waitList
 	limit  atomic.Pointer[groupLimit] // nil until SetLimit
 	cancel context.CancelCauseFunc    // of NewGroupContext, or nil
@@ -68,8 +68,8 @@ func checkGroup(g *Group, nilFunc bool, call string) {
 }
 
 func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
-	if g.waited.Load() && g.waited.CompareAndSwap(true, false) {
-		g.fault.Store(nil)
+	if g.told.Load() != nil {
+		g.fault.CompareAndSwap(g.told.Swap(nil), nil) // not one that came after it
 	}
 	g.added.Add(1)
 	if m := g.limit.Load(); m != nil {
@@ -126,10 +126,11 @@ func queued(f Future, ok bool) (bool, error) {
 }
 
 // Wait blocks until every task added so far, and every task that those added,
-// has ended, and returns the first error among the tasks since the group was
-// last found complete: nil, an error of SubmitErrTo or GoErr, a *PanicError,
-// ErrGoexit, ErrClosed or ErrFull. Calling it again without adding tasks returns
-// the same. Wait runs tasks of the group that nobody has begun.
+// has ended, and returns the first error among the tasks that ended since a Wait
+// last returned one: nil, an error of SubmitErrTo or GoErr, a *PanicError, ErrGoexit,
+// ErrClosed or ErrFull. Calling it again without adding tasks returns the same. Where
+// several goroutines add tasks and wait, one Wait at least returns an error that there
+// was. Wait runs tasks of the group that nobody has begun.
 //
 // Called from inside a task of the group, or from one that such a task runs
 // underneath itself, it could never return, and returns ErrOwnGroup at once.
@@ -243,10 +244,9 @@ func (g *Group) find(from *place) (l *lane, s *slot, key uint64) {
 }
 
 func (g *Group) result() error {
-	fault := g.fault.Load()
-	g.waited.Store(true)
 	var err error
-	if fault != nil {
+	if fault := g.fault.Load(); fault != nil {
+		g.told.Store(fault)
 		err = *fault
 	}
 	if g.cancel != nil {

@@ -257,3 +257,30 @@ func TestGroupWaitsForItselfUnderneath(t *testing.T) {
 		t.Errorf("underneath: %v; outside: %v", w.err, err)
 	}
 }
+
+// An error that no Wait has returned is not lost when another task is added after a
+// Wait that found none.
+func TestGroupErrorIsToldOnce(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	g := p.NewGroup()
+	var last error
+	for i := range 3 {
+		if err := g.result(); err != last { // of a Wait that looks late
+			t.Fatalf("round %d: Wait returns %v, want %v", i, err, last)
+		}
+		last = failedAt(i)
+		g.end(0, last)
+		if i == 0 {
+			g.end(0, failedAt(7)) // not the first
+		}
+		g.Go(func() {})
+		if err := g.Wait(); err != last {
+			t.Fatalf("round %d: Wait returns %v, want %v", i, err, last)
+		}
+		g.Go(func() {})
+		last = nil
+		if err := g.Wait(); err != nil {
+			t.Fatalf("round %d: Wait returns %v a second time", i, err)
+		}
+	}
+}

@@ -154,6 +154,9 @@ func (l *lane) queued() int {
 
 // room returns a free slot of the caller's own lane and its state, or nil.
 func (l *lane) room() (*slot, uint64) {
+	if l.queued() > int(l.mask) {
+		return nil, 0
+	}
 	tail := l.tail.load()
 	for i := tail; i-tail <= l.mask; i++ {
 		s := l.at(i)
@@ -351,7 +354,7 @@ func (l *lane) setGroup(v uint64, g *Group) {
 		l.groups.CompareAndSwap(nil, &made)
 		gs = l.groups.Load()
 	}
-	(*gs)[v>>posShift&l.mask].Store(g)
+	storeGroup(&(*gs)[v>>posShift&l.mask], g)
 }
 
 // group returns the Group of a task, or nil.
@@ -364,7 +367,7 @@ func (l *lane) group(v uint64) *Group {
 }
 
 func (l *lane) clearGroup(v uint64) {
-	(*l.groups.Load())[v>>posShift&l.mask].Store(nil)
+	storeGroup(&(*l.groups.Load())[v>>posShift&l.mask], nil)
 }
 
 // allFailed makes every free slot of a retired lane unusable and reports whether

@@ -98,16 +98,21 @@ func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
 	}
 	callTask(fn, params)
 	returned = true
+	p.returned(l, s, v, h)
+	if g := p.gate.Load(); g&^gateSleeping != 0 { // C1
+		p.told(l, v)
+	}
+	return true
+}
+
+// returned counts a task that has returned and makes its slot free.
+func (p *Pool) returned(l *lane, s *slot, v uint64, h *hand) {
 	if v&kindMask == owned {
 		finish(l, s, l.next(v)) // F1, R1; C1: no fence here, a waiter executes a heavy barrier
 	} else {
 		h.count(&h.completed, 1)
 		s.state.Store(l.next(v)) // F1, R1; C1: a full fence before the load of the gate
 	}
-	if g := p.gate.Load(); g&^gateSleeping != 0 { // C1
-		p.told(l, v)
-	}
-	return true
 }
 
 // runFlagged is the rest of run for a task that belongs to a Group or returns an
@@ -131,31 +136,34 @@ func (p *Pool) runFlagged(l *lane, s *slot, v uint64, h *hand, fn *funcval, para
 		p.fail(l, s, v, h, err)
 		return
 	}
-	h.count(&h.completed, 1)
-	p.release(l, s, v, nil)
-}
-
-// release makes the slot of a task that has been counted usable again, or, with an
-// err, keeps it for that, and tells those that wait.
-func (p *Pool) release(l *lane, s *slot, v uint64, err error) {
-	p.tell(l, v, p.putBack(l, s, v, err), err)
-}
-
-// putBack stores the end of a task into its slot, and returns the task's Group.
-func (p *Pool) putBack(l *lane, s *slot, v uint64, err error) (g *Group) {
-	if v&grouped != 0 {
-		g = l.group(v)
+	if g != nil {
 		l.clearGroup(v)
 	}
-	switch {
-	case g != nil || err == nil: // a Group keeps the error itself
-		s.state.Store(l.next(v)) // F1, R1; C1
+	p.returned(l, s, v, h)
+	p.tell(l, v, g, nil)
+}
+
+// putBack counts a task that has not returned normally, or not been run, stores its
+// end into its slot, and returns its Group.
+func (p *Pool) putBack(l *lane, s *slot, v uint64, h *hand, err error) (g *Group) {
+	s.fn = nil
+	s.params = nil
+	switch err {
+	case ErrCanceled, ErrClosed:
+		h.count(&h.canceled, 1)
 	default:
-		s.params = unsafe.Pointer(&outcome{err})
-		l.lost.Add(1)
-		s.state.Store(v&^kindMask | failed) // F1; C1
+		h.count(&h.panicked, 1)
 	}
-	return g
+	if v&grouped != 0 { // the Group keeps the error
+		g = l.group(v)
+		l.clearGroup(v)
+		s.state.Store(l.next(v)) // F1, R1; C1
+		return g
+	}
+	s.params = unsafe.Pointer(&outcome{err})
+	l.lost.Add(1)
+	s.state.Store(v&^kindMask | failed) // F1; C1
+	return nil
 }
 
 // tell tells those that wait for the end of a task.
@@ -170,15 +178,7 @@ func (p *Pool) tell(l *lane, v uint64, g *Group, err error) {
 
 // fail ends a task that has not returned normally, or not been run.
 func (p *Pool) fail(l *lane, s *slot, v uint64, h *hand, err error) {
-	s.fn = nil
-	s.params = nil
-	switch err {
-	case ErrCanceled, ErrClosed:
-		h.count(&h.canceled, 1)
-	default:
-		h.count(&h.panicked, 1)
-	}
-	p.release(l, s, v, err)
+	p.tell(l, v, p.putBack(l, s, v, h, err), err)
 }
 
 // cutOff ends a task that has not begun because Shutdown's context has ended. It
@@ -186,11 +186,8 @@ func (p *Pool) fail(l *lane, s *slot, v uint64, h *hand, err error) {
 // task that is not done is one that Stats counts as running.
 func (p *Pool) cutOff(l *lane, s *slot, v uint64, h *hand) {
 	p.cutWork.Store(true)
-	s.fn = nil
-	s.params = nil
 	p.mu.Lock()
-	h.count(&h.canceled, 1)
-	g := p.putBack(l, s, v, ErrClosed)
+	g := p.putBack(l, s, v, h, ErrClosed)
 	p.mu.Unlock()
 	p.tell(l, v, g, ErrClosed)
 }
