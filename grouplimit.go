@@ -14,10 +14,11 @@ import (
 // list, so one that is between the two counts as queued: whoever puts it there looks
 // again.
 type groupLimit struct {
-	mu   sync.Mutex
-	n    int
-	list []groupTask
-	head int // the first in list that waits
+	mu      sync.Mutex
+	n       int
+	list    []groupTask
+	head    int  // the first in list that waits
+	feeding bool // a goroutine queues tasks as soon as there is room
 }
 
 type groupTask struct {
@@ -38,13 +39,18 @@ func (m *groupLimit) add(t groupTask) {
 	m.list = append(m.list, t)
 }
 
-// next takes the first task off the list, if it may begin.
-func (m *groupLimit) next(g *Group) (t groupTask, ok bool) {
+// next takes the first task off the list, if it may begin. The feeder stops when there
+// is none, and while it is at work nobody else needs to look.
+func (m *groupLimit) next(g *Group, feeder bool) (t groupTask, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.feeding && !feeder {
+		return t, false
+	}
 	waiting := len(m.list) - m.head
 	done := g.finished.Load() // before added: rather too many are at work than too few
 	if waiting == 0 || g.added.Load()-done-int64(waiting) >= int64(m.n) {
+		m.feeding = false
 		return t, false
 	}
 	t = m.list[m.head]
@@ -66,22 +72,33 @@ func (m *groupLimit) takeAll() int {
 }
 
 // begin queues the tasks that wait and may begin. One who has just ended a task must
-// not wait for room: it leaves that to a goroutine of its own.
+// not wait for room: it leaves that to a goroutine.
 func (g *Group) begin(m *groupLimit, wait bool) {
-	for {
-		t, ok := m.next(g)
-		if !ok {
-			return
-		}
-		ok, err := g.push(t.fn, t.params, t.flags, wait)
+	for t, ok := m.next(g, false); ok; t, ok = m.next(g, false) {
+		queued, err := g.push(t.fn, t.params, t.flags, wait)
 		if err != nil {
 			g.end(1, err)
-		} else if !ok {
-			go func() {
-				if _, err := g.push(t.fn, t.params, t.flags, true); err != nil {
-					g.finish(1, err)
-				}
-			}()
+		}
+		if !queued {
+			m.mu.Lock()
+			alone := !m.feeding
+			m.feeding = true
+			m.mu.Unlock()
+			go g.feed(m, t, alone)
+			return
+		}
+	}
+}
+
+// feed waits for room for t, and, if it is the feeder, for the tasks that may begin
+// then.
+func (g *Group) feed(m *groupLimit, t groupTask, feeder bool) {
+	for ok := true; ok; t, ok = m.next(g, true) {
+		if _, err := g.push(t.fn, t.params, t.flags, true); err != nil {
+			g.finish(1, err)
+		}
+		if !feeder {
+			return
 		}
 	}
 }

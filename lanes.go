@@ -251,6 +251,7 @@ func (p *Pool) renewInbox(w *worker, l *lane, impatient bool) bool {
 		if w.inbox.Load() == l {
 			p.addInbox(w)
 			p.retire(l)
+			p.wakeBlocked()
 		}
 	}
 	return true

@@ -44,7 +44,7 @@ type Pool struct {
 	blocked atomic.Uint32 // submitters that wait for room
 	stripes [waitStripes]waitStripe
 
-	roomWaits  waitList
+	roomWaits  waitList // for room in an inbox
 	closeWaits waitList
 	candidates candidates
 	scratches  scratches
@@ -289,8 +289,8 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	heavyBarrier(true) // D1: now everything that was pushed by one who did not see gateClosed is visible
 	p.gate.Or(gateEnding)
 	p.wakeParked()
-	p.wakeAll(&p.roomWaits)
 	p.mu.Lock()
+	p.wakeBlocked()
 	p.look()
 	p.mu.Unlock()
 	if p.inOwnTask() {
@@ -309,6 +309,15 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	return ctx.Err()
+}
+
+// wakeBlocked lets all submitters that wait for room look again. The caller holds
+// p.mu.
+func (p *Pool) wakeBlocked() {
+	p.wakeAll(&p.roomWaits)
+	for _, l := range *p.lanes.Load() {
+		p.wakeAll(&l.roomWaits)
+	}
 }
 
 // ended reports whether everything has ended, the last goroutine of the pool too.

@@ -50,19 +50,20 @@ type lane struct {
 	mu     sync.Mutex    // one handshake of attaching at a time
 	_      [lineSize]byte
 
-	slots   unsafe.Pointer // *slot, capacity of them
-	mask    uint64         // number of slots-1
-	limit   int            // tasks that it takes before it is full
-	pool    *Pool
-	worker  *worker // whose inbox or lane it is, or nil
-	id      int     // index of a thief's notes on it
-	inbox   bool
-	ghost   bool        // counts one thief that never leaves: there is no heavy barrier yet
-	retired atomic.Bool // changes under pool.mu
-	quietAt uint64      // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
-	groups  atomic.Pointer[[]atomic.Pointer[Group]]
-	waits   atomic.Pointer[[]waitList]
-	_       [lineSize]byte
+	slots     unsafe.Pointer // *slot, capacity of them
+	mask      uint64         // number of slots-1
+	limit     int            // tasks that it takes before it is full
+	pool      *Pool
+	worker    *worker // whose inbox or lane it is, or nil
+	id        int     // index of a thief's notes on it
+	inbox     bool
+	ghost     bool        // counts one thief that never leaves: there is no heavy barrier yet
+	retired   atomic.Bool // changes under pool.mu
+	quietAt   uint64      // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
+	groups    atomic.Pointer[[]atomic.Pointer[Group]]
+	waits     atomic.Pointer[[]waitList]
+	roomWaits waitList // the owner, while it waits for room
+	_         [lineSize]byte
 }
 
 // lineSize is the distance that keeps two words off each other's cache lines:
@@ -224,7 +225,7 @@ func (l *lane) hasFree() bool {
 func (l *lane) takeOpen(s *slot, key uint64) bool {
 	if s.state.CompareAndSwap(key|full, key|taken) { // A2, pairs with R2
 		l.stolen.Add(1)
-		l.pool.tellBlocked()
+		l.pool.tellBlocked(l)
 		return true
 	}
 	return false
@@ -236,7 +237,7 @@ func (l *lane) takeShared(s *slot, key uint64) bool {
 	if s.state.CompareAndSwap(key|full, key|taken) { // A2, pairs with R2
 		l.begun.add(1)
 		store(&l.last.v, key)
-		l.pool.tellBlocked()
+		l.pool.tellBlocked(l)
 		return true
 	}
 	return false

@@ -215,15 +215,20 @@ func (p *Pool) told(l *lane, v uint64) {
 		if ws := l.waits.Load(); ws != nil {
 			p.wakeAll(&(*ws)[v>>posShift&l.mask])
 		}
-		p.tellBlocked()
+		p.tellBlocked(l)
 	}
 	p.tellClosers(gate)
 }
 
-// tellBlocked lets submitters that wait for room look again.
-func (p *Pool) tellBlocked() {
-	if p.blocked.Load() != 0 { // B3, pairs with makeRoom
-		p.wakeAll(&p.roomWaits)
+// tellBlocked is called when a slot of l may have become free: the owner of l, or of
+// those who wait for room in an inbox the first, looks again.
+func (p *Pool) tellBlocked(l *lane) {
+	switch {
+	case p.blocked.Load() == 0: // B3, pairs with makeRoom
+	case l.inbox:
+		p.wakeFirst(&p.roomWaits)
+	default:
+		p.wakeAll(&l.roomWaits)
 	}
 }
 

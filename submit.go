@@ -231,7 +231,7 @@ func (p *Pool) home() *worker {
 func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
 	home := p.home()
 	impatient := !wait || p.whenFull == Reject
-	for {
+	for patience := firstPatience; ; patience = min(2*patience, lastPatience) {
 		for _, w := range home.near {
 			for {
 				l := w.inbox.Load()
@@ -256,17 +256,21 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 		case p.whenFull == Reject:
 			return rejectedFuture, true
 		}
-		f, ok, waited := p.makeRoom(fn, params, flags, g)
+		f, ok, found := p.makeRoom(fn, params, flags, g, patience)
 		if ok {
 			return f, true
 		}
-		impatient = !waited
+		impatient = !found
 	}
 }
 
-// roomPatience is how long a submitter waits for the slots of running tasks, which
-// may themselves wait for the submitter, before it replaces the queue.
-const roomPatience = time.Millisecond
+// A submitter waits firstPatience for the slots of running tasks, which may themselves
+// wait for the submitter, before it replaces the queue, and longer each time, up to
+// lastPatience, before it looks again whether that is needed.
+const (
+	firstPatience = time.Millisecond
+	lastPatience  = 100 * time.Millisecond
+)
 
 // makeRoom waits until there is room for a task, or finds some for it in the
 // caller's own lane.
@@ -275,8 +279,11 @@ const roomPatience = time.Millisecond
 // their functions are known to return and it is not a task itself: one of its own
 // tasks may wait for the submitter, which could not go on underneath it. In all
 // other cases it blocks, and lends its place to a stand-in.
-func (p *Pool) makeRoom(fn *funcval, params unsafe.Pointer, flags uint64, g *Group) (f Future, ok, found bool) {
-	if l := enter(&p.table); l != nil {
+func (p *Pool) makeRoom(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, patience time.Duration) (f Future, ok, found bool) {
+	list := &p.roomWaits
+	l := enter(&p.table)
+	if l != nil {
+		list = &l.roomWaits
 		l.leave()
 		if p.whenFull == Help && !inTask() && p.runOwnOldest(l) {
 			f, ok = p.submitOwn(fn, params, flags, g, true)
@@ -288,7 +295,7 @@ func (p *Pool) makeRoom(fn *funcval, params unsafe.Pointer, flags uint64, g *Gro
 		}
 	}
 	p.blocked.Add(1) // B3, pairs with the end of a task
-	found = p.park(&p.roomWaits, p.hasRoom, nil, p.whenFull == Help || inTask(), nil, roomPatience)
+	found = p.park(list, p.hasRoom, nil, p.whenFull == Help || inTask(), nil, patience)
 	p.blocked.Add(^uint32(0))
 	return Future{}, false, found
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -602,4 +603,61 @@ func TestChangeOfHabit(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Room for one task wakes one of the submitters that wait for it, and the one that has
+// waited longest: n of them cost n wake-ups, not n for each task.
+func TestRoomWakesOne(t *testing.T) {
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(2), WithWhenFull(Block))...)
+	inbox := p.workers[0].inbox.Load()
+	st := p.stripe(&p.roomWaits)
+	var ws []*waiter
+	for range 3 {
+		w := p.newWaiter(st)
+		p.roomWaits.add(w)
+		ws = append(ws, w)
+	}
+	p.blocked.Add(3)
+	woken := func() (n int) {
+		for _, w := range ws {
+			n += len(w.ch)
+		}
+		return n
+	}
+	for i, w := range ws {
+		if p.tellBlocked(inbox); woken() != i+1 || len(w.ch) != 1 || w.listed {
+			t.Fatalf("room for %d: %d woken, the one that has waited longest is listed: %t", i+1, woken(), w.listed)
+		}
+	}
+	p.tellBlocked(inbox)
+	p.blocked.Add(^uint32(2))
+}
+
+// All waiters of a list are woken, the one that has waited longest first, also after
+// some have left.
+func TestWaitListOrder(t *testing.T) {
+	for _, leave := range [][]int{{}, {0}, {1}, {3}, {0, 1}, {3, 2}, {1, 2}, {0, 3}, {0, 1, 2}, {0, 1, 2, 3}} {
+		var list waitList
+		ws := make([]waiter, 4)
+		for i := range ws {
+			list.add(&ws[i])
+		}
+		want := []*waiter{&ws[0], &ws[1], &ws[2], &ws[3]}
+		for _, i := range leave {
+			list.remove(&ws[i])
+			want = slices.DeleteFunc(want, func(w *waiter) bool { return w == &ws[i] })
+		}
+		last := new(waiter)
+		list.add(last)
+		want = append(want, last)
+		for _, w := range want {
+			if list.first != w || list.first.prev != last {
+				t.Fatalf("without %v: wrong order", leave)
+			}
+			list.remove(w)
+		}
+		if list.first != nil {
+			t.Fatalf("without %v: somebody is left", leave)
+		}
+	}
 }

@@ -17,7 +17,7 @@ import (
 // task that may be taken in that way executes a heavy barrier between its own.
 
 // A waitList is the list of the goroutines that wait for one thing, under the
-// lock of its stripe.
+// lock of its stripe, the one that has waited longest first.
 type waitList struct{ first *waiter }
 
 const waitStripes = 64
@@ -30,7 +30,7 @@ type waitStripe struct {
 
 // A waiter is one parked goroutine, in the list of what it waits for.
 type waiter struct {
-	prev, next *waiter
+	prev, next *waiter // prev of the first is the last
 	listed     bool
 	ch         chan struct{} // receives when woken
 	lock       *sync.Mutex   // or is unlocked when woken, see newWaiter
@@ -79,11 +79,7 @@ func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, len
 	for {
 		p.gate.Add(gateWaiter) // W1, pairs with C1
 		st.mu.Lock()
-		w.next, w.prev, w.listed = list.first, nil, true
-		if w.next != nil {
-			w.next.prev = w
-		}
-		list.first = w
+		list.add(w)
 		st.mu.Unlock()
 		if plain != nil && plain() {
 			heavyBarrier(true) // W1
@@ -122,14 +118,25 @@ func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, len
 	}
 }
 
-func (l *waitList) remove(w *waiter) {
-	if w.prev != nil {
-		w.prev.next = w.next
+func (l *waitList) add(w *waiter) {
+	w.prev, w.listed = w, true
+	if first := l.first; first == nil {
+		l.first = w
 	} else {
+		w.prev, first.prev.next, first.prev = first.prev, w, w
+	}
+}
+
+func (l *waitList) remove(w *waiter) {
+	if l.first == w {
 		l.first = w.next
+	} else {
+		w.prev.next = w.next
 	}
 	if w.next != nil {
 		w.next.prev = w.prev
+	} else if l.first != nil {
+		l.first.prev = w.prev
 	}
 	w.prev, w.next, w.listed = nil, nil, false
 }
@@ -231,6 +238,17 @@ func (p *Pool) wakeAll(list *waitList) {
 	defer st.mu.Unlock()
 	for list.first != nil {
 		w := list.first
+		list.remove(w)
+		w.wake()
+	}
+}
+
+// wakeFirst wakes the goroutine in a list that has waited longest.
+func (p *Pool) wakeFirst(list *waitList) {
+	st := p.stripe(list)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if w := list.first; w != nil {
 		list.remove(w)
 		w.wake()
 	}
