@@ -9,7 +9,7 @@ import (
 // A submitter that finds the queues full runs queued tasks, but not underneath a
 // task that they may wait for.
 func TestHelpInsideTaskCannotDeadlock(t *testing.T) {
-	p, err := zeropool.New(zeropool.WithWorkers(1), zeropool.WithQueueCapacity(2))
+	p, err := zeropool.New(zeropool.WithWorkers(1), zeropool.WithQueueCapacity(64))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,11 +29,11 @@ func TestHelpInsideTaskCannotDeadlock(t *testing.T) {
 			return
 		}
 		child := node{self: n.self}
-		for range 8 { // more than the queue holds
+		for range 200 { // more than the queues hold
 			zeropool.Submit(p, &child, run)
 		}
 	}
-	for range 2000 { // long enough for run to be taken for a function that returns
+	for range 100 { // long enough for run to be taken for a function that returns
 		root := node{submit: true, self: make(chan zeropool.Future, 1)}
 		f := zeropool.Submit(p, &root, run)
 		root.self <- f
