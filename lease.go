@@ -95,7 +95,13 @@ func (e *lease) take() bool {
 	e.lock(lockDepth)
 	if onMainThread() { // whose mask and name stand for the process's
 		e.unlock()
-		return false
+		free := occupyMainThread()
+		e.lock(lockDepth)
+		free()
+		if onMainThread() {
+			e.unlock()
+			return false
+		}
 	}
 	err := e.thread.pin(e.cpu, e.foreign, e.name)
 	if err != nil {
@@ -109,6 +115,24 @@ func (e *lease) take() bool {
 	e.since = ticks()
 	e.held.Store(true)
 	return true
+}
+
+// occupyMainThread makes a goroutine lock itself to the process's first thread, on
+// which the caller runs, so that the caller goes on with another one, until free is
+// called. The scheduler runs a new goroutine next, on the thread of the one that waits
+// for it, unless a thread without work gets hold of it first.
+func occupyMainThread() (free func()) {
+	locked, freed := make(chan struct{}), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		close(locked)
+		if onMainThread() {
+			<-freed
+		}
+	}()
+	<-locked
+	return func() { close(freed) }
 }
 
 // end gives the lease back, if there is one, before the worker pauses.

@@ -139,3 +139,33 @@ func TestStrayUnlockOSThread(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A worker that happens to run on the process's first thread, which is never pinned,
+// moves to another one for its lease.
+func TestLeaseLeavesMainThread(t *testing.T) {
+	if !asChild(t) {
+		return
+	}
+	runtime.GOMAXPROCS(1) // so that nobody else gets hold of the goroutine
+	rounds := 0
+	for range 1000 {
+		runtime.LockOSThread()
+		first := onMainThread()
+		runtime.UnlockOSThread()
+		if !first {
+			runtime.Gosched()
+			continue
+		}
+		rounds++
+		free := occupyMainThread()
+		runtime.LockOSThread()
+		free()
+		if onMainThread() {
+			t.Errorf("round %d: still on the first thread", rounds)
+		}
+		runtime.UnlockOSThread()
+	}
+	if rounds == 0 {
+		t.Skip("never on the first thread")
+	}
+}
