@@ -88,7 +88,7 @@ func (f Future) Wait() error {
 	s := l.slot(f.key)
 	switch take(l, s, f.key) {
 	case tookIt:
-		if l.proven(s) && l.pool.run(l, s, f.key|owned, &l.hand) {
+		if (s.fn == l.known || l.proven(s)) && l.pool.run(l, s, f.key|owned, &l.hand) {
 			if f.key&fallible == 0 {
 				return nil
 			}

@@ -84,40 +84,45 @@ func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
 		p.cutOff(l, s, v, h)
 		return false
 	}
-	fn, params := s.fn, s.params
-	s.fn = nil
-	s.params = nil
+	r := running{l, s, v, h, false}
 	defer func() {
-		if !returned {
-			p.unwound(l, s, v, h, fn, params, recover())
+		if !r.returned {
+			r.unwound(recover())
 		}
 	}()
 	if v&flagMask != 0 {
-		p.runFlagged(l, s, v, h, fn, params)
+		r.runFlagged()
 		return true
 	}
-	callTask(fn, params)
-	returned = true
-	p.returned(l, s, v, h)
+	callTask(s.fn, s.params)
+	r.returned = true
+	r.s.fn = nil
+	r.s.params = nil
+	if r.v&kindMask == owned {
+		finish(r.l, r.s, r.l.next(r.v)) // F1, R1; C1: no fence here, a waiter executes a heavy barrier
+	} else {
+		r.h.count(&r.h.completed, 1)
+		r.s.state.Store(r.l.next(r.v)) // F1, R1; C1: a full fence before the load of the gate
+	}
 	if g := p.gate.Load(); g&^gateSleeping != 0 { // C1
-		p.told(l, v)
+		p.told(r.l, r.v)
 	}
 	return true
 }
 
-// returned counts a task that has returned and makes its slot free.
-func (p *Pool) returned(l *lane, s *slot, v uint64, h *hand) {
-	if v&kindMask == owned {
-		finish(l, s, l.next(v)) // F1, R1; C1: no fence here, a waiter executes a heavy barrier
-	} else {
-		h.count(&h.completed, 1)
-		s.state.Store(l.next(v)) // F1, R1; C1: a full fence before the load of the gate
-	}
+// A running task: see run.
+type running struct {
+	l        *lane
+	s        *slot
+	v        uint64
+	h        *hand
+	returned bool
 }
 
 // runFlagged is the rest of run for a task that belongs to a Group or returns an
 // error.
-func (p *Pool) runFlagged(l *lane, s *slot, v uint64, h *hand, fn *funcval, params unsafe.Pointer) {
+func (r *running) runFlagged() {
+	l, s, v, h := r.l, r.s, r.v, r.h
 	g := (*Group)(nil)
 	if v&grouped != 0 {
 		g = l.group(v)
@@ -125,22 +130,30 @@ func (p *Pool) runFlagged(l *lane, s *slot, v uint64, h *hand, fn *funcval, para
 	}
 	var err error
 	if v&fallible != 0 {
-		err = callFallible(fn, params)
+		err = callFallible(s.fn, s.params)
 	} else {
-		callTask(fn, params)
+		callTask(s.fn, s.params)
 	}
+	r.returned = true
 	if g != nil {
 		h.leave()
 	}
 	if err != nil {
-		p.fail(l, s, v, h, err)
+		l.pool.fail(l, s, v, h, err)
 		return
 	}
+	s.fn = nil
+	s.params = nil
 	if g != nil {
 		l.clearGroup(v)
 	}
-	p.returned(l, s, v, h)
-	p.tell(l, v, g, nil)
+	if v&kindMask == owned {
+		finish(l, s, l.next(v)) // F1, R1; C1: as in run
+	} else {
+		h.count(&h.completed, 1)
+		s.state.Store(l.next(v)) // F1, R1; C1
+	}
+	l.pool.tell(l, v, g, nil)
 }
 
 // putBack counts a task that has not returned normally, or not been run, stores its
@@ -193,12 +206,14 @@ func (p *Pool) cutOff(l *lane, s *slot, v uint64, h *hand) {
 }
 
 // unwound ends a task that did not return; e is what recover returned.
-func (p *Pool) unwound(l *lane, s *slot, v uint64, h *hand, fn *funcval, params unsafe.Pointer, e any) {
+func (r *running) unwound(e any) {
+	l, s, v, h := r.l, r.s, r.v, r.h
+	p := l.pool
 	if v&grouped != 0 {
 		h.leave()
 	}
 	if e == nil {
-		exited(fn, params)
+		exited(s.fn, s.params)
 		p.fail(l, s, v, h, ErrGoexit)
 		return
 	}
