@@ -115,7 +115,7 @@ func (f Future) result(s *slot) error {
 // own lane, and that has panicked, or that it must not run itself.
 func (f Future) waitTaken(l *lane, s *slot, v uint64) error {
 	if s.state.Load() == v {
-		l.pool.handOver(l, s, v, true)
+		l.pool.handOver(l, s, v)
 		l.pool.parkNow(l.waitListOf(f.key), func() bool { return !pending(s.state.Load(), f.key) }, nil, true, nil, 0)
 	}
 	return f.block(l, s)
@@ -124,13 +124,16 @@ func (f Future) waitTaken(l *lane, s *slot, v uint64) error {
 // waitSlow is the rest of Wait for a task that is not in the caller's own lane, or
 // that others may take too.
 func (f Future) waitSlow(l *lane, s *slot, key uint64) error {
+	if hasIdentity && l.owner.Load() == identity() {
+		store(&l.last.v, key) // so that thieves take from the other end
+	}
 	if s.state.Load()^key == full {
 		p := l.pool
 		if v, h := p.takeBack(l, s, key); v != 0 {
 			if proven(s.fn, s.params) {
 				p.run(l, s, v, h)
 			} else {
-				p.handOver(l, s, v, h == &l.hand)
+				p.handOver(l, s, v)
 				p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
 			}
 		}
@@ -197,8 +200,8 @@ func (f Future) waitFree(stop <-chan struct{}, timeout time.Duration) bool {
 	s := l.slot(f.key)
 	if s.state.Load()^f.key == full {
 		p := l.pool
-		if v, h := p.takeBack(l, s, f.key); v != 0 {
-			p.handOver(l, s, v, h == &l.hand)
+		if v, _ := p.takeBack(l, s, f.key); v != 0 {
+			p.handOver(l, s, v)
 		}
 	}
 	return l.pool.park(l.waitListOf(f.key), func() bool { return !pending(s.state.Load(), f.key) }, f.endsPlainly, true, stop, timeout)

@@ -216,7 +216,7 @@ func (g *Group) helpFrom(l *lane) {
 			continue
 		}
 		key := v &^ kindMask
-		p.handOver(l, s, v, true)
+		p.handOver(l, s, v)
 		p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
 	}
 }

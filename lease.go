@@ -55,8 +55,8 @@ type lease struct {
 	times   *times
 }
 
-// check is called after each task.
-func (e *lease) check() {
+// check is called after each task, at the time now.
+func (e *lease) check(now int64) {
 	if e.cpu == topology.Unknown {
 		return
 	}
@@ -70,7 +70,6 @@ func (e *lease) check() {
 	if e.hold {
 		return
 	}
-	now := ticks()
 	if n := collections.Load(); n != e.seen {
 		often := now-e.changed < e.times.collectOften
 		e.seen, e.changed = n, now

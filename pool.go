@@ -141,6 +141,9 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	if len(p.pins) > 0 {
 		countCollections()
 	}
+	p.mu.Lock()
+	p.spare() // before the workers, so that it is there when they are
+	p.mu.Unlock()
 	ready, begin := make(chan *worker, n), make(chan struct{})
 	for i := range n {
 		w := &worker{index: i, cpu: plan.Workers[i].CPU}
@@ -166,9 +169,6 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	for _, w := range p.workers {
 		w.setNear(machine)
 	}
-	p.mu.Lock()
-	p.spare()
-	p.mu.Unlock()
 	p.prepareBarrier()
 	close(begin)
 	return p

@@ -37,7 +37,7 @@ type lane struct {
 	pushed counter       // tasks ever pushed
 	hand                 // of the owner; it counts tasks of the lane only
 	known  *funcval      // a proven function
-	last   counter       // key of the task that the owner took last
+	last   counter       // key of the task that the owner took or waited for last
 	busy   atomic.Uint32 // the owner is between two steps of a push or a take
 	ack    atomic.Uint32 // the last value of seq that the owner has seen
 	_      [lineSize]byte
@@ -356,6 +356,17 @@ func (l *lane) setGroup(v uint64, g *Group) {
 		gs = l.groups.Load()
 	}
 	storeGroup(&(*gs)[v>>posShift&l.mask], g)
+}
+
+// storeGroup stores the Group of a slot that belongs to the caller. The store of the
+// slot's state, which comes after it, releases it. Builds without identities are those
+// that the race detector watches.
+func storeGroup(p *atomic.Pointer[Group], g *Group) {
+	if hasIdentity {
+		*(**Group)(unsafe.Pointer(p)) = g
+	} else {
+		p.Store(g)
+	}
 }
 
 // group returns the Group of a task, or nil.

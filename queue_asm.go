@@ -2,10 +2,7 @@
 
 package zeropool
 
-import (
-	"sync/atomic"
-	"unsafe"
-)
+import "sync/atomic"
 
 // The assembly stores integers only: states, counters, flags. None of its
 // pointer arguments outlives the call.
@@ -49,7 +46,3 @@ func finish(l *lane, s *slot, v uint64)
 //
 //go:noescape
 func store(c *atomic.Uint64, v uint64)
-
-// storeGroup stores the Group of a slot that belongs to the caller. The store of the
-// slot's state, which comes after it, releases it.
-func storeGroup(p *atomic.Pointer[Group], g *Group) { *(**Group)(unsafe.Pointer(p)) = g }

@@ -12,5 +12,3 @@ func publish(l *lane, s *slot, v uint64) uint32 { return publishGeneric(l, s, v)
 func take(l *lane, s *slot, key uint64) uint32  { return takeGeneric(l, s, key, 0) }
 func finish(l *lane, s *slot, v uint64)         { finishGeneric(l, s, v) }
 func store(c *atomic.Uint64, v uint64)          { storeGeneric(c, v) }
-
-func storeGroup(p *atomic.Pointer[Group], g *Group) { p.Store(g) }

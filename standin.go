@@ -21,10 +21,10 @@ type standIn struct {
 // A job is what a stand-in does first. Then it goes on as a runner, as long as a
 // waiter has lent its place.
 type job struct {
-	l     *lane // run the task in s, taken with state v, and what else l has of its function until that is proven
+	l     *lane // run the task in s, taken with state v
 	s     *slot
 	v     uint64
-	lent  bool   // the caller has attached the stand-in to l
+	own   *lane  // then more of its function until that is proven: the lane of the caller, who has attached the stand-in to it
 	group *Group // then run what inboxes have of its tasks
 	b     *batch
 	drive bool  // b is a loop that its caller cannot run itself
@@ -141,8 +141,8 @@ func (s *standIn) perform(j job) {
 	case j.polls:
 		p.roster.poller.Store(&s.runner)
 	case j.l != nil:
-		if j.lent {
-			s.on = j.l
+		if j.own != nil {
+			s.on = j.own
 			s.ran, s.spent = 0, 0
 		}
 		s.runHanded(j)
@@ -152,6 +152,11 @@ func (s *standIn) perform(j job) {
 				break
 			}
 			s.runTaken(l, t, key|taken)
+		}
+		if j.group == nil { // the waiter has been woken, and takes its place back
+			s.giveUp()
+			ended = true
+			return
 		}
 	case j.drive:
 		p.drive(j.b, &s.hand, 0)
@@ -163,6 +168,14 @@ func (s *standIn) perform(j job) {
 	s.relabel()
 	s.work(nil)
 	ended = true
+}
+
+// giveUp gives back the place of a waiter that has been woken.
+func (s *standIn) giveUp() {
+	ro := &s.pool.roster
+	ro.mu.Lock()
+	ro.used.Add(-1)
+	ro.mu.Unlock()
 }
 
 // resume goes on after a task has ended the goroutine of s.
@@ -181,36 +194,42 @@ func (s *standIn) runHanded(j job) {
 	code := codeOf(j.s.fn, j.s.params)
 	s.pool.run(j.l, j.s, j.v, &s.hand) // its begin has been counted
 	s.relabel()
-	if !isProven(code) {
-		observe(code, 1)
-	}
-	if s.on != j.l && !j.l.inbox {
+	if isProven(code) {
 		return
+	}
+	ran := 1
+	defer func() { observe(code, ran) }()
+	more := j.own
+	if more == nil && j.l.inbox {
+		more = j.l
 	}
 	// A look at a slot that nobody has taken is a race, but not one that harms: if
 	// the slot then still has the key it had before the look, the task is the one
 	// that was seen. Where there are no identities, the race detector may look on.
-	for hasIdentity && !isProven(code) {
-		t, key, ok := j.l.find(false)
-		if !ok || codeOf(t.fn, t.params) != code || !j.l.takeOpen(t, key) {
+	for ; hasIdentity && more != nil && ran < provenRuns; ran++ {
+		t, key, ok := more.find(false)
+		if !ok || codeOf(t.fn, t.params) != code || !more.takeOpen(t, key) {
 			return
 		}
-		s.runTaken(j.l, t, key|taken)
+		s.begun.add(1)
+		s.pool.run(more, t, key|taken, &s.hand)
+		s.relabel()
 	}
 }
 
 // handOver has a stand-in run a task that the caller has taken out of its own
-// lane, out of an inbox, or as a thief, and that it must not run itself.
-func (p *Pool) handOver(l *lane, s *slot, v uint64, owner bool) {
+// lane, out of an inbox, or as a thief, and that it must not run itself. An owner of a
+// lane makes that shared itself, for the stand-in.
+func (p *Pool) handOver(l *lane, s *slot, v uint64) {
 	j := job{l: l, s: s, v: v&^kindMask | taken}
 	if v&kindMask == owned {
 		s.state.Store(j.v)
 	}
-	if owner {
-		// The owner itself makes its lane shared, for the stand-in.
-		l.shared.Add(1)
-		l.notice()
-		j.lent = true
+	if own := enter(&p.table); own != nil {
+		own.leave()
+		own.shared.Add(1)
+		own.notice()
+		j.own = own
 	}
 	p.hand(j)
 }

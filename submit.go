@@ -318,7 +318,7 @@ func (p *Pool) runOwnOldest(l *lane) bool {
 		}
 		if !l.proven(s) {
 			key := v &^ kindMask
-			p.handOver(l, s, v, true)
+			p.handOver(l, s, v)
 			p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
 			return true
 		}

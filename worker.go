@@ -142,7 +142,7 @@ func (r *runner) work(w *worker) {
 			r.found()
 			p.join(b, &r.hand)
 			r.relabel()
-			r.lease.check()
+			r.lease.check(ticks())
 			continue
 		}
 		if rounds++; r.soon && rounds < maxRounds {
@@ -174,8 +174,9 @@ func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 		observe(code, 1)
 	}
 	r.relabel()
-	r.judge(l, ticks()-start)
-	r.lease.check()
+	now := ticks()
+	r.judge(l, now-start)
+	r.lease.check(now)
 }
 
 // goroutineEnded notes that a worker or stand-in has ended for good.
