@@ -61,7 +61,7 @@ func parseCapture(args []string, stdout, stderr io.Writer) (f captureFlags, code
 	case flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	default:
-		err = noEmpty(flags)
+		err = cli.NoEmpty(flags)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "zeropool capture: %v\n", err)

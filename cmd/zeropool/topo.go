@@ -52,8 +52,8 @@ func (f *machineFlags) parse(args []string, stdout, stderr io.Writer) (code int,
 	case err != nil:
 	case f.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
-	case noEmpty(f.FlagSet) != nil:
-		err = noEmpty(f.FlagSet)
+	case cli.NoEmpty(f.FlagSet) != nil:
+		err = cli.NoEmpty(f.FlagSet)
 	case f.root != "" && f.cpuid != "":
 		err = errors.New("--root and --cpuid exclude each other")
 	case f.workers < 0:
@@ -128,17 +128,6 @@ func defaultPlacement() (topology.Placement, error) {
 	default:
 		return 0, fmt.Errorf("environment variable ZEROPOOL_PLACEMENT=%q: only \"unpinned\" is allowed", env)
 	}
-}
-
-// noEmpty refuses a flag that was given without a value, as an unset variable
-// does: it must not pass for this machine or standard output.
-func noEmpty(flags *flag.FlagSet) (err error) {
-	flags.Visit(func(g *flag.Flag) {
-		if g.Value.String() == "" {
-			err = fmt.Errorf("-%s is empty: want a name", g.Name)
-		}
-	})
-	return err
 }
 
 // given reports whether a flag was on the command line.
