@@ -96,7 +96,8 @@ func (f *captureFlags) take() (*capture.Capture, error) {
 		if err != nil {
 			return nil, err
 		}
-		return capture.Take(root, o)
+		c, err := capture.Take(root, o)
+		return c, in(f.root, err)
 	}
 	if runtime.GOOS != "linux" {
 		return nil, fmt.Errorf("%s has no files that describe the machine; zeropool topo --format json is what is known of it", runtime.GOOS)

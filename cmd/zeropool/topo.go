@@ -80,6 +80,7 @@ func (f *machineFlags) report() (*report.Report, error) {
 		var root fs.FS
 		if root, err = openRoot(f.root); err == nil {
 			rep, err = capture.Report(root, r, f.given("placement"))
+			err = in(f.root, err)
 		}
 	case f.cpuid != "":
 		if err = isDir(f.cpuid); err == nil {
@@ -87,6 +88,7 @@ func (f *machineFlags) report() (*report.Report, error) {
 			if t, err = topology.ReadCPUID(os.DirFS(f.cpuid)); err == nil {
 				rep = report.New(t, r)
 			}
+			err = in(f.cpuid, err)
 		}
 	default:
 		rep, err = f.thisMachine(r)
@@ -135,6 +137,14 @@ func (f *machineFlags) given(name string) bool {
 	found := false
 	f.Visit(func(g *flag.Flag) { found = found || g.Name == name })
 	return found
+}
+
+// in says in which directory or file the error was met: names in it are relative.
+func in(root string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", root, err)
 }
 
 // openRoot opens the tree of a machine: a directory, or a capture.
