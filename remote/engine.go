@@ -237,6 +237,7 @@ func (e *Engine) URL() string {
 // retry calls try, which may take oneTry, until it says that it is done or ctx
 // ends; then it returns the last error, with that of the context.
 func (e *Engine) retry(ctx context.Context, try func(context.Context) (done bool, err error)) error {
+	silent := false // the last try that had all its time got no answer
 	for {
 		done, err := func() (bool, error) {
 			ctx, cancel := context.WithTimeout(ctx, oneTry)
@@ -249,11 +250,17 @@ func (e *Engine) retry(ctx context.Context, try func(context.Context) (done bool
 		if e.nc.IsClosed() {
 			return fmt.Errorf("%w (%w)", nats.ErrConnectionClosed, err)
 		}
+		if ctx.Err() == nil {
+			silent = errors.Is(err, context.DeadlineExceeded)
+		}
 		if !wait(ctx, pause) {
-			if err == nil || errors.Is(err, context.DeadlineExceeded) {
-				return context.Cause(ctx)
+			switch {
+			case err != nil && !errors.Is(err, context.DeadlineExceeded):
+				return fmt.Errorf("%w (%w)", context.Cause(ctx), err)
+			case silent:
+				return fmt.Errorf("%w (the servers do not answer)", context.Cause(ctx))
 			}
-			return fmt.Errorf("%w (%w)", context.Cause(ctx), err)
+			return context.Cause(ctx)
 		}
 	}
 }

@@ -9,12 +9,17 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/zeropool-go/zeropool"
+	"github.com/zeropool-go/zeropool/topology"
 )
 
 // TestDirectory: a store directory that cannot be used has one clear error, at once.
@@ -142,12 +147,21 @@ func TestAddressTaken(t *testing.T) {
 	}
 }
 
-// TestNoServer: an engine needs a server that answers, with JetStream.
+// TestNoServer: an engine needs a server that answers, with JetStream, and the error
+// says which of both is missing.
 func TestNoServer(t *testing.T) {
 	t.Parallel()
 	nc := must(nats.Connect(testEngine(t, Listen("127.0.0.1:0")).URL()))
 	nc.Close()
 	if _, err := Connect(nc); !errors.Is(err, nats.ErrConnectionClosed) {
+		t.Errorf("error %v", err)
+	}
+	s := must(server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true}))
+	s.Start()
+	defer s.Shutdown()
+	nc = must(nats.Connect(s.ClientURL()))
+	defer nc.Close()
+	if _, err := Connect(nc); err == nil || !strings.Contains(err.Error(), s.ClientURL()+" does not have JetStream enabled") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -197,22 +211,57 @@ func TestOutcomesFull(t *testing.T) {
 	})
 	fs := must(large.SubmitBatch(ctx, e, make([]int, 10), PerMessage(1)))
 	testServe(t, e, large, Slots(4), AckWait(2*time.Second))
-	seen := 0
-	purge := func() {
-		// As an operator would, of results that somebody has had.
-		must(0, e.outcomes.Purge(ctx, jetstream.WithPurgeSubject(e.names.outcome("large@v1", fs[seen].task.token))))
-		seen++
-	}
-	for i, f := range fs {
-		if r, err := f.Wait(ctx); len(r) != 10<<10 || err != nil {
-			t.Fatalf("task %d: %d bytes, error %v", i, len(r), err)
-		}
-		purge()
-	}
+	purgeEach(t, e, fs)
 	drained(t, e)
 	if runs.Load() != 10 {
 		t.Errorf("%d runs", runs.Load())
 	}
+}
+
+// purgeEach waits for results of 10 KiB and removes each, as an operator would of
+// those that somebody has had. They come in any order: what is stored first makes
+// room for the others.
+func purgeEach(t *testing.T, e *Engine, fs Futures[string]) {
+	t.Helper()
+	ctx := patient(t)
+	var all sync.WaitGroup
+	for i, f := range fs {
+		all.Go(func() {
+			if r, err := f.Wait(ctx); len(r) != 10<<10 || err != nil {
+				t.Errorf("task %d: %d bytes, error %v", i, len(r), err)
+			}
+			if err := e.outcomes.Purge(ctx, jetstream.WithPurgeSubject(e.names.outcome(f.task.function, f.task.token))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestWorkersDoNotWait: what a message waits for in the servers, it waits for outside
+// the pool: with one worker, four tasks whose outcomes find no room have all run,
+// and the worker is free, without its CPU, for whatever else the pool is for.
+func TestWorkersDoNotWait(t *testing.T) {
+	t.Parallel()
+	e, ctx := testEngine(t, MaxBytes(1<<20, 64<<10)), patient(t)
+	var runs atomic.Int32
+	large := Define("large@v1", func(context.Context, *int) (string, error) {
+		runs.Add(1)
+		return strings.Repeat("x", 10<<10), nil
+	})
+	p := testPool(t, zeropool.WithWorkers(1), zeropool.WithPlacement(topology.PerCore))
+	fs := must(large.SubmitBatch(ctx, e, make([]int, 20), PerMessage(1)))
+	testServeOn(t, e, p, large, Slots(4))
+	until(t, "four messages wait for room in the store, and nothing runs", func() bool {
+		had := int(must(e.outcomes.Info(ctx)).State.Msgs)
+		queued, running := p.Load()
+		return had < 10 && int(runs.Load()) == had+4 && queued == 0 && running == 0 && p.Stats().Total.Pinned == 0
+	})
+	if err := p.Go(func() {}).Wait(); err != nil {
+		t.Error(err)
+	}
+	purgeEach(t, e, fs)
+	drained(t, e)
 }
 
 // TestServerLimit: a server that has no room for the streams is refused with one

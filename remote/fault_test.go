@@ -90,6 +90,21 @@ func TestServerKilled(t *testing.T) {
 	l.end()
 }
 
+// TestServerSilent: a submission that ends because the servers do not answer says so,
+// and is still recognised as one whose time was over.
+func TestServerSilent(t *testing.T) {
+	t.Parallel()
+	k, url := startServer(t, childConfig{Dir: t.TempDir(), Name: "one", Port: freePort(t)})
+	e := testConnect(t, url)
+	k.kill()
+	ctx, cancel := context.WithTimeout(patient(t), 3*time.Second)
+	defer cancel()
+	n := 1
+	if _, err := square.Submit(ctx, e, &n); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "the servers do not answer") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestWorkerKilled: the tasks of a worker process that dies in the middle of them
 // go to another one.
 func TestWorkerKilled(t *testing.T) {

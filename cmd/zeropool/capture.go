@@ -61,7 +61,7 @@ func parseCapture(args []string, stdout, stderr io.Writer) (f captureFlags, code
 	case flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	default:
-		err = noEmpty(flags)
+		err = cli.NoEmpty(flags)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "zeropool capture: %v\n", err)
@@ -96,7 +96,8 @@ func (f *captureFlags) take() (*capture.Capture, error) {
 		if err != nil {
 			return nil, err
 		}
-		return capture.Take(root, o)
+		c, err := capture.Take(root, o)
+		return c, in(f.root, err)
 	}
 	if runtime.GOOS != "linux" {
 		return nil, fmt.Errorf("%s has no files that describe the machine; zeropool topo --format json is what is known of it", runtime.GOOS)

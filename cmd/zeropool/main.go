@@ -14,7 +14,7 @@ import (
 func main() {
 	code, child := bench.Child(func() (*bench.Env, error) { return bench.NewEnv() }, os.Stdout, os.Stderr)
 	if !child {
-		code = run(os.Args[1:], os.Stdout, os.Stderr)
+		code = cli.Run("zeropool", run, os.Args[1:], os.Stdout, os.Stderr)
 	}
 	os.Exit(code)
 }
@@ -49,6 +49,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "matrix":
 		return runMatrix(args[1:], stdout, stderr)
 	case "help", "-h", "-help", "--help":
+		if len(args) > 1 {
+			return run([]string{args[1], "-h"}, stdout, stderr)
+		}
 		fmt.Fprint(stdout, usage)
 		return cli.OK
 	}

@@ -23,6 +23,9 @@ func TestUsage(t *testing.T) {
 			t.Errorf("%v: exit code %d, output %q, stderr %q", args, code, stdout, stderr)
 		}
 	}
+	if code, _, stderr := runAll("help", "frobnicate"); code != 2 || !strings.Contains(stderr, "frobnicate") {
+		t.Errorf("help for no command: exit code %d, stderr %q", code, stderr)
+	}
 	for _, args := range [][]string{{"frobnicate"}, {"--format", "json"}} {
 		if code, stdout, stderr := runAll(args...); code != 2 || stdout != "" || !strings.Contains(stderr, args[0]) || !strings.Contains(stderr, usage) {
 			t.Errorf("%v: exit code %d, output %q, stderr %q", args, code, stdout, stderr)
@@ -34,6 +37,10 @@ func TestUsage(t *testing.T) {
 		}
 		if code, stdout, stderr := runAll(name, "-h"); code != 0 || !strings.HasPrefix(stdout, "usage: zeropool "+name) || stderr != "" {
 			t.Errorf("%s -h: exit code %d, output %q, stderr %q", name, code, stdout, stderr)
+		}
+		_, want, _ := runAll(name, "-h")
+		if code, stdout, stderr := runAll("help", name); code != 0 || stdout != want || stderr != "" {
+			t.Errorf("help %s: exit code %d, output %q, stderr %q", name, code, stdout, stderr)
 		}
 	}
 }
@@ -55,12 +62,17 @@ func TestBadBenchAndMatrix(t *testing.T) {
 		{[]string{"bench", "--workers", "-1"}, 2, "--workers -1"},
 		{[]string{"bench", "--workers", "5000"}, 2, "--workers 5000"},
 		{[]string{"bench", "extra"}, 2, `"extra"`},
+		{[]string{"bench", "--compare", ""}, 2, "-compare is empty"},
+		{[]string{"bench", "--cpuprofile", ""}, 2, "-cpuprofile is empty"},
+		{[]string{"bench", "--trace", ""}, 2, "-trace is empty"},
 		{[]string{"bench", "--nonsense"}, 2, "nonsense"},
 		{[]string{"bench", "--compare", "no-such-file"}, 1, "no-such-file"},
 		{[]string{"bench", "--compare", other}, 1, "other.json: a benchmark report of schema 99"},
 		{[]string{"bench", "--filter", "^hot$", "--quick", "--cpuprofile", dir}, 1, dir},
 		{[]string{"bench", "--filter", "^hot$", "--quick", "--trace", dir}, 1, dir},
 		{[]string{"matrix"}, 2, "no FILE"},
+		{[]string{"matrix", "-o", "", other}, 2, "-o is empty"},
+		{[]string{"matrix", "--docs", "", other}, 2, "-docs is empty"},
 		{[]string{"matrix", "--format", "png", other}, 2, `"png"`},
 		{[]string{"matrix", "--readme", "README.md", other}, 2, "--docs"},
 		{[]string{"matrix", "--docs", dir, "-o", "x", other}, 2, "-o and --docs"},

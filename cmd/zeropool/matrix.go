@@ -67,6 +67,8 @@ func parseMatrix(args []string, stdout, stderr io.Writer) (f matrixFlags, code i
 		flags.Usage()
 		return f, cli.OK, true
 	case err != nil:
+	case cli.NoEmpty(flags) != nil:
+		err = cli.NoEmpty(flags)
 	case !slices.Contains(matrixFormats, f.format):
 		err = fmt.Errorf("--format %q: want markdown, svg or html", f.format)
 	case f.readme != "" && f.docs == "":

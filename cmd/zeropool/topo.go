@@ -52,8 +52,8 @@ func (f *machineFlags) parse(args []string, stdout, stderr io.Writer) (code int,
 	case err != nil:
 	case f.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
-	case noEmpty(f.FlagSet) != nil:
-		err = noEmpty(f.FlagSet)
+	case cli.NoEmpty(f.FlagSet) != nil:
+		err = cli.NoEmpty(f.FlagSet)
 	case f.root != "" && f.cpuid != "":
 		err = errors.New("--root and --cpuid exclude each other")
 	case f.workers < 0:
@@ -80,6 +80,7 @@ func (f *machineFlags) report() (*report.Report, error) {
 		var root fs.FS
 		if root, err = openRoot(f.root); err == nil {
 			rep, err = capture.Report(root, r, f.given("placement"))
+			err = in(f.root, err)
 		}
 	case f.cpuid != "":
 		if err = isDir(f.cpuid); err == nil {
@@ -87,6 +88,7 @@ func (f *machineFlags) report() (*report.Report, error) {
 			if t, err = topology.ReadCPUID(os.DirFS(f.cpuid)); err == nil {
 				rep = report.New(t, r)
 			}
+			err = in(f.cpuid, err)
 		}
 	default:
 		rep, err = f.thisMachine(r)
@@ -130,22 +132,19 @@ func defaultPlacement() (topology.Placement, error) {
 	}
 }
 
-// noEmpty refuses a flag that was given without a value, as an unset variable
-// does: it must not pass for this machine or standard output.
-func noEmpty(flags *flag.FlagSet) (err error) {
-	flags.Visit(func(g *flag.Flag) {
-		if g.Value.String() == "" {
-			err = fmt.Errorf("-%s is empty: want a name", g.Name)
-		}
-	})
-	return err
-}
-
 // given reports whether a flag was on the command line.
 func (f *machineFlags) given(name string) bool {
 	found := false
 	f.Visit(func(g *flag.Flag) { found = found || g.Name == name })
 	return found
+}
+
+// in says in which directory or file the error was met: names in it are relative.
+func in(root string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", root, err)
 }
 
 // openRoot opens the tree of a machine: a directory, or a capture.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -108,6 +109,44 @@ func TestValues(t *testing.T) {
 	for _, series := range []string{"zeropool_tasks_helped_total{pool=a}", "zeropool_tasks_stolen_total{pool=a}", "zeropool_worker_tasks_total{pool=a,worker=0}"} {
 		if _, ok := values[series]; !ok {
 			t.Errorf("no %s in %v", series, values)
+		}
+	}
+}
+
+// The dashboard, the alerts and the README name no metric that does not exist, and
+// the README names each one: a misspelt name would show nothing, without an error.
+func TestNamesInFiles(t *testing.T) {
+	p := newPool(t)
+	descs := make(chan *prometheus.Desc, 100)
+	NewCollector(p).Describe(descs)
+	NewWorkerCollector(p).Describe(descs)
+	close(descs)
+	exists := map[string]bool{}
+	for d := range descs {
+		_, rest, _ := strings.Cut(d.String(), `fqName: "`)
+		name, _, _ := strings.Cut(rest, `"`)
+		exists[name] = true
+	}
+	metric := regexp.MustCompile(`\bzeropool_[a-z_]+`)
+	for _, file := range []string{"dashboard.json", "alerts.yml", "README.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := metric.FindAllString(string(text), -1)
+		if len(found) == 0 {
+			t.Errorf("%s names no metric", file)
+		}
+		for _, name := range found {
+			if !exists[name] {
+				t.Errorf("%s names %s, which does not exist", file, name)
+			}
+		}
+		for name := range exists {
+			short := strings.TrimPrefix(name, "zeropool_worker")
+			if file == "README.md" && !strings.Contains(string(text), "`"+name) && !strings.Contains(string(text), "`"+short) {
+				t.Errorf("%s does not name %s", file, name)
+			}
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // A real Prometheus server scrapes the example program: it accepts what the program
-// serves, the alerts are rules to it, its own check finds nothing, and no counter
+// serves, the alerts are rules to it and are raised when they should, its own check finds nothing, and no counter
 // was ever reset.
 func TestRealServer(t *testing.T) {
 	server, err := exec.LookPath("prometheus")
@@ -44,6 +44,9 @@ func TestRealServer(t *testing.T) {
 	resp.Body.Close()
 	if out, err := exec.Command(promtool, "check", "rules", "alerts.yml").CombinedOutput(); err != nil || !strings.Contains(string(out), "3 rules found") {
 		t.Errorf("promtool check rules: %v\n%s", err, out)
+	}
+	if out, err := exec.Command(promtool, "test", "rules", filepath.Join("testdata", "alerts_test.yml")).CombinedOutput(); err != nil {
+		t.Errorf("promtool test rules: %v\n%s", err, out)
 	}
 
 	alerts, err := filepath.Abs("alerts.yml")

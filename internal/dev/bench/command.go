@@ -84,6 +84,8 @@ func (c *Command) parse(args []string, stdout, stderr io.Writer) (f commandFlags
 	case err != nil:
 	case flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case cli.NoEmpty(flags) != nil:
+		err = cli.NoEmpty(flags)
 	case f.workers < 0 || f.workers > maxWorkers:
 		err = fmt.Errorf("--workers %d: want 0 to %d", f.workers, maxWorkers)
 	case f.format != "text" && f.format != "json":

@@ -19,7 +19,8 @@ import (
 type flags struct {
 	*flag.FlagSet
 	name   string
-	args   int // how many arguments follow the flags
+	args   int          // how many arguments follow the flags
+	check  func() error // says what is wrong with the flags that only this command has; nil: nothing can be
 	server string
 	dir    string
 	listen string
@@ -27,7 +28,7 @@ type flags struct {
 	away   time.Duration
 }
 
-func newFlags(name, synopsis string, args int) *flags {
+func newFlags(name, synopsis, example string, args int) *flags {
 	f := &flags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError), name: name, args: args}
 	f.SetOutput(io.Discard)
 	f.StringVar(&f.server, "server", "", "connect to the NATS server at `URL`, which must have JetStream enabled")
@@ -37,6 +38,7 @@ func newFlags(name, synopsis string, args int) *flags {
 	f.Usage = func() {
 		fmt.Fprintf(f.Output(), "usage: zeropool-remote %s %s\n", name, synopsis)
 		f.PrintDefaults()
+		fmt.Fprintf(f.Output(), "\nExample: zeropool-remote %s %s\n", name, example)
 	}
 	return f
 }
@@ -60,6 +62,8 @@ func (f *flags) parse(args []string, stdout, stderr io.Writer) (code int, done b
 		err = errors.New("--listen needs --dir")
 	case f.away <= 0:
 		err = fmt.Errorf("--away %v: want a duration above 0", f.away)
+	case f.check != nil:
+		err = f.check()
 	}
 	if err == nil {
 		return 0, false

@@ -10,13 +10,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/zeropool-go/zeropool/remote"
 )
 
 // file is the params of the function: a path that all workers can read.
 type file struct {
-	Path string `json:"path"`
+	Path []byte `json:"path"` // of any bytes, which a text in JSON could not hold
 	Size int64  `json:"size"`
 	Time int64  `json:"time"` // of the last change, in nanoseconds since 1970
 }
@@ -28,7 +29,7 @@ type digest struct {
 }
 
 var hash = remote.Define("sha256@v1", func(_ context.Context, f *file) (digest, error) {
-	r, err := os.Open(f.Path)
+	r, err := os.Open(string(f.Path))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return digest{}, remote.Permanent(err)
 	}
@@ -40,6 +41,16 @@ var hash = remote.Define("sha256@v1", func(_ context.Context, f *file) (digest, 
 	n, err := io.Copy(h, r)
 	return digest{hex.EncodeToString(h.Sum(nil)), n}, err
 })
+
+// line is what sha256sum writes for a file: a name that would take more than its
+// line is escaped, and a backslash before the line says so.
+func (d digest) line(path string) string {
+	escaped := strings.NewReplacer("\\", `\\`, "\n", `\n`, "\r", `\r`).Replace(path)
+	if escaped != path {
+		return `\` + d.SHA256 + "  " + escaped
+	}
+	return d.SHA256 + "  " + path
+}
 
 // files lists the regular files below a directory, in the order of their paths.
 func files(tree string) ([]file, error) {
@@ -54,7 +65,7 @@ func files(tree string) ([]file, error) {
 		}
 		info, err := d.Info()
 		if err == nil {
-			list = append(list, file{path, info.Size(), info.ModTime().UnixNano()})
+			list = append(list, file{[]byte(path), info.Size(), info.ModTime().UnixNano()})
 		}
 		return err
 	})

@@ -10,7 +10,7 @@ import (
 	"github.com/zeropool-go/zeropool/internal/cli"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(cli.Run("zeropool-remote", run, os.Args[1:], os.Stdout, os.Stderr)) }
 
 const usage = `usage: zeropool-remote COMMAND [flags]
 
@@ -22,7 +22,7 @@ command, which stores under a directory (--dir DIR).
   submit  hash the files of a tree, and write what sha256sum would
   status  show what waits, what runs, and what was given up
 
-zeropool-remote COMMAND -h lists the flags of a command.
+zeropool-remote COMMAND -h lists the flags of a command, with an example.
 `
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -38,6 +38,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "status":
 		return runStatus(args[1:], stdout, stderr)
 	case "help", "-h", "-help", "--help":
+		if len(args) > 1 {
+			return run([]string{args[1], "-h"}, stdout, stderr)
+		}
 		fmt.Fprint(stdout, usage)
 		return cli.OK
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -42,9 +43,14 @@ func tree(t *testing.T, files int) (dir, want string) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		want += fmt.Sprintf("%x  %s\n", sha256.Sum256(text), path)
+		want += line(string(text), path)
 	}
 	return dir, want
+}
+
+// line is what submit is to write for a file of that text.
+func line(text, path string) string {
+	return digest{SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(text)))}.line(path) + "\n"
 }
 
 // TestUsage: help goes to stdout with code 0, mistakes to stderr with code 2.
@@ -55,13 +61,18 @@ func TestUsage(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"serve", "submit", "status"} {
-		if code, stdout, stderr := runAll(name, "-h"); code != 0 || !strings.HasPrefix(stdout, "usage: zeropool-remote "+name) || stderr != "" {
+		if code, stdout, stderr := runAll(name, "-h"); code != 0 || !strings.HasPrefix(stdout, "usage: zeropool-remote "+name) || !strings.Contains(stdout, "\nExample: zeropool-remote "+name) || stderr != "" {
 			t.Errorf("%s -h: code %d, stdout %q, stderr %q", name, code, stdout, stderr)
+		}
+		_, want, _ := runAll(name, "-h")
+		if code, stdout, stderr := runAll("help", name); code != 0 || stdout != want || stderr != "" {
+			t.Errorf("help %s: code %d, stdout %q, stderr %q", name, code, stdout, stderr)
 		}
 	}
 	for want, args := range map[string][]string{
 		"usage:":              {},
 		`unknown command "x"`: {"x"},
+		`unknown command "y"`: {"help", "y"},
 		"serve: exactly one of --server and --dir":  {"serve"},
 		"submit: exactly one of --server and --dir": {"submit", "--server", "a", "--dir", "b", "."},
 		"no TREE given":                 {"submit", "--dir", "a"},
@@ -70,6 +81,8 @@ func TestUsage(t *testing.T) {
 		"--listen needs --dir":          {"serve", "--server", "a", "--listen", "b"},
 		"--batch 0":                     {"submit", "--dir", "a", "--batch", "0", "."},
 		"--timeout -1s":                 {"submit", "--dir", "a", "--timeout", "-1s", "."},
+		"--slots -1":                    {"serve", "--dir", "a", "--slots", "-1"},
+		"--patience -1s":                {"serve", "--dir", "a", "--patience", "-1s"},
 		"--away 0s":                     {"status", "--dir", "a", "--away", "0"},
 		"flag provided but not defined": {"status", "--nonsense"},
 	} {
@@ -96,7 +109,6 @@ func TestErrors(t *testing.T) {
 		"in use by another engine":         {"submit", "--dir", store, dir},
 		"stream zeropool-tasks":            {"status", "--dir", t.TempDir()},
 		`Stream("a b")`:                    {"serve", "--dir", t.TempDir(), "--stream", "a b"},
-		"Slots(-1)":                        {"serve", "--dir", t.TempDir(), "--slots", "-1"},
 	} {
 		code, stdout, stderr := runAll(args...)
 		if code != 1 || stdout != "" || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {
@@ -105,6 +117,35 @@ func TestErrors(t *testing.T) {
 	}
 	if err := e.Close(); err != nil {
 		t.Error(err)
+	}
+	// A mistyped directory of status is not made.
+	absent := filepath.Join(empty, "absent")
+	if code, _, stderr := runAll("status", "--dir", absent); code != 1 || !strings.Contains(stderr, absent) || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("code %d, stderr %q", code, stderr)
+	}
+	if _, err := os.Stat(absent); err == nil {
+		t.Error("status made a directory")
+	}
+}
+
+// TestNames: a file is hashed and its line can be read whatever bytes its name has,
+// as sha256sum escapes it.
+func TestNames(t *testing.T) {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		t.Skip("such names are not allowed here")
+	}
+	dir, want := t.TempDir(), ""
+	for _, name := range [][2]string{{"a\\b", `a\\b`}, {"c\nd", `c\nd`}, {"e\rf", `e\rf`}, {"g\xe9", "g\xe9"}} {
+		if err := os.WriteFile(filepath.Join(dir, name[0]), []byte(name[0]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if name[0] != name[1] {
+			want += `\`
+		}
+		want += fmt.Sprintf("%x  %s/%s\n", sha256.Sum256([]byte(name[0])), dir, name[1])
+	}
+	if code, stdout, stderr := runAll("submit", "--dir", t.TempDir(), dir); code != 0 || stdout != want || stderr != "" {
+		t.Errorf("code %d, stderr %q, stdout %q; want %q", code, stderr, stdout, want)
 	}
 }
 

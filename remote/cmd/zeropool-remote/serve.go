@@ -17,10 +17,19 @@ import (
 
 // runServe is the command "zeropool-remote serve".
 func runServe(args []string, stdout, stderr io.Writer) int {
-	f := newFlags("serve", "--server URL | --dir DIR [--listen ADDRESS] [flags]", 0)
+	f := newFlags("serve", "--server URL | --dir DIR [--listen ADDRESS] [flags]", "--dir /var/tmp/tasks --listen 127.0.0.1:4222", 0)
 	f.StringVar(&f.listen, "listen", "", "with --dir: accept other processes at `ADDRESS`, such as 127.0.0.1:4222; there is no authentication")
 	slots := f.Int("slots", 0, "hold up to `N` messages at a time; 0 = twice the pool's workers")
 	patience := f.Duration("patience", 30*time.Second, "how long running tasks may take to finish after an interrupt")
+	f.check = func() error {
+		switch {
+		case *slots < 0:
+			return fmt.Errorf("--slots %d: want 0 or more", *slots)
+		case *patience < 0:
+			return fmt.Errorf("--patience %v: want 0 or more", *patience)
+		}
+		return nil
+	}
 	if code, done := f.parse(args, stdout, stderr); done {
 		return code
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"text/tabwriter"
 
 	"github.com/zeropool-go/zeropool/internal/cli"
@@ -12,7 +13,7 @@ import (
 
 // runStatus is the command "zeropool-remote status".
 func runStatus(args []string, stdout, stderr io.Writer) int {
-	f := newFlags("status", "--server URL | --dir DIR [flags]", 0)
+	f := newFlags("status", "--server URL | --dir DIR [flags]", "--server nats://127.0.0.1:4222 --dead", 0)
 	dead := f.Bool("dead", false, "list the dead letters too")
 	if code, done := f.parse(args, stdout, stderr); done {
 		return code
@@ -23,6 +24,11 @@ func runStatus(args []string, stdout, stderr io.Writer) int {
 func status(f *flags, dead bool, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), f.away)
 	defer cancel()
+	if f.dir != "" { // asking makes no directory
+		if _, err := os.Stat(f.dir); err != nil {
+			return err
+		}
+	}
 	eng, ctx, end, err := f.open(ctx, quiet, remote.Existing())
 	if err != nil {
 		return err

@@ -19,15 +19,20 @@ import (
 
 // runSubmit is the command "zeropool-remote submit".
 func runSubmit(args []string, stdout, stderr io.Writer) int {
-	f := newFlags("submit", "--server URL | --dir DIR [flags] TREE", 1)
+	f := newFlags("submit", "--server URL | --dir DIR [flags] TREE", "--server nats://127.0.0.1:4222 /usr/share/doc", 1)
 	batch := f.Int("batch", 64, "how many `FILES` go into one message, from 1 to 1024")
 	timeout := f.Duration("timeout", 0, "give up after that long; 0 = never")
+	f.check = func() error {
+		switch {
+		case *batch < 1 || *batch > 1024:
+			return fmt.Errorf("--batch %d: want 1 to 1024", *batch)
+		case *timeout < 0:
+			return fmt.Errorf("--timeout %v: want 0 or more", *timeout)
+		}
+		return nil
+	}
 	if code, done := f.parse(args, stdout, stderr); done {
 		return code
-	}
-	if *batch < 1 || *batch > 1024 || *timeout < 0 {
-		fmt.Fprintf(stderr, "zeropool-remote submit: --batch %d, --timeout %v: want a batch from 1 to 1024 and no negative timeout\n", *batch, *timeout)
-		return cli.Usage
 	}
 	return cli.Finish("zeropool-remote submit", submit(f, *batch, *timeout, stdout, stderr), stderr)
 }
@@ -87,7 +92,7 @@ func submit(f *flags, batch int, timeout time.Duration, stdout, stderr io.Writer
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s  %s\n", d.SHA256, list[i].Path)
+		fmt.Fprintln(out, d.line(string(list[i].Path)))
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d files have no hash; the first: %w", failed, len(list), first)
