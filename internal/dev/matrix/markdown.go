@@ -39,6 +39,7 @@ func (m *Matrix) Markdown(out io.Writer, pictures string) error {
 		w.image("latency.svg", "Percentiles of latencies")
 		m.latencyTable(w)
 	}
+	m.nativeTable(w)
 	if len(m.scalings()) > 0 {
 		w.line("\n## More workers")
 		w.image("scaling.svg", "Speed with different numbers of workers")
