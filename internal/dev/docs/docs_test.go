@@ -230,3 +230,41 @@ func TestFirstScreen(t *testing.T) {
 		t.Errorf("%d lines come before the table of the README, want at most 60", n)
 	}
 }
+
+// TestNames: every test and every script that a document names exists.
+func TestNames(t *testing.T) {
+	sources := map[string]bool{}
+	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark|Example)\w*)\(`)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for _, m := range function.FindAllStringSubmatch(read(t, path), -1) {
+			sources[m[1]] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted := regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9_]*)`")
+	script := regexp.MustCompile("`(ci/[a-z0-9]+)[` ]")
+	count := 0
+	for _, page := range pages(t) {
+		text := read(t, page)
+		for _, m := range quoted.FindAllStringSubmatch(text, -1) {
+			if count++; !sources[m[1]] {
+				t.Errorf("%s: there is no %s", page, m[1])
+			}
+		}
+		for _, m := range script.FindAllStringSubmatch(text, -1) {
+			count++
+			if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+	if count < 50 {
+		t.Errorf("only %d names were found", count)
+	}
+}
