@@ -3,10 +3,14 @@ package docs
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
+	"go/format"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -266,6 +270,33 @@ func TestNames(t *testing.T) {
 	}
 	if count < 50 {
 		t.Errorf("only %d names were found", count)
+	}
+}
+
+// TestFirstProgram: the program at the head of the README is whole, and runs.
+func TestFirstProgram(t *testing.T) {
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip(err)
+	}
+	_, rest, _ := strings.Cut(read(t, filepath.Join(root, "README.md")), "```go\n")
+	program, _, found := strings.Cut(rest, "```\n")
+	if !found || !strings.HasPrefix(program, "package main\n") {
+		t.Fatalf("the README does not begin with a program: %.60q", program)
+	}
+	if text, err := format.Source([]byte(program)); err != nil || string(text) != program {
+		t.Errorf("it is not formatted: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(program), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(tool, "run", file)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GOOS=", "GOARCH=") // this machine's, whatever the test was built for
+	out, err := cmd.CombinedOutput()
+	if want := fmt.Sprintf("%08x\n", crc32.ChecksumIEEE([]byte("hello"))); err != nil || string(out) != want {
+		t.Errorf("it prints %q, %v; want %q", out, err, want)
 	}
 }
 
