@@ -4,7 +4,7 @@
 // at the head of the output. Pools at rest are watched in processes of their
 // own.
 //
-//	cd bench && go run . [--format text|json] [--filter RE] [--peers RE] [--tree DIR] [-o FILE]
+//	cd bench && go run . [--format text|json] [--filter RE] [--peers RE] [--native DIR] [--tree DIR] [-o FILE]
 package main
 
 import (
@@ -42,12 +42,13 @@ func newEnv(names *regexp.Regexp) (*bench.Env, error) {
 
 func run(args []string, stdout, stderr io.Writer) int {
 	var names *regexp.Regexp
-	var tree string
+	var tree, folder string
 	c := bench.Command{
 		Name:     "bench",
-		Synopsis: " [--peers RE] [--tree DIR]",
+		Synopsis: " [--peers RE] [--native DIR] [--tree DIR]",
 		Flags: func(f *flag.FlagSet) {
 			bench.RegexpVar(f, &names, "peers", "only the peers whose name matches `RE`")
+			f.StringVar(&folder, "native", "", "the programs in `DIR` too, which bench/native/run builds")
 			f.StringVar(&tree, "tree", "", "read the files below `DIR` instead of the Go sources")
 		},
 		Set: func() (*bench.Set, error) {
@@ -56,11 +57,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 				return nil, err
 			}
 			about := infos(names)
-			if len(about) == 0 {
+			if len(about) == 0 && folder == "" {
 				return nil, fmt.Errorf("--peers %q: no peer has such a name", names)
 			}
 			real, err := onTree(tree, names)
-			return &bench.Set{Env: e, Workloads: append(bench.Workloads(), real...), Peers: about}, err
+			if err != nil {
+				return nil, err
+			}
+			set := &bench.Set{Env: e, Workloads: append(bench.Workloads(), real...), Peers: about}
+			return set, addTo(set, folder)
 		},
 	}
 	return c.Run(args, stdout, stderr)

@@ -16,8 +16,8 @@ import (
 
 // demoWorkloads are the rows of the demonstration, with the words for them.
 var demoWorkloads = []struct{ name, words string }{
-	{"first-burst", "1,000 tasks one by one, the first of a new pool"},
-	{"single-1000", "1,000 tasks one by one, later"},
+	{"single-1000", "1,000 tasks one by one, a Future each"},
+	{"first-burst", "the same, the first that a new pool runs"},
 	{"batch-1000", "1,000 tasks, one batch"},
 	{"foreach-1000", "1,000 tasks, ForEach"},
 	{"foreach-100000", "100,000 tasks, ForEach"},
@@ -132,8 +132,8 @@ func showFigures(w io.Writer, r *bench.Report) error {
 		return err
 	}
 	_, err := fmt.Fprintf(w, `
-Medians of %d interleaved rounds, %s ring, %s. channel: %d goroutines on one
-buffered channel of 24-byte tasks. In the first row pool and channel are new and
+Medians of %d interleaved rounds, %s queue, %s. channel: %d goroutines on one
+buffered channel of 24-byte tasks. In the second row pool and channel are new and
 the function has never run. An efficiency of 1 keeps every CPU busy.
 "zeropool bench" measures more, "zeropool topo" shows the whole machine.
 `, r.Results[0].Ours().Count, r.Build, r.Go, r.Workers)

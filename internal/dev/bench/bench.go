@@ -99,6 +99,10 @@ type Instance struct {
 	// each Op is timed by itself.
 	Before, After func()
 
+	// Timed does it n times, in another process, and returns how long that took
+	// there; nil: Op is timed. Allocations of another process are not counted.
+	Timed func(n int) time.Duration
+
 	Scale float64 // what times are multiplied by, of a PerTask; 0: they are not
 }
 

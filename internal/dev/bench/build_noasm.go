@@ -2,6 +2,6 @@
 
 package bench
 
-// Build says which of the ring's implementations the root package was built
+// Build says which of the queue's implementations the root package was built
 // with; the condition is that of its queue_noasm.go.
 const Build = "generic"

@@ -205,17 +205,20 @@ func sharedFib(n int) Workload {
 	}
 }
 
+// ForkTreeLeaf is how long a leaf of the workload fork-tree computes.
+const ForkTreeLeaf = 2 * time.Microsecond
+
 // forkTree has leaves that are worth sharing, likewise on workers only.
 func forkTree(depth int) Workload {
 	leaves := 1 << depth
 	return Workload{
 		Name:    "fork-tree",
-		Title:   fmt.Sprintf("a tree of forks with %s leaves of 2 µs, on workers only: time per leaf", thousands(leaves)),
+		Title:   fmt.Sprintf("a tree of forks with %s leaves of %d µs, on workers only: time per leaf", thousands(leaves), ForkTreeLeaf.Microseconds()),
 		Tasks:   leaves,
 		Further: true,
 		Heavy:   true,
 		Variants: func(e *Env) []Variant {
-			g := balanced(depth, turnsIn(2*time.Microsecond))
+			g := balanced(depth, TurnsIn(ForkTreeLeaf))
 			return append(byWorkers(e, g), Variant{Calls, plain(onGrove(g, calls))}, Variant{Goroutines, plain(onGrove(g, spawns))})
 		},
 	}

@@ -117,7 +117,7 @@ func httpInstance(e *Env, w *Workload, variant string, connections int) (in Inst
 	}
 	clients := make([]*client, connections)
 	for i := range clients {
-		if clients[i], err = dial(address, turnsIn(httpWork)); err != nil {
+		if clients[i], err = dial(address, TurnsIn(httpWork)); err != nil {
 			stop()
 			return Instance{}, err
 		}

@@ -238,6 +238,8 @@ func (s *Session) turn(i int, set Settings) (float64, error) {
 		return float64(took) / float64(len(latencies)), nil
 	case s.Workload.Kind == Share || s.Workload.Kind == CPUsLost:
 		return in.Value(), nil
+	case in.Timed != nil:
+		return s.elsewhere(i, set.Slice), nil
 	case s.slow[i]:
 		return s.scaled(i, s.once(i)), nil
 	case in.Before != nil:
@@ -268,6 +270,18 @@ func (s *Session) perTask(i int, slice time.Duration) float64 {
 		op()
 	}
 	return float64(time.Since(t)) / float64(s.ops[i]*s.Workload.Tasks)
+}
+
+// elsewhere is perTask where another process does the work and looks at the clock.
+func (s *Session) elsewhere(i int, slice time.Duration) float64 {
+	timed := s.running[i].Timed
+	if s.ops[i] == 0 {
+		timed(1)
+		s.ops[i] = max(int(slice/max(timed(1), 1)), 1)
+	} else if s.ops[i] > 1 {
+		timed(1)
+	}
+	return float64(timed(s.ops[i])) / float64(s.ops[i]*s.Workload.Tasks)
 }
 
 // oneByOne returns the median of Ops that are timed each by itself.
@@ -325,7 +339,7 @@ func (s *Session) atRest(i int, window time.Duration) (float64, error) {
 // its own because looking stops the world.
 func (s *Session) countAllocations() {
 	for i := range s.running {
-		if s.slow[i] || !s.Workload.Kind.counted() {
+		if s.slow[i] || !s.Workload.Kind.counted() || s.running[i].Timed != nil {
 			continue // already, or never
 		}
 		in := &s.running[i]

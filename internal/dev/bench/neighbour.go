@@ -25,7 +25,7 @@ func neighbour(name string, idle time.Duration) Workload {
 		Variants: func(e *Env) []Variant {
 			work := make([]spin, 4*e.Workers)
 			for i := range work {
-				work[i].turns = turnsIn(10 * time.Microsecond)
+				work[i].turns = TurnsIn(10 * time.Microsecond)
 			}
 			after := func(do func(work []spin)) Instance {
 				var woken stamp

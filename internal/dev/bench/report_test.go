@@ -54,7 +54,7 @@ func TestReportText(t *testing.T) {
 	if err := sampleReport().WriteText(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Example", "assembly ring, v3", "0123456789ab\n", "single: tasks", "0.40×", "not measured: not here",
+	for _, want := range []string{"Example", "assembly queue, v3", "0123456789ab\n", "single: tasks", "0.40×", "not measured: not here",
 		"rival: example.com/rival v1.2.3\n  as it comes\n", "16384"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())

@@ -37,11 +37,12 @@ func (s *Session) Result() Result {
 	r := Result{Name: w.Name, Title: w.Title, Unit: w.Kind.Unit(), Tasks: w.Tasks}
 	for i, v := range s.variants {
 		sample := Sample{Name: v.Name, Spread: spreadOf(s.values[i]), Latency: percentilesOf(s.samples[i]), Memory: medianOf(s.memory[i])}
-		if w.Kind.counted() {
+		elsewhere := i < len(s.running) && s.running[i].Timed != nil
+		if w.Kind.counted() && !elsewhere {
 			a := s.allocs[i]
 			sample.Allocs, sample.Bytes = &a.objects, &a.bytes
 		}
-		if w.Heavy {
+		if w.Heavy && !elsewhere {
 			e := spreadOf(quotients(s.values[s.serial()], s.values[i], 1/float64(s.env.CPUs)))
 			sample.Efficiency = &e
 		}

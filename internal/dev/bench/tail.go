@@ -149,7 +149,7 @@ func (l *load) spins(submitters int) [][]spin {
 	for i := range all {
 		all[i] = make([]spin, l.burst)
 		for k := range all[i] {
-			all[i][k].turns = turnsIn(l.each)
+			all[i][k].turns = TurnsIn(l.each)
 		}
 	}
 	return all
@@ -161,7 +161,9 @@ func (l *load) start(c *crowd, e *Env, s *server) {
 	c.start(e.Workers, func(i int) { s.each(spins[i]) })
 }
 
-func turnsIn(d time.Duration) int {
+// TurnsIn returns how many multiplications, each of the one before's product, this
+// machine does in that time; NewEnv measures it.
+func TurnsIn(d time.Duration) int {
 	return int(d * time.Duration(turnsPerMicrosecond) / time.Microsecond)
 }
 
@@ -223,7 +225,7 @@ func crowded(name, title string, procs func(workers int) int, batch bool) Worklo
 			op := func() { do(&task[0]) }
 			if batch {
 				for i := range task {
-					task[i] = spin{turns: turnsIn(busyLoad.each), x: uint64(i)}
+					task[i] = spin{turns: TurnsIn(busyLoad.each), x: uint64(i)}
 				}
 				op = func() { s.fork(task) }
 			}

@@ -36,7 +36,7 @@ func (r *Report) worstSchedule() (name string, ratio float64) {
 // Text says in a few lines what a run was made on.
 func (m *Machine) Text() string {
 	var b strings.Builder
-	build := m.Build + " ring"
+	build := m.Build + " queue"
 	if m.Level != "" {
 		build += ", " + m.Level
 	}

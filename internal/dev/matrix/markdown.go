@@ -39,6 +39,7 @@ func (m *Matrix) Markdown(out io.Writer, pictures string) error {
 		w.image("latency.svg", "Percentiles of latencies")
 		m.latencyTable(w)
 	}
+	m.nativeTable(w)
 	if len(m.scalings()) > 0 {
 		w.line("\n## More workers")
 		w.image("scaling.svg", "Speed with different numbers of workers")
@@ -92,7 +93,7 @@ func (m *Matrix) method(w *page) {
 }
 
 // runHead and runRow are the table of the runs.
-var runHead = []string{"run", "processor", "CPUs", "workers (pinned)", "Go", "platform", "ring", "topology", "commit", "date"}
+var runHead = []string{"run", "processor", "CPUs", "workers (pinned)", "Go", "platform", "queue", "topology", "commit", "date"}
 
 func runRow(r *Run) []string {
 	label := r.Label

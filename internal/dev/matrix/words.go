@@ -34,9 +34,10 @@ func ours(variant string) bool {
 }
 
 // rival reports whether a variant is something that one could use instead: one
-// whose workers never sleep is not, for it takes every CPU of an idle machine.
+// whose workers never sleep is not, for it takes every CPU of an idle machine,
+// and neither is a native system.
 func rival(variant string) bool {
-	return !ours(variant) && variant != bench.Ideal && !slices.Contains(polling, variant)
+	return !ours(variant) && variant != bench.Ideal && !slices.Contains(polling, variant) && !slices.Contains(natives, variant)
 }
 
 // serial reports whether a variant is the work on one goroutine, without tasks.
@@ -53,11 +54,7 @@ func duration(unit string) bool { return unit == "ns" || unit == "ns/task" }
 
 // furtherWords are short descriptions of workloads that the README leaves out.
 var furtherWords = map[string]string{
-	"fib-22":              "fib(22), a fork and a join at every call",
-	"fib-27":              "fib(27), the same on workers only",
-	"fork-tree":           "16,384 leaves of 2 µs, a tree of forks",
-	"quicksort":           "quicksort of 2,000,000 ints by forks",
-	"n-queens":            "11 queens by forks",
+	"fib-27":              "fib(27), a fork and a join at every call, on workers only",
 	"new-first":           "New, the first in a process",
 	"new":                 "New, not the first",
 	"first-task":          "the first task of a new pool",
@@ -74,8 +71,6 @@ var furtherWords = map[string]string{
 	"stop-world-tiny":     "the same, busy with tiny tasks",
 	"neighbour":           "until a goroutine runs, just after a pool has worked",
 	"neighbour-100us":     "the same, 100 µs after",
-	"http-1":              "HTTP handlers, 100 µs each, 1 connection",
-	"http-8":              "HTTP handlers, 100 µs each, 8 connections",
 	"child-mask":          "CPUs that a child process lacks",
 }
 
@@ -103,6 +98,12 @@ var workloadWords = map[string]string{
 	"sha256-tree":        "SHA-256 of each file of a tree",
 	"parse-tree":         "go/parser on each file of a tree",
 	"resize":             "thumbnails of pictures",
+	"fib-22":             "fib(22), a fork and a join at every call",
+	"fork-tree":          "16,384 leaves of 2 µs, a tree of forks",
+	"quicksort":          "quicksort of 2,000,000 ints by forks, per int",
+	"n-queens":           "11 queens by forks",
+	"http-1":             "HTTP handlers, 100 µs each, 1 connection",
+	"http-8":             "HTTP handlers, 100 µs each, 8 connections",
 	"idle-cpu":           "CPU time of an idle pool",
 	"idle-memory":        "memory of an idle pool",
 }

@@ -1,0 +1,322 @@
+package docs
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"go/format"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// root is the repository's folder.
+const root = "../../.."
+
+// pages returns the Markdown files of the repository.
+func pages(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata"):
+			return filepath.SkipDir
+		case filepath.Ext(path) == ".md":
+			files = append(files, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 10 {
+		t.Fatalf("%d pages were found", len(files))
+	}
+	return files
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+var (
+	fence = regexp.MustCompile("(?ms)^\\s*```.*?^\\s*```\\s*$")
+	code  = regexp.MustCompile("`[^`\n]*`")
+	link  = regexp.MustCompile(`\]\(([^)\s]*)(?:\s+"[^"]*")?\)`)
+	head  = regexp.MustCompile(`(?m)^#+\s+(.*?)\s*#*$`)
+)
+
+// prose is a page without its code, in which nothing is a link.
+func prose(page string) string {
+	return code.ReplaceAllString(fence.ReplaceAllString(page, ""), "")
+}
+
+// anchors returns what the headings of a page can be linked by, as GitHub names
+// them: in small letters, hyphens for spaces, no punctuation, and a number where
+// a heading comes again.
+func anchors(page string) []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, m := range head.FindAllStringSubmatch(fence.ReplaceAllString(page, ""), -1) {
+		name := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, m[1])
+		unique := name
+		for n := 1; seen[unique]; n++ {
+			unique = name + "-" + string(rune('0'+n))
+		}
+		seen[unique] = true
+		names = append(names, unique)
+	}
+	return names
+}
+
+// TestLinks: every link of the documents leads to a file of the repository and,
+// where it names one, to a heading there. What is on the network is not fetched.
+func TestLinks(t *testing.T) {
+	count := 0
+	for _, page := range pages(t) {
+		text := read(t, page)
+		for _, m := range link.FindAllStringSubmatch(prose(text), -1) {
+			count++
+			if err := follow(page, text, m[1]); err != nil {
+				t.Errorf("%s: (%s): %v", page, m[1], err)
+			}
+		}
+	}
+	if count < 50 {
+		t.Errorf("only %d links were found", count)
+	}
+}
+
+func follow(page, text, target string) error {
+	u, err := url.Parse(target)
+	if err != nil {
+		return err
+	}
+	if u.Scheme != "" {
+		if u.Scheme != "https" || u.Host == "" {
+			return errors.New("want https and a host")
+		}
+		return nil
+	}
+	if u.Path != "" {
+		path := filepath.Join(filepath.Dir(page), u.Path)
+		if rel, err := filepath.Rel(root, path); err != nil || strings.HasPrefix(rel, "..") {
+			return errors.New("outside the repository")
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if u.Fragment == "" || info.IsDir() || filepath.Ext(path) != ".md" {
+			return nil
+		}
+		other, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		text = string(other)
+	}
+	if u.Fragment != "" && !slices.Contains(anchors(text), u.Fragment) {
+		return errors.New("no such heading")
+	}
+	return nil
+}
+
+// terms returns the words of the terms that the glossary defines.
+func terms(t *testing.T) map[string]bool {
+	t.Helper()
+	text := read(t, filepath.Join(root, "docs", "protocol.md"))
+	_, text, begins := strings.Cut(text, "\n## 1. Terms\n")
+	text, _, ends := strings.Cut(text, "\n## ")
+	if !begins || !ends {
+		t.Fatal("docs/protocol.md has no section of terms")
+	}
+	words := map[string]bool{}
+	add := func(s string) {
+		for _, w := range strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' }) {
+			words[strings.ToLower(w)] = true
+		}
+	}
+	emphasis := regexp.MustCompile(`\*([a-z ]+)\*`)
+	for line := range strings.Lines(text) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 4 {
+			continue
+		}
+		add(cells[1])
+		for _, m := range emphasis.FindAllStringSubmatch(cells[2], -1) {
+			add(m[1])
+		}
+	}
+	if !words["lane"] || !words["publish"] {
+		t.Fatalf("the terms are %v", words)
+	}
+	return words
+}
+
+// TestPicture: the picture of a task's way has no word that the glossary does not
+// define, is well-formed, and two documents show it.
+func TestPicture(t *testing.T) {
+	known := terms(t)
+	d := xml.NewDecoder(strings.NewReader(read(t, filepath.Join(root, "docs", "img", "task.svg"))))
+	inText, count := false, 0
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch e := token.(type) {
+		case xml.StartElement:
+			inText = e.Name.Local == "text"
+		case xml.EndElement:
+			inText = false
+		case xml.CharData:
+			if !inText {
+				continue
+			}
+			for _, w := range strings.FieldsFunc(string(e), func(r rune) bool { return r == ' ' || r == ',' }) {
+				count++
+				if !known[w] {
+					t.Errorf("the picture says %q, which the glossary of docs/protocol.md does not define", w)
+				}
+			}
+		}
+	}
+	for _, w := range []string{"push", "take", "attach", "steal", "board", "batch", "park", "lease"} {
+		if !strings.Contains(read(t, filepath.Join(root, "docs", "img", "task.svg")), w) {
+			t.Errorf("the picture does not show %q", w)
+		}
+	}
+	if count < 20 {
+		t.Errorf("only %d words were found in the picture", count)
+	}
+	for page, target := range map[string]string{"README.md": "](docs/img/task.svg)", "docs/design.md": "](img/task.svg)"} {
+		if !strings.Contains(read(t, filepath.Join(root, page)), target) {
+			t.Errorf("%s does not show the picture", page)
+		}
+	}
+}
+
+// TestFirstScreen: a stranger reaches the table of the README within 60 lines.
+func TestFirstScreen(t *testing.T) {
+	before, _, found := strings.Cut(read(t, filepath.Join(root, "README.md")), "<!-- benchmarks: begin")
+	if !found {
+		t.Fatal("the README has no table")
+	}
+	if n := strings.Count(before, "\n"); n > 60 {
+		t.Errorf("%d lines come before the table of the README, want at most 60", n)
+	}
+}
+
+// TestNames: every test and every script that a document names exists.
+func TestNames(t *testing.T) {
+	sources := map[string]bool{}
+	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark|Example)\w*)\(`)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for _, m := range function.FindAllStringSubmatch(read(t, path), -1) {
+			sources[m[1]] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted := regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9_]*)`")
+	script := regexp.MustCompile("`(ci/[a-z0-9]+)[` ]")
+	count := 0
+	for _, page := range pages(t) {
+		text := read(t, page)
+		for _, m := range quoted.FindAllStringSubmatch(text, -1) {
+			if count++; !sources[m[1]] {
+				t.Errorf("%s: there is no %s", page, m[1])
+			}
+		}
+		for _, m := range script.FindAllStringSubmatch(text, -1) {
+			count++
+			if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+	if count < 50 {
+		t.Errorf("only %d names were found", count)
+	}
+}
+
+// TestFirstProgram: the program at the head of the README is whole, and runs.
+func TestFirstProgram(t *testing.T) {
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip(err)
+	}
+	_, rest, _ := strings.Cut(read(t, filepath.Join(root, "README.md")), "```go\n")
+	program, _, found := strings.Cut(rest, "```\n")
+	if !found || !strings.HasPrefix(program, "package main\n") {
+		t.Fatalf("the README does not begin with a program: %.60q", program)
+	}
+	if text, err := format.Source([]byte(program)); err != nil || string(text) != program {
+		t.Errorf("it is not formatted: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(program), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(tool, "run", file)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GOOS=", "GOARCH=") // this machine's, whatever the test was built for
+	out, err := cmd.CombinedOutput()
+	if want := fmt.Sprintf("%08x\n", crc32.ChecksumIEEE([]byte("hello"))); err != nil || string(out) != want {
+		t.Errorf("it prints %q, %v; want %q", out, err, want)
+	}
+}
+
+// TestDatedFigures: a line of a document that says on what day something was
+// measured says of what commit, too.
+func TestDatedFigures(t *testing.T) {
+	day := regexp.MustCompile(`\b20\d\d-\d\d-\d\d\b`)
+	commit := regexp.MustCompile(`\bcommit [0-9a-f]{7,40}\b`)
+	for _, page := range pages(t) {
+		text := read(t, page)
+		if strings.HasPrefix(text, "<!-- Generated by") {
+			continue // its tables have a column of commits
+		}
+		for n, line := range strings.Split(fence.ReplaceAllString(text, ""), "\n") {
+			if strings.HasPrefix(line, "## v") {
+				continue // a version and its day
+			}
+			if day.MatchString(line) && !commit.MatchString(line) {
+				t.Errorf("%s, line %d without code: a day without a commit: %.80s", page, n+1, line)
+			}
+		}
+	}
+}
