@@ -133,8 +133,6 @@ func (p *Pool) published(gate uint64, l *lane, s *slot, key uint64) {
 	// takes it now decides.
 	if v, h := p.takeBack(l, s, key); v != 0 {
 		p.fail(l, s, v, h, ErrClosed)
-	} else {
-		p.tellClosers(gate) // its end may have come before it was counted as pushed
 	}
 }
 
