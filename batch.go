@@ -138,7 +138,9 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 	if p.gate.Load()&gateClosed != 0 && b.holdKey(f.key) {
 		p.hand(job{b: b})
 	}
-	p.summon()
+	if p.gate.Load()&gateSleeping != 0 { // P1; a napping poller comes by itself, or a waiter summons it
+		p.wakeOne()
+	}
 	return f
 }
 
@@ -459,7 +461,7 @@ func (p *Pool) join(b *batch, h *hand) {
 		} else if err := b.stops(); err != nil {
 			p.withdraw(b, err)
 		}
-		lo, hi := b.claimRange(chunk)
+		lo, hi := b.claimRange(chunk, 2*b.width)
 		if lo == hi {
 			break
 		}
@@ -477,15 +479,42 @@ func (p *Pool) join(b *batch, h *hand) {
 	b.release()
 }
 
+// helpWith is join for a waiter. It begins alone, as a loop does, and summons a runner
+// when what is left is worth it.
+func (p *Pool) helpWith(b *batch) {
+	h, chunk, start := &p.helper().hand, 1, ticks()
+	for done, before := 0, start; ; {
+		if p.gate.Load()&gateCut != 0 {
+			p.cutOffBatch(b)
+		}
+		lo, hi := b.claimRange(chunk, 1)
+		if lo == hi {
+			b.release()
+			return
+		}
+		h.count(&h.begun, uint64(hi-lo))
+		p.runShare(share{b, lo, hi, false}, h)
+		done += hi - lo
+		now := ticks()
+		next, share := afterAlone(chunk, done, b.n-hi, now-start, now-before, p.times.worthwhile)
+		if share {
+			p.summon()
+			break
+		}
+		chunk, before = next, now
+	}
+	p.join(b, h)
+}
+
 // claimRange claims up to chunk elements, as claimSize says.
-func (b *batch) claimRange(chunk int) (lo, hi int) {
+func (b *batch) claimRange(chunk, part int) (lo, hi int) {
 	for {
 		c := b.cursor.Load()
 		left := b.n - int(c)
 		if left <= 0 {
 			return 0, 0
 		}
-		k := claimSize(left, chunk, b.width)
+		k := claimSize(left, chunk, part)
 		if b.cursor.CompareAndSwap(c, c+int64(k)) { // K2
 			if k == left {
 				b.pool.unpost(b)
@@ -618,7 +647,7 @@ func (f Future) waitBatch() error {
 		if !b.proven() {
 			p.hand(job{b: b})
 		} else {
-			p.join(b, &p.helper().hand)
+			p.helpWith(b)
 		}
 	}
 	return f.blockBatch()

@@ -23,7 +23,7 @@ func TestRangesCoverOnce(t *testing.T) {
 			for g := range goroutines {
 				wg.Go(func() {
 					for {
-						lo, hi := b.claimRange(chunk)
+						lo, hi := b.claimRange(chunk, 2*b.width)
 						if lo == hi {
 							return
 						}
@@ -58,14 +58,14 @@ func TestRangesOfHugeBatches(t *testing.T) {
 			b := &batch{n: n, pool: new(Pool), width: 1}
 			next := 0
 			for next < n {
-				lo, hi := b.claimRange(chunk)
+				lo, hi := b.claimRange(chunk, 2*b.width)
 				if lo != next || hi <= lo || hi > n {
 					t.Fatalf("%d of %d elements are left, a claim of %d gave [%d,%d)", n-next, n, chunk, lo, hi)
 				}
 				next = hi
 			}
 			for range 3 {
-				if lo, hi := b.claimRange(chunk); lo != hi {
+				if lo, hi := b.claimRange(chunk, 2*b.width); lo != hi {
 					t.Fatalf("nothing is left of %d elements, a claim of %d gave [%d,%d)", n, chunk, lo, hi)
 				}
 			}

@@ -20,10 +20,11 @@ const (
 	growth = 4
 )
 
-// claimSize returns how many of the elements left one of width goroutines claims
-// that would like to have chunk: fewer towards the end, so that all end together.
-func claimSize(left, chunk, width int) int {
-	return min(chunk, max(left/(2*width), 1))
+// claimSize returns how many of the elements left a goroutine claims that would like
+// to have chunk: no more than 1/part, so that all end together, but not so few that the
+// claim costs more than it brings.
+func claimSize(left, chunk, part int) int {
+	return min(chunk, left, max(left/part, chunk/8, 1))
 }
 
 // nextChunk returns the chunk to ask for when the last request, for chunk

@@ -337,7 +337,7 @@ func TestBatchClosedUntilPosted(t *testing.T) {
 	b := p.newBatch(work{fn: callFunc}, 4)
 	b.refs.Store(1)
 	b.width = 1
-	if lo, hi := b.claimRange(1); lo != hi {
+	if lo, hi := b.claimRange(1, 1); lo != hi {
 		t.Fatalf("claimed elements %d to %d of a batch that is not posted", lo, hi)
 	}
 	b.refs.Store(0)

@@ -156,7 +156,7 @@ func (s *sim) join() (end int64) {
 			w.free += simClaim
 		}
 		s.claimer = i
-		k := claimSize(len(s.times)-s.at, w.chunk, s.width)
+		k := claimSize(len(s.times)-s.at, w.chunk, 2*s.width)
 		took := s.run(k)
 		w.chunk = nextChunk(w.chunk, k, took, chunkTime.Nanoseconds())
 		w.free += took
