@@ -204,6 +204,9 @@ func connect(nc *nats.Conn, c *engineConfig) (*Engine, error) {
 		return nil, fmt.Errorf("remote: %w", err)
 	}
 	e := &Engine{nc: nc, js: js, names: c.names, log: c.log}
+	if nc.IsConnected() && nc.MaxPayload() < leastPayload {
+		return nil, fmt.Errorf("remote: the server %s takes messages of %d bytes at most (max_payload): at least %d are needed", nc.ConnectedUrlRedacted(), nc.MaxPayload(), leastPayload)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), setupPatience)
 	defer cancel()
 	if e.tasks, err = e.stream(ctx, c, c.tasksConfig(), c.tasksBytes != 0, true); err != nil {

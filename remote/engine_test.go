@@ -147,13 +147,21 @@ func TestAddressTaken(t *testing.T) {
 	}
 }
 
-// TestNoServer: an engine needs a server that answers, with JetStream, and the error
-// says which of both is missing.
+// TestNoServer: an engine needs a server that answers, with JetStream and with room
+// in a message, and the error says what is missing.
 func TestNoServer(t *testing.T) {
 	t.Parallel()
 	nc := must(nats.Connect(testEngine(t, Listen("127.0.0.1:0")).URL()))
 	nc.Close()
 	if _, err := Connect(nc); !errors.Is(err, nats.ErrConnectionClosed) {
+		t.Errorf("error %v", err)
+	}
+	narrow := must(server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, MaxPayload: 64 << 10}))
+	narrow.Start()
+	defer narrow.Shutdown()
+	nc = must(nats.Connect(narrow.ClientURL()))
+	defer nc.Close()
+	if _, err := Connect(nc); err == nil || !strings.Contains(err.Error(), "65536 bytes at most (max_payload)") {
 		t.Errorf("error %v", err)
 	}
 	s := must(server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true}))

@@ -263,8 +263,20 @@ func run(p **item) {
 	ctx := context.WithValue(m.ctx, taskKey{}, Task{
 		Function: m.f.Name(), ID: it.id, Delivery: m.deliveries, Failures: m.failures,
 	})
-	it.result, it.err = m.f.call(ctx, it.params)
-	it.returned = true
+	result, err := m.f.call(ctx, it.params)
+	it.result, it.err, it.returned = result, spoken(err), true
+}
+
+// spoken is an error with the text of err and no method of the program's: one that
+// panics, as that of a nil pointer does, must do so where it counts as the task's.
+func spoken(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case isPermanent(err):
+		return Permanent(errors.New(err.Error()))
+	}
+	return errors.New(err.Error())
 }
 
 // settle stores what came of the items and takes the message out of its stream.

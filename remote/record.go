@@ -35,6 +35,9 @@ const (
 	// headroom is what a message keeps free for headers below the server's limit,
 	// so that a dead letter has room for the params.
 	headroom = 64 << 10
+	// leastPayload is what a server must take at least: as much again for params
+	// and results.
+	leastPayload = 2 * headroom
 	// maxItems and maxBatchBytes bound one message of a batch.
 	maxItems      = 1024
 	maxBatchBytes = 256 << 10

@@ -120,7 +120,8 @@ func MaxLosses(n int) ServeOption {
 }
 
 // Backoff sets how long a task rests after its first failure; each further one
-// doubles that, up to max. The default is one second, up to one minute.
+// doubles that, up to max. The default is one second, up to one minute. An item of a
+// batch rests from its second failure on: the first makes it a task of its own.
 func Backoff(first, max time.Duration) ServeOption {
 	return serveOption(func(c *serveConfig) error {
 		if first <= 0 || max < first {

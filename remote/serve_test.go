@@ -39,6 +39,9 @@ func TestFailures(t *testing.T) {
 				return 0, fmt.Errorf("wrapped: %w", Permanent(broken))
 			case "panic":
 				panic("out of order")
+			case "nil error":
+				var none *fussy
+				return 0, none
 			case "runtime error":
 				return p.Times / (p.Times - 9), nil
 			case "goexit":
@@ -63,6 +66,8 @@ func TestFailures(t *testing.T) {
 		{in{"permanent", 9}, 1, "wrapped: " + broken.Error(), ""},
 		{in{"panic", 9}, 3, "panic: out of order", "remote.TestFailures.func"},
 		{in{"runtime error", 9}, 3, "panic: runtime error: integer divide by zero", "remote.TestFailures.func"},
+		{in{"nil error", 1}, 1, "", ""},
+		{in{"nil error", 9}, 3, "panic: runtime error: invalid memory address or nil pointer dereference", "remote.(*fussy).Error"},
 		{in{"goexit", 9}, 3, "the function called runtime.Goexit", ""},
 	} {
 		id := fmt.Sprint(q.in)
@@ -80,7 +85,7 @@ func TestFailures(t *testing.T) {
 			t.Errorf("%s: dead letter %+v", id, d)
 		}
 	}
-	wantOutcomes(t, e, 4, 5)
+	wantOutcomes(t, e, 5, 6)
 
 	// The dead letters can be listed, in order. One that has been removed no longer
 	// stands for its ID.
@@ -96,20 +101,25 @@ func TestFailures(t *testing.T) {
 			}
 		}
 	}
-	if strings.Join(ids, ", ") != "{error 9}, {permanent 9}, {panic 9}, {runtime error 9}, {goexit 9}" {
+	if strings.Join(ids, ", ") != "{error 9}, {permanent 9}, {panic 9}, {runtime error 9}, {nil error 9}, {goexit 9}" {
 		t.Errorf("dead letters %v", ids)
 	}
 	if n, err := must(try.Submit(ctx, e, &in{"error", 0}, ID("{error 9}"))).Wait(ctx); n != 0 || err != nil {
 		t.Errorf("result %d, error %v", n, err)
 	}
-	wantOutcomes(t, e, 5, 4)
-	if s := must(e.Status(ctx)); s.Dead != 4 || s.Functions[0].Dead != 4 || s.Tasks.Messages != 0 {
+	wantOutcomes(t, e, 6, 5)
+	if s := must(e.Status(ctx)); s.Dead != 5 || s.Functions[0].Dead != 5 || s.Tasks.Messages != 0 {
 		t.Errorf("status %+v", s)
 	}
 	if err := e.Remove(ctx, &DeadLetter{}); err == nil {
 		t.Error("removed nothing without an error")
 	}
 }
+
+// fussy is an error whose text needs more than a nil pointer.
+type fussy struct{ text string }
+
+func (f *fussy) Error() string { return f.text }
 
 // TestBackoff: a task that has failed rests, longer each time. The rest may be
 // longer than asked for, never shorter.

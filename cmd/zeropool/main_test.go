@@ -65,6 +65,7 @@ func TestBadBenchAndMatrix(t *testing.T) {
 		{[]string{"bench", "--compare", ""}, 2, "-compare is empty"},
 		{[]string{"bench", "--cpuprofile", ""}, 2, "-cpuprofile is empty"},
 		{[]string{"bench", "--trace", ""}, 2, "-trace is empty"},
+		{[]string{"bench", "--trace", "x", "--compare", other}, 2, "--trace and --compare"},
 		{[]string{"bench", "--nonsense"}, 2, "nonsense"},
 		{[]string{"bench", "--compare", "no-such-file"}, 1, "no-such-file"},
 		{[]string{"bench", "--compare", other}, 1, "other.json: a benchmark report of schema 99"},

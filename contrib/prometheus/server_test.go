@@ -23,7 +23,7 @@ import (
 func TestRealServer(t *testing.T) {
 	server, err := exec.LookPath("prometheus")
 	if err != nil {
-		t.Skip("no prometheus here (Debian package prometheus; ci/contrib installs it)")
+		t.Skip("no prometheus here (Debian package prometheus; ci/contrib fetches it)")
 	}
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {

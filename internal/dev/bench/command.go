@@ -86,6 +86,8 @@ func (c *Command) parse(args []string, stdout, stderr io.Writer) (f commandFlags
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case cli.NoEmpty(flags) != nil:
 		err = cli.NoEmpty(flags)
+	case f.trace != "" && f.compare != "":
+		err = errors.New("--trace and --compare do not go together: a trace slows channels more than pools")
 	case f.workers < 0 || f.workers > maxWorkers:
 		err = fmt.Errorf("--workers %d: want 0 to %d", f.workers, maxWorkers)
 	case f.format != "text" && f.format != "json":

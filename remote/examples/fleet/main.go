@@ -33,6 +33,9 @@ var countWords = remote.Define("words@v1", func(_ context.Context, d *document) 
 })
 
 func main() {
+	if len(os.Args) == 1 || os.Args[1] == "-h" {
+		log.Fatal("usage: fleet FILE...")
+	}
 	var err error
 	if len(os.Args) == 3 && os.Args[1] == "worker" {
 		err = work(os.Args[2])
