@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"regexp"
 	"slices"
@@ -37,6 +38,14 @@ func TestNative(t *testing.T) {
 			r, err := bench.Measure(one[0], e, brief, nil)
 			if err != nil {
 				t.Fatal(err)
+			}
+			var text bytes.Buffer
+			report := &bench.Report{Schema: bench.Schema, Results: []bench.Result{r}}
+			if err := report.WriteJSON(&text); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := bench.ReadReport(&text); err != nil {
+				t.Errorf("its report cannot be read: %v", err)
 			}
 			for _, n := range all {
 				i := slices.IndexFunc(r.Samples, func(s bench.Sample) bool { return s.Name == n.Name })

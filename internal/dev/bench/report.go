@@ -103,7 +103,7 @@ func (r *Report) check() error {
 				return fmt.Errorf("sample %q of result %q is negative", s.Name, q.Name)
 			}
 			ours := q.Ours()
-			if (s.Latency == nil) != (ours.Latency == nil) || (s.Efficiency == nil) != (ours.Efficiency == nil) || (s.Memory == nil) != (ours.Memory == nil) {
+			if (s.Latency == nil) != (ours.Latency == nil) || s.Efficiency != nil && ours.Efficiency == nil || (s.Memory == nil) != (ours.Memory == nil) {
 				return fmt.Errorf("sample %q of result %q has other figures than the first", s.Name, q.Name)
 			}
 		}

@@ -112,7 +112,11 @@ func (t *textWriter) result(r *Result) {
 			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t", Number(s.Latency.P50), Number(s.Latency.P99), Number(s.Latency.P999), Number(s.Latency.Max))
 		}
 		if efficiency {
-			fmt.Fprintf(tw, "%s\t", Number(s.Efficiency.Median))
+			text := "" // of what another process does
+			if s.Efficiency != nil {
+				text = Number(s.Efficiency.Median)
+			}
+			fmt.Fprintf(tw, "%s\t", text)
 		}
 		if memory {
 			m := s.Memory
