@@ -69,3 +69,34 @@ func TestNoWaiterIsForgotten(t *testing.T) {
 		}
 	}
 }
+
+// A burst of a function that has never run costs its submitter one hand-over: the
+// stand-in runs as many of the burst as it takes until the submitter may run the rest.
+func TestNewFunctionIsHandedOverOnce(t *testing.T) {
+	if !hasIdentity {
+		t.Skip("nobody owns a lane")
+	}
+	p := newTestPool(t, unpinned(1)...)
+	release := hold(t, p)
+	defer release()
+	const n = 500
+	var cs [n]count
+	var fs [n]Future
+	for i := range cs {
+		fs[i] = Submit(p, &cs[i], func(c *count) { c.runs.Add(1) })
+	}
+	for i, f := range fs {
+		if err := f.Wait(); err != nil || cs[i].runs.Load() != 1 {
+			t.Fatalf("task %d: %v, ran %d times", i, err, cs[i].runs.Load())
+		}
+	}
+	own := uint64(0)
+	for _, l := range *p.lanes.Load() {
+		if !l.inbox {
+			own += l.completed.load()
+		}
+	}
+	if own < n-provenRuns-pushesForLane {
+		t.Errorf("the submitter has run %d of %d", own, n)
+	}
+}
