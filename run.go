@@ -46,8 +46,9 @@ func (h *hand) leave() {
 // own no lane.
 type helper struct {
 	hand
-	batch atomic.Pointer[batch] // recycled
-	_     [lineSize]byte
+	batch  atomic.Pointer[batch] // recycled
+	waiter atomic.Pointer[waiter]
+	_      [lineSize]byte
 }
 
 const helpers = 8

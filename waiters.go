@@ -108,7 +108,7 @@ func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, len
 			}
 		}
 		if done || gaveUp {
-			st.free(w)
+			p.free(w, st)
 		}
 		st.mu.Unlock()
 		p.gate.Add(^uint64(gateWaiter - 1))
@@ -151,6 +151,9 @@ func (p *Pool) newWaiter(st *waitStripe) *waiter {
 		w.lock.Lock()
 		return w
 	}
+	if w := p.helper().waiter.Swap(nil); w != nil {
+		return w
+	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if w := st.spare; w != nil {
@@ -160,9 +163,10 @@ func (p *Pool) newWaiter(st *waitStripe) *waiter {
 	return &waiter{ch: make(chan struct{}, 1)}
 }
 
-// free keeps w for the next one. The caller holds st.mu.
-func (st *waitStripe) free(w *waiter) {
-	if w.ch != nil {
+// free keeps w for the next one, that of the same goroutine first. The caller holds
+// st.mu.
+func (p *Pool) free(w *waiter, st *waitStripe) {
+	if w.ch != nil && !p.helper().waiter.CompareAndSwap(nil, w) {
 		w.next, st.spare = st.spare, w
 	}
 }
