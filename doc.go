@@ -51,8 +51,8 @@
 // of the thread that it has pinned.
 //
 // While a worker is pinned, a task that waits for a channel, a timer or a sleep costs
-// about 16 times as much as elsewhere. Under the default pinning a worker whose tasks
-// wait is seldom pinned.
+// about 16 times as much as elsewhere: always under Hold, and for as long as a lease
+// lasts under the default.
 //
 // # Waiting
 //
