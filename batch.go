@@ -642,12 +642,12 @@ func (f Future) waitBatch() error {
 		return err
 	}
 	b := f.batch()
-	p := b.pool
 	if b.holdKey(f.key) {
-		if !b.proven() {
-			p.hand(job{b: b})
+		if b.proven() {
+			b.pool.helpWith(b)
 		} else {
-			p.helpWith(b)
+			b.release()
+			f.waitBatchFree(nil, 0)
 		}
 	}
 	return f.blockBatch()
@@ -662,8 +662,11 @@ func (f Future) blockBatch() error {
 	return err
 }
 
+// waitBatchFree is waitFree for a batch. It watches before it asks for a stand-in:
+// where workers end batches at once, the caller would submit and wait again, and
+// leave one stand-in after the other behind that has not begun yet.
 func (f Future) waitBatchFree(stop <-chan struct{}, timeout time.Duration) bool {
-	if f.at == nil {
+	if f.at == nil || watchFor(f.Done) {
 		return true
 	}
 	b := f.batch()
@@ -674,5 +677,5 @@ func (f Future) waitBatchFree(stop <-chan struct{}, timeout time.Duration) bool 
 			b.release()
 		}
 	}
-	return b.pool.park(&b.waits, f.Done, nil, true, stop, timeout)
+	return b.pool.parkNow(&b.waits, f.Done, nil, true, stop, timeout)
 }

@@ -41,8 +41,18 @@
 //
 // What a task does to its thread may outlive it or end early: a process started by
 // a task has the mask of a pinned worker (see Pool.Unpinned), a process with
-// Pdeathsig may be killed when the worker's thread ends, and unshare changes a
-// thread that other goroutines run on later.
+// Pdeathsig may be killed when the worker's thread ends, and unshare and setns change
+// a thread that later tasks and other goroutines run on: they then see another
+// namespace, now and then. runtime.LockOSThread does not help, because the task ends
+// and its goroutine goes on: the worker keeps the thread, locked, and passes it to
+// later tasks. Do such things in a goroutine of your own that locks its thread and
+// ends without unlocking it, so that the runtime ends the thread as well. A task that
+// locks or unlocks its goroutine once too often harms no mask: a worker restores that
+// of the thread that it has pinned.
+//
+// While a worker is pinned, a task that waits for a channel, a timer or a sleep costs
+// about 16 times as much as elsewhere: always under Hold, and for as long as a lease
+// lasts under the default.
 //
 // # Waiting
 //
@@ -53,7 +63,8 @@
 // dangerous than it is with a channel.
 //
 // A submitter that finds all queues full waits for queued tasks, unless the policy
-// is Reject. If it holds a lock that these want, neither goes on.
+// is Reject. If it holds a lock that these want, neither goes on: under Help it may run
+// such a task itself. Submit without the lock, or use TrySubmit.
 //
 // # Seen from outside
 //

@@ -2,6 +2,7 @@ package zeropool
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"unsafe"
 )
@@ -19,6 +20,7 @@ type groupLimit struct {
 	list    []groupTask
 	head    int  // the first in list that waits
 	feeding bool // a goroutine queues tasks as soon as there is room
+	feed    func()
 }
 
 type groupTask struct {
@@ -71,6 +73,22 @@ func (m *groupLimit) takeAll() int {
 	return n
 }
 
+// putBack makes a task that next has returned the first in the list again, and the
+// caller the one to start the feeder, which it reports, unless there is one.
+func (m *groupLimit) putBack(t groupTask) (start bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.head > 0 {
+		m.head--
+		m.list[m.head] = t
+	} else {
+		m.list = slices.Insert(m.list, 0, t)
+	}
+	start = !m.feeding
+	m.feeding = true
+	return start
+}
+
 // begin queues the tasks that wait and may begin. One who has just ended a task must
 // not wait for room: it leaves that to a goroutine.
 func (g *Group) begin(m *groupLimit, wait bool) {
@@ -80,25 +98,20 @@ func (g *Group) begin(m *groupLimit, wait bool) {
 			g.end(1, err)
 		}
 		if !queued {
-			m.mu.Lock()
-			alone := !m.feeding
-			m.feeding = true
-			m.mu.Unlock()
-			go g.feed(m, t, alone)
+			if m.putBack(t) {
+				go m.feed()
+			}
 			return
 		}
 	}
 }
 
-// feed waits for room for t, and, if it is the feeder, for the tasks that may begin
-// then.
-func (g *Group) feed(m *groupLimit, t groupTask, feeder bool) {
-	for ok := true; ok; t, ok = m.next(g, true) {
+// feedWith is what the feeder does: it queues the tasks that may begin, and waits for
+// room.
+func (g *Group) feedWith(m *groupLimit) {
+	for t, ok := m.next(g, true); ok; t, ok = m.next(g, true) {
 		if _, err := g.push(t.fn, t.params, t.flags, true); err != nil {
 			g.finish(1, err)
-		}
-		if !feeder {
-			return
 		}
 	}
 }
@@ -117,6 +130,14 @@ func (g *Group) feed(m *groupLimit, t groupTask, feeder bool) {
 // own and wait for it, to any depth, and may add tasks to its own group. A task that
 // waits for another group counts as running.
 //
+// A semaphore of one's own does not do the same. A task that takes a place in it before
+// it submits a sub-task that gives it back stands still when the places are used up: it
+// blocks its worker, the pool does not see that it waits, so nobody takes its place, and
+// with every worker blocked like that nobody runs the sub-tasks. A place that a sub-task
+// takes itself is no better: those that wait for one keep the workers from those that
+// have one and have submitted more. SetLimit blocks nobody: a task beyond the limit is
+// not begun, and Group.Wait runs what has not begun or lends its place.
+//
 // The pool has not accepted a task that waits inside the group: Stats does not count
 // it, and when the pool is closed it ends with ErrClosed. A limit costs each task a
 // lock. It allocates nothing in the long run.
@@ -127,7 +148,8 @@ func (g *Group) SetLimit(n int) {
 	}
 	m := g.limit.Load()
 	if m == nil {
-		m = new(groupLimit) // with n == 0, so that nothing begins before n is set
+		m = new(groupLimit)               // with n == 0, so that nothing begins before n is set
+		m.feed = func() { g.feedWith(m) } // once, not for each start of the feeder
 		if !g.limit.CompareAndSwap(nil, m) {
 			m = g.limit.Load()
 		}

@@ -204,3 +204,63 @@ func TestLimitAndClose(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A task that limits what its sub-tasks do at a time, on the only worker: with SetLimit
+// it goes on, however many there are, with every number, and to a depth, where a
+// semaphore that each sub-task gives back, taken before each submission, would keep its
+// worker for ever.
+func TestLimitInsideTaskGoesOn(t *testing.T) {
+	for _, limit := range []int{1, 2, 3} {
+		for _, opts := range [][]Option{unpinned(1), unpinned(1, WithQueueCapacity(2)), unpinned(2, WithWhenFull(Block), WithQueueCapacity(64))} {
+			p := newTestPool(t, opts...)
+			var ran atomic.Int32
+			var down func(depth int) error
+			down = func(depth int) error {
+				g := p.NewGroup()
+				g.SetLimit(limit)
+				for range 3 * limit {
+					g.GoErr(func() error {
+						ran.Add(1)
+						if depth > 0 {
+							return down(depth - 1)
+						}
+						return nil
+					})
+				}
+				return g.Wait()
+			}
+			if err := p.GoErr(func() error { return down(2) }).Wait(); err != nil {
+				t.Error(err)
+			}
+			n := int32(3 * limit)
+			if want := n + n*n + n*n*n; ran.Load() != want {
+				t.Errorf("limit %d: %d of %d tasks ran", limit, ran.Load(), want)
+			}
+		}
+	}
+}
+
+// Tasks that wait inside a Group because the queues are full, not because of the limit,
+// begin in the order in which they were added when the limit is 1, and none is lost.
+func TestLimitWithFullQueues(t *testing.T) {
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(2))...)
+	g := p.NewGroup()
+	g.SetLimit(1)
+	for range stressRounds(200) {
+		var order []int
+		g.Go(func() {
+			fill(p) // what ends next finds no room for the next task
+		})
+		for i := range 20 {
+			g.Go(func() {
+				order = append(order, i)
+				if i%5 == 0 {
+					fill(p)
+				}
+			})
+		}
+		if err := g.Wait(); err != nil || len(order) != 20 || !slices.IsSorted(order) {
+			t.Fatalf("%v, order %v", err, order)
+		}
+	}
+}

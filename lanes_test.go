@@ -389,6 +389,56 @@ func TestFailuresDoNotPileUp(t *testing.T) {
 	})
 }
 
+// TestFailuresLeaveTheHeapAsItWas: after 100,000 failures in a row, by panic, error
+// and withdrawal, one after the other and in a batch and a Group, the heap is what it
+// was after the first thousand of them, but for a few stacks. The room of one queue of
+// outcomes is far less than 8 MB; those of 100,000 are far more.
+func TestFailuresLeaveTheHeapAsItWas(t *testing.T) {
+	p := newTestPool(t, unpinned(2, quiet)...)
+	err := errors.New("failed")
+	g := p.NewGroup()
+	two := make([]int, 2)
+	fail := func(i int) {
+		var got error
+		switch i % 5 {
+		case 0:
+			got = p.Go(func() { panic(err) }).Wait()
+		case 1:
+			got = p.GoErr(func() error { return err }).Wait()
+		case 2:
+			got = SubmitBatch(p, two, func(*int) { panic(err) }).Wait()
+		case 3:
+			g.GoErr(func() error { return err })
+			got = g.Wait()
+		case 4:
+			f := p.Go(func() {})
+			f.Cancel()
+			f.Wait() // a worker may have been faster
+			return
+		}
+		if !errors.Is(got, err) {
+			t.Fatalf("failure %d: %v", i, got)
+		}
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for i := range 5000 {
+		fail(i)
+	}
+	before := heap()
+	for i := range stressRounds(100_000) {
+		fail(i)
+	}
+	if after := heap(); after > before+8<<20 {
+		t.Errorf("the heap has grown from %d to %d bytes", before, after)
+	}
+}
+
 // runProgram builds and runs a program below testdata.
 func runProgram(t *testing.T, program string, flags ...string) {
 	t.Helper()

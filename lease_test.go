@@ -140,6 +140,31 @@ func TestStrayUnlockOSThread(t *testing.T) {
 	}
 }
 
+// The mirror: tasks that lock their goroutine to its thread and return without
+// unlocking it, under either pinning. The pool goes on, later tasks run, and no thread
+// with a narrow mask, and no goroutine, is left: checkMasks and Close look at the end.
+func TestLockOSThreadIsLeftLocked(t *testing.T) {
+	for _, pinning := range []Pinning{Lease, Hold} {
+		p := newTestPool(t, WithWorkers(2), WithPinning(pinning))
+		for range 200 {
+			if err := byWorker(t, p, runtime.LockOSThread); err != nil {
+				t.Error(err)
+			}
+			if err := p.Go(runtime.LockOSThread).Wait(); err != nil {
+				t.Error(err)
+			}
+			for range lockDepth {
+				runtime.UnlockOSThread() // this goroutine may have run the task itself
+			}
+		}
+		for range 20 { // long enough for leases, on threads that are locked already
+			if err := byWorker(t, p, steadyWork); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // A worker that happens to run on the process's first thread, which is never pinned,
 // moves to another one for its lease.
 func TestLeaseLeavesMainThread(t *testing.T) {

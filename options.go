@@ -21,7 +21,9 @@ const (
 	// it has submitted from its own lane, as long as it has any and their
 	// functions are known to return. Otherwise it waits until there is room, and
 	// a stand-in may run queued tasks in its place. It is the default: nothing is
-	// lost, and the submitter is slowed to the pace of the pool.
+	// lost, and the submitter is slowed to the pace of the pool. It never runs a
+	// stranger's task, but one of its own may hold it up for as long as that takes,
+	// and for ever if it wants a lock that the submitter holds.
 	Help WhenFull = iota
 	// Block makes the submitter wait until there is room. A stand-in may run
 	// queued tasks in the place of a task that waits so: were every worker to wait

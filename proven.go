@@ -20,6 +20,10 @@ const (
 // provenCode[hash(code)] is the entry point of a proven function, or 0.
 var provenCode [provenSlots]atomic.Uintptr
 
+// exitedCode[hash(code)] is the entry point of a function that has exited, or 0. Where
+// two functions meet it knows one of them, and trials both.
+var exitedCode [provenSlots]atomic.Uintptr
+
 // trials counts runs of functions that are not yet proven, and remembers those
 // that never will be.
 var trials = struct {
@@ -28,9 +32,9 @@ var trials = struct {
 	exited map[uintptr]bool
 }{runs: map[uintptr]int{}, exited: map[uintptr]bool{}}
 
-func provenSlot(code uintptr) *atomic.Uintptr {
-	return &provenCode[uint64(code)*hashFactor>>32%provenSlots]
-}
+func provenSlot(code uintptr) *atomic.Uintptr { return &provenCode[slotOf(code)] }
+
+func slotOf(code uintptr) uint64 { return uint64(code) * hashFactor >> 32 % provenSlots }
 
 // codeOf returns the entry point of the user's function that a task runs.
 func codeOf(fn *funcval, params unsafe.Pointer) uintptr {
@@ -65,8 +69,12 @@ func (l *lane) proven(s *slot) bool {
 }
 
 // observe records n runs of a function, on goroutines that can be replaced, that
-// did not exit.
+// did not exit. It takes no lock for a function that has exited: a stand-in that
+// waited for it after its task has ended would be missing for the next task.
 func observe(code uintptr, n int) {
+	if exitedCode[slotOf(code)].Load() == code {
+		return
+	}
 	trials.Lock()
 	defer trials.Unlock()
 	if trials.exited[code] {
@@ -84,6 +92,7 @@ func exited(fn *funcval, params unsafe.Pointer) {
 	trials.Lock()
 	defer trials.Unlock()
 	trials.exited[code] = true
+	exitedCode[slotOf(code)].Store(code)
 	delete(trials.runs, code)
 	provenSlot(code).CompareAndSwap(code, 0)
 }

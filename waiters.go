@@ -61,6 +61,11 @@ const waitSpins = 8
 //
 // If it lends its place, a stand-in may run queued work meanwhile.
 func (p *Pool) park(list *waitList, ended func() bool, plain func() bool, lends bool, stop <-chan struct{}, timeout time.Duration) bool {
+	return watchFor(ended) || p.parkNow(list, ended, plain, lends, stop, timeout)
+}
+
+// watchFor reports whether ended returns true within some turns.
+func watchFor(ended func() bool) bool {
 	for range waitSpins {
 		if ended() {
 			return true
@@ -68,11 +73,11 @@ func (p *Pool) park(list *waitList, ended func() bool, plain func() bool, lends 
 		relax(32)
 		spinTurn()
 	}
-	return p.parkNow(list, ended, plain, lends, stop, timeout)
+	return false
 }
 
-// parkNow is park without watching first: for those who have just given the task to
-// a stand-in, which is about to run on the caller's P.
+// parkNow is park without watching first: for those who have just given work to a
+// stand-in, which is about to run on the caller's P.
 func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, lends bool, stop <-chan struct{}, timeout time.Duration) bool {
 	st := p.stripe(list)
 	w := p.newWaiter(st)
