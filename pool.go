@@ -78,15 +78,15 @@ const (
 
 // times are durations in ticks.
 type times struct {
-	answer, aged, worth, firstShun, lastShun int64
-	poll, takeOver, chunk, worthwhile        int64
-	leaseAfter, collectOften, collectSeldom  int64
-	refusedPause, help                       int64
+	answer, aged, burst, worth, firstShun, lastShun int64
+	poll, takeOver, chunk, worthwhile               int64
+	leaseAfter, collectOften, collectSeldom         int64
+	refusedPause, help                              int64
 }
 
 func newTimes() times {
 	return times{
-		answer: ticksOf(answerTime), aged: ticksOf(agedTime),
+		answer: ticksOf(answerTime), aged: ticksOf(agedTime), burst: ticksOf(burstTime),
 		worth: ticksOf(worthStealing), firstShun: ticksOf(firstShun), lastShun: ticksOf(lastShun),
 		poll: ticksOf(pollTime), takeOver: ticksOf(takeOverPause),
 		chunk: ticksOf(chunkTime), worthwhile: ticksOf(worthWaking),

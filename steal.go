@@ -12,6 +12,9 @@ import "time"
 const (
 	// agedTime is how long a queue must have had tasks before they are stolen.
 	agedTime = 2 * time.Microsecond
+	// burstTime is how long a queue may have had tasks while its owner goes on pushing
+	// them quickly: most likely it is about to run tiny ones itself.
+	burstTime = 50 * time.Microsecond
 	// worthStealing is the least time of a task, on average, that is worth a theft.
 	worthStealing = 300 * time.Nanosecond
 	// trial is after how many tasks a thief asks what they took.
@@ -28,6 +31,7 @@ const (
 type mark struct {
 	seen  int64  // ticks when it first had tasks, or when its owner was last seen at work on tiny ones; or 0
 	begun uint64 // how many tasks the owner had begun by then
+	tail  uint64 // and where it pushed
 	till  int64  // the lane is shunned until then
 	shun  int64  // for how long it was shunned
 }
@@ -72,13 +76,13 @@ func (r *runner) ripe(l *lane, anyway bool) bool {
 	age := now - m.seen
 	switch {
 	case m.seen == 0:
-		m.seen, m.begun = now, begun
+		m.seen, m.begun, m.tail = now, begun, l.tail.load()
 		r.soon = true
 		return false
 	case int64(begun-m.begun)*t.worth > age: // the owner gets through its tasks faster than thieves could
 		m.seen, m.begun = now, begun
 		return false
-	case age < t.aged:
+	case age < t.aged, age < t.burst && int64(l.tail.load()-m.tail)*t.worth > age:
 		r.soon = true
 		return false
 	}

@@ -146,7 +146,7 @@ func (r *runner) work(w *worker) {
 			continue
 		}
 		if rounds++; r.soon && rounds < maxRounds {
-			relax(16)
+			relax(64)
 			spinTurn()
 			continue
 		}
@@ -159,7 +159,7 @@ func (r *runner) work(w *worker) {
 
 // maxRounds is how often a runner looks for a task that is about to be there,
 // before it naps.
-const maxRounds = 256
+const maxRounds = 64
 
 // runTaken runs a task that r has taken.
 func (r *runner) runTaken(l *lane, s *slot, v uint64) {
