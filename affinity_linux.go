@@ -94,6 +94,15 @@ func setName(name string) {
 	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0, 0, 0)
 }
 
+// currentCPU returns the CPU on which the caller runs, or -1.
+func currentCPU() int {
+	var cpu uint32
+	if _, _, errno := unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&cpu)), 0, 0); errno != 0 {
+		return -1
+	}
+	return int(cpu)
+}
+
 // onMainThread reports whether the calling thread is the process's first one,
 // whose mask and name tools take for the whole process's.
 func onMainThread() bool { return unix.Gettid() == unix.Getpid() }

@@ -15,4 +15,5 @@ func (*thread) pin(int, bool, string) error {
 func (*thread) unpin(int) bool { return true }
 func (*thread) has(int) bool   { return true }
 func (*thread) number() int    { return 0 }
+func currentCPU() int          { return -1 }
 func onMainThread() bool       { return false }

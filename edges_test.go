@@ -265,7 +265,7 @@ func TestNewPollerClearsGate(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	allAsleep(t, p)
 	r := &runner{pool: p}
-	r.lease.cpu = topology.Unknown
+	r.lease.cpu.Store(topology.Unknown)
 	again := r.idle()
 	ro := &p.roster
 	ro.mu.Lock()
@@ -284,7 +284,7 @@ func TestSurplusStandInEnds(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	allAsleep(t, p)
 	r := &runner{pool: p, standIn: true}
-	r.lease.cpu = topology.Unknown
+	r.lease.cpu.Store(topology.Unknown)
 	p.roster.mu.Lock()
 	p.roster.used.Add(1)
 	p.roster.mu.Unlock()

@@ -34,9 +34,10 @@ const (
 
 // A lease is a worker's hold on its CPU. Only the worker's goroutine writes it.
 type lease struct {
-	cpu     int  // the CPU, or topology.Unknown: then there is no lease
-	hold    bool // WithPinning(Hold): never given back
-	foreign bool // the CPU was named by WithCPUs and may lie outside the process's mask
+	cpu     atomic.Int64 // the CPU, or topology.Unknown: then there is no lease; see Pool.exchange
+	worker  *worker      // whose CPU may be exchanged, or nil
+	hold    bool         // WithPinning(Hold): never given back
+	foreign bool         // the CPU was named by WithCPUs and may lie outside the process's mask
 	name    string
 	thread  thread
 	held    atomic.Bool
@@ -57,7 +58,7 @@ type lease struct {
 
 // check is called after each task, at the time now.
 func (e *lease) check(now int64) {
-	if e.cpu == topology.Unknown {
+	if e.cpu.Load() == topology.Unknown {
 		return
 	}
 	if e.held.Load() {
@@ -88,7 +89,7 @@ func (e *lease) check(now int64) {
 
 // take pins the worker, and reports whether it is pinned now.
 func (e *lease) take() bool {
-	if e.cpu == topology.Unknown {
+	if e.cpu.Load() == topology.Unknown {
 		return false
 	}
 	e.lock(lockDepth)
@@ -102,7 +103,12 @@ func (e *lease) take() bool {
 			return false
 		}
 	}
-	err := e.thread.pin(e.cpu, e.foreign, e.name)
+	if e.worker != nil {
+		e.worker.pool.mu.Lock()
+		defer e.worker.pool.mu.Unlock()
+		e.worker.exchange()
+	}
+	err := e.thread.pin(int(e.cpu.Load()), e.foreign, e.name)
 	if err != nil {
 		e.refused.add(1)
 		e.err.Store(&err)
@@ -114,6 +120,30 @@ func (e *lease) take() bool {
 	e.since = ticks()
 	e.held.Store(true)
 	return true
+}
+
+// exchange gives w the CPU on which it is running, if that is the CPU of another worker
+// who does not hold it now and shares the last-level cache with w's: a move of w to its
+// own CPU might push away the goroutine that submits, which the system then puts
+// elsewhere only after milliseconds. The caller holds pool.mu.
+func (w *worker) exchange() {
+	p, here := w.pool, currentCPU()
+	mine := &p.plan.Workers[w.index]
+	if here == mine.CPU {
+		return
+	}
+	for _, v := range p.workers {
+		theirs := &p.plan.Workers[v.index]
+		if theirs.CPU != here || v.lease.held.Load() || theirs.L3 != mine.L3 || theirs.Node != mine.Node {
+			continue
+		}
+		mine.CPU, theirs.CPU = theirs.CPU, mine.CPU
+		mine.Core, theirs.Core = theirs.Core, mine.Core
+		mine.Why, theirs.Why = theirs.Why, mine.Why
+		w.lease.cpu.Store(int64(mine.CPU))
+		v.lease.cpu.Store(int64(theirs.CPU))
+		return
+	}
 }
 
 // occupyMainThread makes a goroutine lock itself to the process's first thread, on
@@ -147,9 +177,10 @@ func (e *lease) giveUp() {
 	if !e.held.Load() {
 		return
 	}
+	cpu := int(e.cpu.Load())
 	e.held.Store(false)
 	e.pinned.add(uint64(ticks() - e.since))
-	if !e.thread.unpin(e.cpu) {
+	if !e.thread.unpin(cpu) {
 		e.lost.add(1)
 	}
 	e.unlock()

@@ -194,3 +194,43 @@ func TestLeaseLeavesMainThread(t *testing.T) {
 		t.Skip("never on the first thread")
 	}
 }
+
+// A worker that is to be pinned and runs on the CPU of another one, which does not hold
+// it and shares its cache, exchanges CPUs with it: each CPU of the plan keeps one worker.
+func TestLeaseExchange(t *testing.T) {
+	if !asChild(t) {
+		return
+	}
+	p := newTestPool(t, WithPlacement(topology.PerThread))
+	if p.Workers() < 2 {
+		t.Skip("one worker")
+	}
+	w, v := p.workers[0], p.workers[1]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	mine, theirs := &p.plan.Workers[0], &p.plan.Workers[1]
+	a, b := mine.CPU, theirs.CPU
+	if mine.L3 != theirs.L3 || mine.Node != theirs.Node {
+		t.Skip("the first workers share no cache")
+	}
+	confine(t, b)
+	check := func(what string, want, other int) {
+		if mine.CPU != want || theirs.CPU != other || w.lease.cpu.Load() != int64(want) || v.lease.cpu.Load() != int64(other) {
+			t.Errorf("%s: CPUs %d and %d, leases %d and %d", what, mine.CPU, theirs.CPU, w.lease.cpu.Load(), v.lease.cpu.Load())
+		}
+	}
+	v.lease.held.Store(true)
+	w.exchange()
+	check("the other holds it", a, b)
+	v.lease.held.Store(false)
+	l3 := theirs.L3
+	theirs.L3++
+	w.exchange()
+	check("another cache", a, b)
+	theirs.L3 = l3
+	w.exchange()
+	check("free", b, a)
+	w.exchange()
+	check("on its own CPU", b, a)
+	confine(t, a, b)
+}

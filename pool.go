@@ -148,7 +148,8 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	for i := range n {
 		w := &worker{index: i, cpu: plan.Workers[i].CPU}
 		w.pool, w.worker = p, w
-		w.lease = lease{cpu: w.cpu, hold: hold, foreign: c.cpus != nil, name: threadName(p.name, i), times: &p.times}
+		w.lease.hold, w.lease.foreign, w.lease.name, w.lease.times = hold, c.cpus != nil, threadName(p.name, i), &p.times
+		w.lease.cpu.Store(int64(w.cpu))
 		w.keep = hold && w.cpu != topology.Unknown && canPin
 		p.workers[i] = w
 	}
@@ -168,6 +169,9 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	}
 	for _, w := range p.workers {
 		w.setNear(machine)
+		if !hold && c.cpus == nil {
+			w.lease.worker = w
+		}
 	}
 	p.prepareBarrier()
 	close(begin)
@@ -244,9 +248,10 @@ func startDefault() {
 // Workers returns the number of workers, which never changes.
 func (p *Pool) Workers() int { return len(p.workers) }
 
-// Plan says where each worker sits and why, as things stand now: a worker whose
-// CPU is refused when it is to be pinned, or whose pinned thread the system has
-// moved, is shown as not pinned.
+// Plan says where each worker sits and why, as things stand now: workers that share
+// a last-level cache may have exchanged their CPUs, unless WithCPUs named them or the
+// pool was made with WithPinning(Hold); a worker whose CPU is refused when it is to be
+// pinned, or whose pinned thread the system has moved, is shown as not pinned.
 func (p *Pool) Plan() topology.Plan {
 	p.mu.Lock()
 	defer p.mu.Unlock()

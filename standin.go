@@ -53,7 +53,7 @@ func (p *Pool) startStandIn(j job) {
 func (p *Pool) spare() {
 	s := &standIn{ready: make(chan struct{}, 1)}
 	s.pool, s.standIn, s.near = p, true, p.workers
-	s.lease.cpu = topology.Unknown
+	s.lease.cpu.Store(topology.Unknown)
 	s.marks = make([]mark, p.laneIDs) // now, not when s first steals, much later perhaps
 	if n := len(p.jobs); n > 0 {
 		s.job = p.jobs[n-1]
