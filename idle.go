@@ -31,10 +31,9 @@ import (
 // Places that nobody uses count as parked runners in all of this.
 
 const (
-	pollTime  = 2 * time.Millisecond   // a poller without work parks after that
-	firstNap  = 50 * time.Microsecond  // naps double
-	longNap   = 200 * time.Microsecond // up to this
-	remainNap = time.Millisecond       // while work is left that thieves shun
+	pollTime  = 2 * time.Millisecond  // a poller without work parks after that
+	napTime   = 50 * time.Microsecond // how long it sleeps between two looks
+	remainNap = time.Millisecond      // while work is left that thieves shun
 )
 
 // A roster knows what the runners of a pool do.
@@ -133,7 +132,7 @@ func (r *runner) poll() bool {
 			relax(32)
 			spinTurn()
 		}
-		r.pollTill, r.napTime = ticks()+p.times.poll, firstNap
+		r.pollTill = ticks() + p.times.poll
 	}
 	gate := p.gate.Load()
 	work := p.hasWork()
@@ -153,8 +152,7 @@ func (r *runner) poll() bool {
 		if work && ticks() >= r.pollTill {
 			ro.napper.nap(remainNap, r.keep)
 		} else {
-			ro.napper.nap(r.napTime, r.keep)
-			r.napTime = min(2*r.napTime, longNap)
+			ro.napper.nap(napTime, r.keep)
 		}
 		return true
 	}

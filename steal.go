@@ -46,7 +46,6 @@ type thief struct {
 	stolen   counter
 	polled   bool
 	pollTill int64
-	napTime  time.Duration
 }
 
 // mark returns the notes on l.
