@@ -85,6 +85,11 @@ func TestNewFunctionIsHandedOverOnce(t *testing.T) {
 	for i := range cs {
 		fs[i] = Submit(p, &cs[i], func(c *count) { c.runs.Add(1) })
 	}
+	if err := fs[0].Wait(); err != nil {
+		t.Fatal(err)
+	}
+	code := fs[n-1].lane().slot(fs[n-1].key).fn.code
+	eventually(t, func() bool { return isProven(code) }, func() string { return "nobody runs more of the function" })
 	for i, f := range fs {
 		if err := f.Wait(); err != nil || cs[i].runs.Load() != 1 {
 			t.Fatalf("task %d: %v, ran %d times", i, err, cs[i].runs.Load())
