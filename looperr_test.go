@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"unsafe"
@@ -13,6 +14,31 @@ import (
 // errLoops are the loops that end early, over n elements whose ranges are of length 1
 // where ranges are the caller's.
 func errLoops(p *Pool, n int) map[string]func(ctx context.Context, fn func(i int) error) error {
+	return errLoopsOf[returning](p, n)
+}
+
+// exitingLoops are errLoops for functions that may call runtime.Goexit: what a pool
+// knows of a function it knows by its code, so theirs has code of its own, which has
+// exited before.
+func exitingLoops(p *Pool, n int) map[string]func(ctx context.Context, fn func(i int) error) error {
+	loops := errLoopsOf[exiting](p, n)
+	var wg sync.WaitGroup
+	for _, loop := range loops {
+		wg.Go(func() {
+			loop(context.Background(), func(int) error { runtime.Goexit(); return nil })
+		})
+	}
+	wg.Wait()
+	return loops
+}
+
+// The compiler makes code for each size of a type parameter.
+type (
+	returning [1]byte
+	exiting   [2]byte
+)
+
+func errLoopsOf[K any](p *Pool, n int) map[string]func(ctx context.Context, fn func(i int) error) error {
 	is := make([]int, n)
 	for i := range is {
 		is[i] = i
@@ -76,7 +102,7 @@ func TestErrLoopsLowestFailure(t *testing.T) {
 		const n = 3000
 		for _, lowest := range []int{0, 1, 77, 1500, n - 1} {
 			for kind := range 3 {
-				for name, loop := range errLoops(p, n) {
+				for name, loop := range exitingLoops(p, n) {
 					runs := make([]atomic.Int32, n)
 					err := loop(t.Context(), func(i int) error {
 						runs[i].Add(1)
@@ -145,7 +171,7 @@ func TestErrLoopsEndEarly(t *testing.T) {
 // worth sharing.
 func TestErrLoopsEndAtOnce(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
-		for name, loop := range errLoops(p, 1000) {
+		for name, loop := range exitingLoops(p, 1000) {
 			for _, spins := range []int{0, 50_000} {
 				var runs atomic.Int64
 				err := loop(t.Context(), func(i int) error { runs.Add(1); spinFor(spins); return failedAt(i) })
