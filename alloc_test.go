@@ -297,7 +297,7 @@ func TestZeroAllocationsOfNewFunctions(t *testing.T) {
 	}
 	p := newTestPool(t, unpinned(1)...)
 	var u untrusted
-	for range 100 { // stand-ins and agents are made
+	for range 100 { // stand-ins are made
 		Submit(p, &u, func(*untrusted) {}).Wait()
 	}
 	if n := testing.AllocsPerRun(20, func() { Submit(p, &u, func(*untrusted) {}).Wait() }); n != 0 {

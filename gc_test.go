@@ -21,7 +21,7 @@ import (
 // the mark phase, the object was allocated before the phase and was not yet
 // marked, and nothing else refers to it. gcRound makes all that likely: params
 // that only the submitter's stack or only the queue refers to when marking
-// begins, many deep stacks that are scanned before the submitter's, a ring at
+// begins, many deep stacks that are scanned before the submitter's, a lane at
 // the end of a long chain of pointers that is marked late, goroutines whose
 // allocations make them mark early what the others mark late, and allocations
 // of the same size that reuse what was wrongly freed.

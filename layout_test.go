@@ -190,7 +190,7 @@ var (
 )
 
 // asmProblems reads an assembly file and returns what it does against the rules
-// of the ring: see the comment in queue_asm.go.
+// of a lane: see the comment in queue_asm.go.
 func asmProblems(arch, text string) (problems []string) {
 	rules := asmRules[arch]
 	complain := func(n int, what, line string) {

@@ -221,7 +221,7 @@ func TestIdleWorkersTakeFromBusyOnes(t *testing.T) {
 		started, free := make(chan struct{}), make(chan struct{})
 		blocker := p.Go(func() { close(started); <-free })
 		<-started
-		// Whichever ring these are in, only one worker is there for them.
+		// Whichever inbox these are in, only one worker is there for them.
 		done := make(chan struct{}, 20)
 		for range cap(done) {
 			p.Go(func() { done <- struct{}{} })
