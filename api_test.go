@@ -40,7 +40,7 @@ var (
 	_ func(zeropool.Future) (done, total int)                                                       = zeropool.Future.Progress
 	_ error                                                                                         = (*zeropool.PanicError)(nil)
 	_ interface{ Unwrap() error }                                                                   = (*zeropool.PanicError)(nil)
-	_                                                                                               = []error{zeropool.ErrClosed, zeropool.ErrCanceled}
+	_                                                                                               = []error{zeropool.ErrClosed, zeropool.ErrCanceled, zeropool.ErrFull, zeropool.ErrGoexit, zeropool.ErrInTask, zeropool.ErrOwnGroup}
 	_ func(int) zeropool.Option                                                                     = zeropool.WithWorkers
 	_ func(topology.Placement) zeropool.Option                                                      = zeropool.WithPlacement
 	_ func(...int) zeropool.Option                                                                  = zeropool.WithCPUs

@@ -18,8 +18,7 @@ func wakeUps(p *Pool) uint64 {
 }
 
 // A wait that may give up wakes no worker for nothing: neither for a task that a worker
-// runs already, nor for one that nobody has begun, which a stand-in gets, nor when it
-// gives up. A context that cannot end is no reason to leave the task to anybody: it is
+// runs already, nor when it gives up. A context that cannot end is no reason to leave the task to anybody: it is
 // run by the waiter, as by Wait.
 func TestFreeWaitsWakeNobody(t *testing.T) {
 	p := newTestPool(t, unpinned(4)...)
