@@ -91,13 +91,15 @@ func TestAtRest(t *testing.T) {
 	if len(r.Samples) != len(peers)+3 {
 		t.Errorf("%d variants, want zeropool, the channel, nothing and %d peers", len(r.Samples), len(peers))
 	}
+	// A goroutine that was there before, of the init of some library, may end meanwhile.
+	const ended = 1
 	for _, s := range r.Samples {
 		switch {
 		case s.Memory == nil:
 			t.Errorf("%s: no memory", s.Name)
-		case s.Name == bench.Nothing && s.Memory.Goroutines != 0:
+		case s.Name == bench.Nothing && (s.Memory.Goroutines > 0 || s.Memory.Goroutines < -ended):
 			t.Errorf("no pool has %v goroutines", s.Memory.Goroutines)
-		case (s.Name == bench.Ours || s.Name == bench.Channel) && s.Memory.Goroutines != float64(e.Workers):
+		case s.Name == bench.Channel && (s.Memory.Goroutines > float64(e.Workers) || s.Memory.Goroutines < float64(e.Workers-ended)), s.Name == bench.Ours && s.Memory.Goroutines < float64(e.Workers-ended): // ours has stand-ins too
 			t.Errorf("%s: %v goroutines for %d workers", s.Name, s.Memory.Goroutines, e.Workers)
 		}
 	}

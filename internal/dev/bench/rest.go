@@ -92,11 +92,15 @@ func watch(kind Kind, v Variant, window time.Duration) (r rest, err error) {
 
 // stirThreads makes the Go runtime start the threads that it needs anyway.
 func stirThreads() {
+	before := runtime.NumGoroutine()
 	s := make([]spin, runtime.GOMAXPROCS(0))
 	for i := range s {
 		s[i].turns = 1000 * turnsPerMicrosecond
 	}
 	goChunks(s, compute, len(s))
+	for runtime.NumGoroutine() > before { // those that have said that they are done and not ended
+		runtime.Gosched()
+	}
 }
 
 func memoryUse() MemoryUse {
