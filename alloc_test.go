@@ -283,6 +283,9 @@ func TestZeroAllocations(t *testing.T) {
 					n[i] = mallocsOf(runs, before, f.run)
 				}
 				allowed := uint64(runs / 1000)
+				if testing.Short() {
+					allowed += 2 // what the runtime makes now and then weighs more in fewer runs
+				}
 				if f.name == limitedForm {
 					allowed += 20 // a stand-in that begins the next task earns a lane: once, about 10 objects
 				}
