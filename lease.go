@@ -34,7 +34,7 @@ const (
 
 // A lease is a worker's hold on its CPU. Only the worker's goroutine writes it.
 type lease struct {
-	cpu     atomic.Int64 // the CPU, or topology.Unknown: then there is no lease; see Pool.exchange
+	cpu     atomic.Int64 // the CPU, or topology.Unknown: then there is no lease; see worker.exchange
 	worker  *worker      // whose CPU may be exchanged, or nil
 	hold    bool         // WithPinning(Hold): never given back
 	foreign bool         // the CPU was named by WithCPUs and may lie outside the process's mask
@@ -129,7 +129,7 @@ func (e *lease) take() bool {
 func (w *worker) exchange() {
 	p, here := w.pool, currentCPU()
 	mine := &p.plan.Workers[w.index]
-	if here == mine.CPU {
+	if here == mine.CPU || mine.CPU == topology.Unknown { // the plan has no CPU to give in exchange
 		return
 	}
 	for _, v := range p.workers {

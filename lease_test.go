@@ -228,6 +228,11 @@ func TestLeaseExchange(t *testing.T) {
 	w.exchange()
 	check("another cache", a, b)
 	theirs.L3 = l3
+	mine.CPU = topology.Unknown
+	if w.exchange(); theirs.CPU != b {
+		t.Errorf("a worker without a CPU took that of another, which has %d now", theirs.CPU)
+	}
+	mine.CPU = a
 	w.exchange()
 	check("free", b, a)
 	w.exchange()

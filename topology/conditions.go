@@ -280,10 +280,11 @@ func (c *Conditions) readGovernors(r *reader, t *Topology) {
 }
 
 func (c *Conditions) readSchedExt(r *reader) {
+	const dir = "sys/kernel/sched_ext"
 	for _, f := range []struct {
 		name string
 		to   *string
-	}{{"sys/kernel/sched_ext/state", &c.SchedExt.State}, {"sys/kernel/sched_ext/root/ops", &c.SchedExt.Ops}} {
+	}{{path.Join(dir, "state"), &c.SchedExt.State}, {path.Join(dir, "root", "ops"), &c.SchedExt.Ops}} {
 		text, err := r.text(f.name)
 		r.bad(f.name, err)
 		*f.to = strings.ToValidUTF8(trimKernel(text), "?")

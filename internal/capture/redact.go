@@ -54,7 +54,10 @@ var (
 	cgroupFile  = regexp.MustCompile(`^(cpu\.(max|cfs_quota_us|cfs_period_us|stat|pressure)|cpuset\.[a-z_.]+|cpus)$`)
 )
 
-const netClass, nvmeClass = "sys/class/net", "sys/class/nvme"
+const (
+	netClass, nvmeClass = "sys/class/net", "sys/class/nvme"
+	schedExt            = "sys/kernel/sched_ext"
+)
 
 // deviceOf splits the name of a directory or file of a device in its class.
 func deviceOf(name string) (dir, class string, ok bool) {
@@ -79,7 +82,7 @@ func (x *redactor) rename(name string) (string, bool) {
 		return name, false
 	case systemFile.MatchString(name), cpuidFile.MatchString(name), strings.HasPrefix(name, "proc/"):
 		return name, true
-	case name == "sys/kernel/sched_ext/state", name == "sys/kernel/sched_ext/root/ops", name == netClass, name == nvmeClass:
+	case name == path.Join(schedExt, "state"), name == path.Join(schedExt, "root", "ops"), name == netClass, name == nvmeClass:
 		return name, true
 	case cgroupFile.MatchString(path.Base(name)):
 		return x.cgroup(path.Dir(name)) + "/" + path.Base(name), true

@@ -1,6 +1,9 @@
 package gentree
 
-import "fmt"
+import (
+	"fmt"
+	"path"
+)
 
 // loaded is a machine of 2 nodes with a network interface and NVMe controllers
 // on each, under a process that its quota stops often. Half of its CPUs are an
@@ -20,22 +23,22 @@ func loaded() *Machine {
 			{Name: "pool", Cpuset: "0-7", Max: "400000 100000"},
 		},
 		More: map[string]string{
-			"sys/fs/cgroup/pods/pool/cpu.stat":              "usage_usec 81552113\nnr_periods 3400\nnr_throttled 119\nthrottled_usec 12300000",
-			"sys/fs/cgroup/pods/cpu.stat":                   "usage_usec 91552113\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0",
-			"sys/fs/cgroup/pods/pool/cpu.pressure":          "some avg10=41.50 avg60=12.25 avg300=3.00 total=633321\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0",
-			"proc/pressure/cpu":                             "some avg10=8.12 avg60=2.50 avg300=0.75 total=9633321\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0",
-			"sys/fs/cgroup/pods/cpuset.cpus.partition":      "root",
-			"sys/fs/cgroup/pods/pool/cpuset.cpus.partition": "member",
-			"sys/fs/cgroup/cpuset.cpus.isolated":            "12-15",
-			"sys/kernel/sched_ext/state":                    "enabled",
-			"sys/kernel/sched_ext/root/ops":                 "example_ops",
-			"sys/class/net/lo/mtu":                          "65536",
-			"sys/class/net/eth0/device/numa_node":           "0",
-			"sys/class/net/eth1/device/numa_node":           "1",
-			"sys/class/nvme/nvme0/device/numa_node":         "0",
-			"sys/class/nvme/nvme1/device/numa_node":         "1",
-			"sys/class/nvme/nvme2/device/numa_node":         "1",
-			"sys/class/nvme/nvme-subsys0/subsysnqn":         "example",
+			"sys/fs/cgroup/pods/pool/cpu.stat":               "usage_usec 81552113\nnr_periods 3400\nnr_throttled 119\nthrottled_usec 12300000",
+			"sys/fs/cgroup/pods/cpu.stat":                    "usage_usec 91552113\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0",
+			"sys/fs/cgroup/pods/pool/cpu.pressure":           "some avg10=41.50 avg60=12.25 avg300=3.00 total=633321\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0",
+			"proc/pressure/cpu":                              "some avg10=8.12 avg60=2.50 avg300=0.75 total=9633321\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0",
+			"sys/fs/cgroup/pods/cpuset.cpus.partition":       "root",
+			"sys/fs/cgroup/pods/pool/cpuset.cpus.partition":  "member",
+			"sys/fs/cgroup/cpuset.cpus.isolated":             "12-15",
+			"sys/kernel/sched_ext/state":                     "enabled",
+			path.Join("sys/kernel/sched_ext", "root", "ops"): "example_ops",
+			"sys/class/net/lo/mtu":                           "65536",
+			"sys/class/net/eth0/device/numa_node":            "0",
+			"sys/class/net/eth1/device/numa_node":            "1",
+			"sys/class/nvme/nvme0/device/numa_node":          "0",
+			"sys/class/nvme/nvme1/device/numa_node":          "1",
+			"sys/class/nvme/nvme2/device/numa_node":          "1",
+			"sys/class/nvme/nvme-subsys0/subsysnqn":          "example",
 		},
 	}
 	for id := range 16 {
