@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 )
 
 // allowedIn returns the CPUs that a status file of /proc says may be used.
@@ -52,6 +54,7 @@ func byWorker(t *testing.T, p *Pool, fn func()) error {
 // first task after rest, because the worker has no lease yet, and in Unpinned
 // always, even when pins are held for ever.
 func TestChildProcesses(t *testing.T) {
+	testenv.NeedsProcesses(t)
 	want := processCPUs(t)
 	for name, c := range map[string]struct {
 		pinning  Pinning

@@ -1,7 +1,6 @@
 package zeropool
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -9,9 +8,10 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 )
 
 // The collector's contract: a task's params live as long as somebody will run
@@ -263,6 +263,7 @@ func TestGCContract(t *testing.T) {
 	if os.Getenv(gcChild) != "" {
 		t.Skip("in a child")
 	}
+	testenv.NeedsProcesses(t)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Skip(err)
@@ -272,9 +273,6 @@ func TestGCContract(t *testing.T) {
 			cmd := exec.Command(exe, "-test.run=^TestGCContractChild$", "-test.count=1", "-test.timeout=10m", fmt.Sprintf("-test.short=%v", testing.Short()))
 			cmd.Env = append(os.Environ(), gcChild+"=1", "GODEBUG="+debug, "GOGC=1", "GOMAXPROCS=4")
 			out, err := cmd.CombinedOutput()
-			if errors.Is(err, syscall.ENOEXEC) {
-				t.Skip("this machine cannot start the test again: an emulator runs it")
-			}
 			if err != nil {
 				s := string(out)
 				t.Errorf("%v\n%s", err, s[:min(len(s), 4000)])

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 )
 
 // TestDeniedWaits: a goroutine that got no lane does not ask for one, which takes
@@ -442,6 +444,7 @@ func TestFailuresLeaveTheHeapAsItWas(t *testing.T) {
 // runProgram builds and runs a program below testdata.
 func runProgram(t *testing.T, program string, flags ...string) {
 	t.Helper()
+	testenv.NeedsProcesses(t)
 	if testing.Short() {
 		t.Skip("builds a program")
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 )
 
 // TestLayout checks what constants at compile time cannot: where the allocator
@@ -55,6 +57,7 @@ func TestLayout(t *testing.T) {
 // what the compiler said.
 func goBuild(t *testing.T, gcflags string) string {
 	t.Helper()
+	testenv.NeedsProcesses(t)
 	if testing.Short() {
 		t.Skip("builds the package")
 	}

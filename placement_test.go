@@ -15,6 +15,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 	"github.com/zeropool-go/zeropool/topology"
 	"golang.org/x/sys/unix"
 )
@@ -169,12 +170,13 @@ func asChild(t *testing.T, command ...string) bool {
 	if os.Getenv(variable) == t.Name() {
 		return true
 	}
+	testenv.NeedsProcesses(t)
 	args := append(command, os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), variable+"="+t.Name())
 	out, err := cmd.CombinedOutput()
 	switch {
-	case errors.Is(err, unix.ENOEXEC) || errors.Is(err, exec.ErrNotFound):
+	case errors.Is(err, exec.ErrNotFound):
 		t.Skip(err)
 	case err != nil:
 		t.Errorf("%v\n%s", err, out)

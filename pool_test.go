@@ -1,7 +1,6 @@
 package zeropool
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,10 +8,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -258,12 +257,10 @@ func TestDefault(t *testing.T) {
 	watch(t)
 	const env = "ZEROPOOL_TEST_DEFAULT"
 	if os.Getenv(env) == "" {
+		testenv.NeedsProcesses(t)
 		cmd := exec.Command(os.Args[0], "-test.run=^TestDefault$", "-test.count=1")
 		cmd.Env = append(os.Environ(), env+"=1")
 		out, err := cmd.CombinedOutput()
-		if errors.Is(err, syscall.ENOEXEC) {
-			t.Skip("this emulator cannot run the test binary again")
-		}
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 	"golang.org/x/sys/unix"
 )
 
@@ -198,15 +199,13 @@ func inChild(t *testing.T, arrange func(cmd *exec.Cmd)) bool {
 	if os.Getenv(variable) == t.Name() {
 		return true
 	}
+	testenv.NeedsProcesses(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), variable+"="+t.Name())
 	if arrange != nil {
 		arrange(cmd)
 	}
 	out, err := cmd.CombinedOutput()
-	if errors.Is(err, unix.ENOEXEC) {
-		t.Skip("this emulator cannot run the test binary again")
-	}
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	} else if strings.Contains(string(out), "--- SKIP") {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zeropool-go/zeropool"
+	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -28,6 +29,9 @@ func TestWorkloads(t *testing.T) {
 		t.Run(w.Name, func(t *testing.T) {
 			if w.Further && testing.Short() {
 				t.Skip("short")
+			}
+			if w.Kind == CPUsLost {
+				testenv.NeedsProcesses(t)
 			}
 			rounds := 0
 			r, err := Measure(w, e, tiny, func(round, of int) { rounds++ })

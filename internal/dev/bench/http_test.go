@@ -3,6 +3,8 @@ package bench
 import (
 	"strings"
 	"testing"
+
+	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 )
 
 // TestAsk checks that an answer which is wrong, or none, does not count as a
@@ -44,6 +46,7 @@ func TestAsk(t *testing.T) {
 // TestStartChild checks that a server in a process of its own serves, ends when
 // it is told to, and says in one error why it could not start.
 func TestStartChild(t *testing.T) {
+	testenv.NeedsProcesses(t)
 	address, stop, err := startChild(order{Workload: "http-1", Variant: Ours, Workers: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,8 @@ package bench
 import (
 	"strings"
 	"testing"
+
+	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 )
 
 func TestMaskIn(t *testing.T) {
@@ -47,6 +49,7 @@ func TestLost(t *testing.T) {
 
 // TestChildMask checks the check: an unpinned pool takes nothing from a child.
 func TestChildMask(t *testing.T) {
+	testenv.NeedsProcesses(t)
 	w := childMask()
 	e, err := unpinned()
 	if err != nil {

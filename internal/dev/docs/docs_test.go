@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 )
 
 // root is the repository's folder.
@@ -275,6 +277,7 @@ func TestNames(t *testing.T) {
 
 // TestFirstProgram: the program at the head of the README is whole, and runs.
 func TestFirstProgram(t *testing.T) {
+	testenv.NeedsProcesses(t)
 	tool, err := exec.LookPath("go")
 	if err != nil {
 		t.Skip(err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/zeropool-go/zeropool/internal/dev/bench"
+	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 )
 
 // pageTest runs in the browser, behind the page's own script, and leaves what it
@@ -64,6 +65,7 @@ func browse(t *testing.T, page string) string {
 			break
 		}
 	}
+	testenv.NeedsProcesses(t)
 	if browser == "" {
 		t.Skip("neither chromium nor google-chrome is installed")
 	}
