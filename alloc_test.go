@@ -278,10 +278,10 @@ func TestZeroAllocations(t *testing.T) {
 			defer cancel()
 			runs := c.runs
 			if testing.Short() {
-				runs = 1000
+				runs = 500
 			}
 			for _, f := range allocForms(p, ctx) {
-				mallocsOf(1000, before, f.run)
+				mallocsOf(min(runs, 1000), before, f.run)
 				var n [3]uint64
 				for i := range n {
 					n[i] = mallocsOf(runs, before, f.run)
