@@ -59,8 +59,8 @@ func (r *runner) moveOut() {
 }
 
 // inOwnTask reports whether the caller runs inside a task of p. One that runs
-// inside a task of another pool is taken for it while goroutines that are neither
-// workers nor stand-ins run tasks of p.
+// inside a task of another pool, or the first function of a Join, may be taken for it
+// if goroutines that are neither workers nor stand-ins take tasks of p.
 func (p *Pool) inOwnTask() bool {
 	if p.currentRunner() != nil {
 		return true
@@ -76,16 +76,18 @@ func (p *Pool) inOwnTask() bool {
 // code is the part of the program that holds one function.
 type code struct{ from, to uintptr }
 
-// taskFrames returns the functions that run tasks. They have a deferred call, so
+// taskFrames returns the functions that run tasks; the first function of a Join counts
+// as one, because its second one is called by the same. They have a deferred call, so
 // the compiler inlines none of them.
-var taskFrames func() *[2]code
+var taskFrames func() *[3]code
 
 func init() { taskFrames = sync.OnceValue(findTaskFrames) } // not above: an initialization cycle
 
-func findTaskFrames() *[2]code {
-	run, runRange := (*Pool).run, (*Pool).runRange
-	return &[2]code{
+func findTaskFrames() *[3]code {
+	run, runRange, join2 := (*Pool).run, (*Pool).runRange, (*Pool).join2
+	return &[3]code{
 		extentOf(*(**funcval)(unsafe.Pointer(&run))),
+		extentOf(*(**funcval)(unsafe.Pointer(&join2))),
 		extentOf(*(**funcval)(unsafe.Pointer(&runRange))),
 	}
 }

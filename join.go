@@ -20,22 +20,72 @@ func Join[A, B any](p *Pool, a *A, fa func(*A), b *B, fb func(*B)) error {
 	return p.join2(funcOf(fa), unsafe.Pointer(a), funcOf(fb), unsafe.Pointer(b))
 }
 
+// What join2 is running.
+const (
+	joinsNothing = iota
+	joinsFirst
+	joinsSecond
+)
+
+// join2 is Join. Besides run it is the only function that runs single tasks, because a
+// second frame with a deferred call for fb would make a fork half as dear again.
 func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) (err error) {
 	f, ok := p.submit(fb, b, 0, false)
 	if !ok {
-		if isProven(fb.code) {
-			return p.callBoth(fa, a, fb, b)
-		}
-		f, _ = p.submit(fb, b, 0, true)
+		return p.joinFull(fa, a, fb, b)
 	}
-	returned := false
+	l := f.lane()
+	s := l.slot(f.key)
+	v := f.key | owned
+	runs := joinsFirst
 	defer func() {
-		if !returned {
+		switch runs {
+		case joinsFirst:
 			err = p.unwoundJoin(f, recover())
+		case joinsSecond:
+			r := running{l, s, v, &l.hand, false}
+			r.unwound(recover())
+			err = f.result(s)
 		}
 	}()
 	callTask(fa, a)
-	returned = true
+	runs = joinsNothing
+	if take(l, s, f.key) != tookIt {
+		return f.Wait()
+	}
+	if s.fn != l.known && !l.proven(s) {
+		return f.waitTaken(l, s, v)
+	}
+	if p.gate.Load()&gateCut != 0 { // D1, as in run
+		p.cutOff(l, s, v, &l.hand)
+		return f.result(s)
+	}
+	runs = joinsSecond
+	callTask(s.fn, s.params)
+	runs = joinsNothing
+	s.fn = nil
+	s.params = nil
+	finish(l, s, l.next(v))                       // F1, R1; C1: as in run
+	if g := p.gate.Load(); g&^gateSleeping != 0 { // C1
+		p.told(l, v)
+	}
+	return nil
+}
+
+// joinFull is join2 without room in a queue.
+func (p *Pool) joinFull(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) (err error) {
+	if isProven(fb.code) {
+		errA := p.call(fa, a, Future{})
+		errB := p.call(fb, b, Future{})
+		if errA != nil {
+			return errA
+		}
+		return errB
+	}
+	f, _ := p.submit(fb, b, 0, true)
+	if err = p.call(fa, a, f); err != nil {
+		return err
+	}
 	return f.Wait()
 }
 
@@ -51,22 +101,12 @@ func (p *Pool) unwoundJoin(f Future, e any) error {
 	return err
 }
 
-// callBoth is join2 without room in a queue.
-func (p *Pool) callBoth(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) error {
-	errA := p.call(fa, a)
-	errB := p.call(fb, b)
-	if errA != nil {
-		return errA
-	}
-	return errB
-}
-
-// call calls a function that is no task.
-func (p *Pool) call(fn *funcval, params unsafe.Pointer) (err error) {
+// call calls a function that is no task; if that does not return, call waits for f.
+func (p *Pool) call(fn *funcval, params unsafe.Pointer, f Future) (err error) {
 	returned := false
 	defer func() {
 		if !returned {
-			err = p.unwoundJoin(Future{}, recover())
+			err = p.unwoundJoin(f, recover())
 		}
 	}()
 	callTask(fn, params)

@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"context"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -145,5 +146,64 @@ func TestJoinAfterClose(t *testing.T) {
 	set := func(x *int) { *x = 1 }
 	if err := Join(p, &a, set, &b, set); err != ErrClosed || a != 1 || b != 0 {
 		t.Errorf("%v, a ran %d times, b %d", err, a, b)
+	}
+}
+
+// Once a function is known to return, Join runs it on its own goroutine: a panic is
+// an error all the same, what is cut off by Shutdown does not begin, and an exit takes
+// the goroutine with it, but loses nothing else.
+func TestJoinOfProvenFunctions(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	defer keepBusy(t, p)() // so that nobody else begins the second function
+	type side struct {
+		do  func()
+		ran int
+	}
+	run := func(s *side) {
+		s.ran++
+		if s.do != nil {
+			s.do()
+		}
+	}
+	var a, b side
+	for range 2 * provenRuns {
+		if err := Join(p, &a, run, &b, run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := p.Stats().Total
+	a, b = side{}, side{do: func() { panic("b") }}
+	if pe, _ := Join(p, &a, run, &b, run).(*PanicError); pe == nil || pe.Value != "b" || a.ran != 1 || b.ran != 1 {
+		t.Errorf("%v, %d and %d ran", pe, a.ran, b.ran)
+	}
+	b.do = func() {
+		if err := Join(p, &a, run, &side{}, run); err != nil {
+			t.Error(err)
+		}
+		runtime.Goexit()
+	}
+	ended := make(chan bool)
+	go func() {
+		defer close(ended)
+		Join(p, &a, run, &side{}, run) // its own lane, if it gets one
+		Join(p, &a, run, &b, run)
+	}()
+	<-ended
+	if b.ran != 2 {
+		t.Errorf("%d ran", b.ran)
+	}
+	s := p.Stats().Total
+	if got := s.Panicked - before.Panicked; got != 2 {
+		t.Errorf("%d tasks counted as panicked or exited", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	a, b = side{do: func() {
+		cut := make(chan error)
+		go func() { cut <- p.Shutdown(ctx) }()
+		<-cut
+	}}, side{}
+	if err := Join(p, &a, func(s *side) { s.do() }, &b, func(s *side) { s.ran++ }); err != ErrClosed || b.ran != 0 {
+		t.Errorf("after Shutdown: %v, %d ran", err, b.ran)
 	}
 }

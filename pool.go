@@ -349,8 +349,9 @@ func (p *Pool) ending() bool {
 	return p.batches.Load() != 0 || slices.ContainsFunc(*p.lanes.Load(), (*lane).running)
 }
 
-// helped reports whether goroutines that are neither workers nor stand-ins run
-// tasks of p. The caller holds p.mu.
+// helped reports whether goroutines that are neither workers nor stand-ins may run
+// tasks of p: they have taken some that they have not ended, or have given to
+// stand-ins. The caller holds p.mu.
 func (p *Pool) helped() bool {
 	var w WorkerStats
 	begun := uint64(0)

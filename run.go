@@ -79,7 +79,7 @@ func callFallible(fn *funcval, params unsafe.Pointer) error {
 // false if the task panicked or was not to begin any more, and not at all if it
 // called runtime.Goexit.
 //
-// It is the only function that runs single tasks: see inTask.
+// It is the only function that runs single tasks, but for join2: see inTask.
 func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
 	if p.gate.Load()&gateCut != 0 { // D1: after the take; a heavy barrier follows the setting of the bit
 		p.cutOff(l, s, v, h)
