@@ -19,7 +19,8 @@ type WhenFull uint8
 const (
 	// Help makes a submitter that is not a task itself run the oldest tasks that
 	// it has submitted from its own lane, as long as it has any and their
-	// functions are known to return. Otherwise it waits until there is room, and
+	// functions are known to return: as soon as that lane is full, if it holds as
+	// much as WithQueueCapacity says. Otherwise it waits until there is room, and
 	// a stand-in may run queued tasks in its place. It is the default: nothing is
 	// lost, and the submitter is slowed to the pace of the pool. It never runs a
 	// stranger's task, but one of its own may hold it up for as long as that takes,

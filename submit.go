@@ -210,12 +210,22 @@ func (p *Pool) submitOwn(fn *funcval, params unsafe.Pointer, flags uint64, g *Gr
 	return Future{at: unsafe.Pointer(l), key: v | flags}, true
 }
 
-// submitFull pushes a task of a goroutine whose lane has no free slot.
+// submitFull pushes a task of a goroutine whose lane has no free slot. If the lane is
+// as large as the queues are to be, its owner helps at once: an inbox, which needs
+// locked instructions, only puts that off.
 func (p *Pool) submitFull(l *lane, fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
-	if l = p.renew(l); l != nil {
+	if p.renew(l) != nil || wait && l.limit == p.capacity && p.helpItself(l) {
 		return p.submitOwn(fn, params, flags, g, wait)
 	}
 	return p.submitOpen(fn, params, flags, g, wait)
+}
+
+// helpItself has a submitter under the policy Help run tasks that it has submitted
+// itself, and reports whether it has run one: if their functions are known to return,
+// and if it is not a task itself: one of its own tasks may wait for the submitter,
+// which could not go on underneath it.
+func (p *Pool) helpItself(l *lane) bool {
+	return p.whenFull == Help && !inTask() && p.runOwnOldest(l)
 }
 
 // home returns the worker whose inbox the calling goroutine tries first.
@@ -271,19 +281,15 @@ const (
 )
 
 // makeRoom waits until there is room for a task, or finds some for it in the
-// caller's own lane.
-//
-// With the policy Help a submitter runs tasks that it has submitted itself, if
-// their functions are known to return and it is not a task itself: one of its own
-// tasks may wait for the submitter, which could not go on underneath it. In all
-// other cases it blocks, and lends its place to a stand-in.
+// caller's own lane: by helping, if it may. While it blocks, it lends its place to a
+// stand-in.
 func (p *Pool) makeRoom(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, patience time.Duration) (f Future, ok, found bool) {
 	list := &p.roomWaits
 	l := enter(&p.table)
 	if l != nil {
 		list = &l.roomWaits
 		l.leave()
-		if p.whenFull == Help && !inTask() && p.runOwnOldest(l) {
+		if p.helpItself(l) {
 			f, ok = p.submitOwn(fn, params, flags, g, true)
 			return f, ok, true
 		}
