@@ -11,7 +11,8 @@ import "unsafe"
 // like that of a task; Join waits for fb all the same, and returns the *PanicError of
 // fa, or else the error of fb. A runtime.Goexit in fa ends the calling goroutine once
 // fb has ended, if it was queued; in fb it is ErrGoexit. When every queue is full both
-// run on the calling goroutine, one after the other. After Close fa runs, fb does
+// run on the calling goroutine, one after the other; but a function that is not known
+// to return waits for room, or runs on a goroutine of its own if the pool rejects. After Close fa runs, fb does
 // not, and Join returns ErrClosed.
 //
 // It panics if p, fa or fb is nil. a and b may be nil.
@@ -23,7 +24,7 @@ func Join[A, B any](p *Pool, a *A, fa func(*A), b *B, fb func(*B)) error {
 func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) (err error) {
 	f, ok := p.submit(fb, b, 0, false)
 	if !ok {
-		if isProven(fb.code) {
+		if p.whenFull == Reject || isProven(fb.code) {
 			return p.callBoth(fa, a, fb, b)
 		}
 		f, _ = p.submit(fb, b, 0, true)
@@ -44,7 +45,7 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 func (p *Pool) unwoundJoin(f Future, e any) error {
 	defer f.Wait() // even if the handler calls runtime.Goexit
 	if e == nil {
-		return nil
+		return ErrGoexit // seen only after panic(nil) under GODEBUG=panicnil=1, which looks the same
 	}
 	err := newPanicError(e)
 	p.report(err)
@@ -54,7 +55,17 @@ func (p *Pool) unwoundJoin(f Future, e any) error {
 // callBoth is join2 without room in a queue.
 func (p *Pool) callBoth(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) error {
 	errA := p.call(fa, a)
-	errB := p.call(fb, b)
+	errB := ErrGoexit
+	if isProven(fb.code) {
+		errB = p.call(fb, b)
+	} else { // it may call runtime.Goexit, and the pool will not queue it
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			errB = p.call(fb, b)
+		}()
+		<-ended
+	}
 	if errA != nil {
 		return errA
 	}
