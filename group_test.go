@@ -232,6 +232,22 @@ func TestGroupWaitsForItself(t *testing.T) {
 	})
 }
 
+// The panic handler is called before the task has ended: it would wait for ever too.
+func TestGroupWaitsForItselfInHandler(t *testing.T) {
+	var g *Group
+	var err error
+	p := newTestPool(t, unpinned(1, WithPanicHandler(func(*PanicError) { err = g.Wait() }))...)
+	g = p.NewGroup()
+	g.Go(func() { panic("boom") })
+	var pe *PanicError
+	if werr := g.Wait(); !errors.As(werr, &pe) || err != ErrOwnGroup {
+		t.Errorf("in the handler: %v; outside: %v", err, werr)
+	}
+	if g.Go(func() { err = nil }); g.Wait() != nil || err != nil { // nobody is inside a task of g any more
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 // The task underneath runs on the same goroutine because its function is known to
 // return, and it belongs to no group.
 func TestGroupWaitsForItselfUnderneath(t *testing.T) {

@@ -26,9 +26,11 @@ func (g *Group) Cancel() int {
 	checkGroup(g, false, "Group.Cancel")
 	n := 0
 	if m := g.limit.Load(); m != nil {
-		// First, so that the ends of the others let none of these begin.
+		// First, so that the ends of the others let none of these begin. Until they have
+		// been counted as ended they count as queued, and a task that is added meanwhile
+		// may have to wait for that: finish lets it begin.
 		if n = m.takeAll(); n > 0 {
-			g.end(int64(n), ErrCanceled)
+			g.finish(int64(n), ErrCanceled)
 		}
 	}
 	for _, l := range *g.pool.lanes.Load() {

@@ -78,6 +78,34 @@ func TestGroupCancelCounts(t *testing.T) {
 	})
 }
 
+// A task that is added while Cancel counts the tasks that waited for the limit as ended
+// begins or is withdrawn too, although nothing of the group runs that could let it begin.
+func TestGroupCancelWhileOneIsAdded(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	g := p.NewGroup()
+	g.SetLimit(1)
+	free, begun := make(chan struct{}), make(chan struct{})
+	g.Go(func() { close(begun); <-free })
+	<-begun
+	var withdrawn, later count
+	for range 3 {
+		SubmitTo(g, &withdrawn, (*count).run)
+	}
+	g.cancel = func(error) { // called in the middle
+		g.cancel = nil
+		close(free)
+		for g.finished.Load() == 0 {
+			runtime.Gosched()
+		}
+		SubmitTo(g, &later, (*count).run)
+	}
+	n := g.Cancel()
+	err := g.Wait()
+	if n += int(later.runs.Load()); err != ErrCanceled || n != 4 || withdrawn.runs.Load() != 0 {
+		t.Errorf("%v, %d of 4 were withdrawn or are the later one, %d others ran", err, n, withdrawn.runs.Load())
+	}
+}
+
 // The context ends with the first failure as its cause, before Wait returns it; and
 // when Wait returns.
 func TestGroupContext(t *testing.T) {

@@ -11,7 +11,8 @@ import "unsafe"
 // like that of a task; Join waits for fb all the same, and returns the *PanicError of
 // fa, or else the error of fb. A runtime.Goexit in fa ends the calling goroutine once
 // fb has ended, if it was queued; in fb it is ErrGoexit. When every queue is full both
-// run on the calling goroutine, one after the other. After Close fa runs, fb does
+// run on the calling goroutine, one after the other; but a function that is not known
+// to return waits for room, or runs on a goroutine of its own if the pool rejects. After Close fa runs, fb does
 // not, and Join returns ErrClosed.
 //
 // It panics if p, fa or fb is nil. a and b may be nil.
@@ -73,20 +74,31 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 }
 
 // joinFull is join2 without room in a queue.
-func (p *Pool) joinFull(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) (err error) {
-	if isProven(fb.code) {
-		errA := p.call(fa, a, Future{})
-		errB := p.call(fb, b, Future{})
-		if errA != nil {
-			return errA
+func (p *Pool) joinFull(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) error {
+	proven := isProven(fb.code)
+	if !proven && p.whenFull != Reject {
+		f, _ := p.submit(fb, b, 0, true)
+		if err := p.call(fa, a, f); err != nil {
+			return err
 		}
-		return errB
+		return f.Wait()
 	}
-	f, _ := p.submit(fb, b, 0, true)
-	if err = p.call(fa, a, f); err != nil {
-		return err
+	errA := p.call(fa, a, Future{})
+	errB := ErrGoexit
+	if proven {
+		errB = p.call(fb, b, Future{})
+	} else { // it may call runtime.Goexit, and the pool will not queue it
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			errB = p.call(fb, b, Future{})
+		}()
+		<-ended
 	}
-	return f.Wait()
+	if errA != nil {
+		return errA
+	}
+	return errB
 }
 
 // unwoundJoin waits for the second function of a Join whose first did not return; e
@@ -94,7 +106,7 @@ func (p *Pool) joinFull(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Poi
 func (p *Pool) unwoundJoin(f Future, e any) error {
 	defer f.Wait() // even if the handler calls runtime.Goexit
 	if e == nil {
-		return nil
+		return ErrGoexit // seen only after panic(nil) under GODEBUG=panicnil=1, which looks the same
 	}
 	err := newPanicError(e)
 	p.report(err)

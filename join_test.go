@@ -139,6 +139,35 @@ func TestJoinFails(t *testing.T) {
 	})
 }
 
+// A pool that rejects what it has no room for rejects no half of a Join: both run, and
+// its errors are the same.
+func TestJoinWithoutRoom(t *testing.T) {
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(2), WithWhenFull(Reject), quiet)...)
+	release := hold(t, p)
+	defer release()
+	fill(p)
+	type side struct{ does, ran int }
+	run := func(s *side) {
+		s.ran++
+		switch s.does {
+		case 1:
+			panic("boom")
+		case 2:
+			runtime.Goexit()
+		}
+	}
+	for round := range 2 * provenRuns { // until run would be known to return, had it not exited
+		for does := range 3 {
+			a, b := side{}, side{does: does}
+			err := Join(p, &a, run, &b, run)
+			_, panicked := err.(*PanicError)
+			if a.ran != 1 || b.ran != 1 || panicked != (does == 1) || (err == ErrGoexit) != (does == 2) || (err == nil) != (does == 0) {
+				t.Fatalf("round %d, %d: %v, %+v, %+v", round, does, err, a, b)
+			}
+		}
+	}
+}
+
 func TestJoinAfterClose(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	p.Close()

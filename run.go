@@ -208,19 +208,23 @@ func (p *Pool) cutOff(l *lane, s *slot, v uint64, h *hand) {
 
 // unwound ends a task that did not return; e is what recover returned.
 func (r *running) unwound(e any) {
-	l, s, v, h := r.l, r.s, r.v, r.h
-	p := l.pool
-	if v&grouped != 0 {
-		h.leave()
-	}
 	if e == nil {
-		exited(s.fn, s.params)
-		p.fail(l, s, v, h, ErrGoexit)
+		exited(r.s.fn, r.s.params)
+		r.failed(ErrGoexit)
 		return
 	}
 	err := newPanicError(e)
-	defer p.fail(l, s, v, h, err) // even if the handler calls runtime.Goexit
-	p.report(err)
+	defer r.failed(err) // even if the handler calls runtime.Goexit
+	r.l.pool.report(err)
+}
+
+// failed ends a task that did not return. The goroutine is inside its Group until then:
+// the panic handler, too, would wait for ever for the Group.
+func (r *running) failed(err error) {
+	if r.v&grouped != 0 {
+		r.h.leave()
+	}
+	r.l.pool.fail(r.l, r.s, r.v, r.h, err)
 }
 
 // told looks after those that wait for the end of a task, for room, or for the
