@@ -278,8 +278,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestPromises: every test and fuzz target, in every module of the repository, has a comment, which
-// is where it says which promise it protects.
+// TestPromises: every test and fuzz target, in every module of the repository, has a
+// comment, in which it says which promise it protects.
 func TestPromises(t *testing.T) {
 	count := 0
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
