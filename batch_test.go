@@ -11,6 +11,8 @@ import (
 
 var batchLengths = []int{0, 1, 2, 3, 7, 8, 9, 63, 64, 65, 1000, 4097, 100_000}
 
+// SubmitMixed runs each task once with its own params, and the slice of tasks
+// is the caller's again as soon as it has returned.
 func TestMixedRunsEachOnce(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		for _, n := range batchLengths[:len(batchLengths)-1] {
@@ -83,6 +85,8 @@ func TestBatchProgress(t *testing.T) {
 	}
 }
 
+// Cancel of a batch that runs ends the elements that have not begun, says how
+// many, and leaves those that have begun to end in peace.
 func TestBatchCancelPart(t *testing.T) {
 	p := newTestPool(t, unpinned(2)...)
 	var begun atomic.Int32
@@ -117,6 +121,8 @@ func TestBatchCancelPart(t *testing.T) {
 	}
 }
 
+// Cancel of a batch of which nothing has begun ends it at once, though every
+// worker is busy, and its params are never touched.
 func TestBatchCancelAll(t *testing.T) {
 	p := newTestPool(t, unpinned(2)...)
 	release := hold(t, p)
@@ -142,6 +148,9 @@ func TestBatchCancelAll(t *testing.T) {
 	}
 }
 
+// Whenever Cancel comes, each element of a batch either ran once or is among
+// those that Cancel counted, and Wait tells ErrCanceled if and only if there
+// are such.
 func TestBatchCancelRaces(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		for round := range 300 {
@@ -238,6 +247,8 @@ func TestBatchUnevenWork(t *testing.T) {
 	}
 }
 
+// A batch of any length runs each element once with its own params, and its
+// progress ends at its length.
 func TestBatchRunsEachOnce(t *testing.T) {
 	eachProcs(t, func(t *testing.T) {
 		eachPool(t, func(t *testing.T, p *Pool) {

@@ -90,6 +90,8 @@ func TestCloseWhileTasksSubmit(t *testing.T) {
 	})
 }
 
+// After Close every call answers ErrClosed and runs nothing, what it returns
+// has ended, and Close and Shutdown may be called again.
 func TestAfterClose(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		if err := p.Close(); err != nil {
@@ -386,6 +388,8 @@ func TestCloseReleasesBlockedSubmitters(t *testing.T) {
 	}
 }
 
+// Shutdown with enough time runs everything that was accepted and returns no
+// error.
 func TestShutdownInTime(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		ctx, cancel := context.WithTimeout(t.Context(), hangLimit)

@@ -10,6 +10,7 @@ import (
 	"time"
 )
 
+// The zero Future has ended without error, for every call on it.
 func TestZeroFuture(t *testing.T) {
 	var f Future
 	if !f.Done() || f.Wait() != nil || f.WaitTimeout(0) != nil || f.WaitContext(t.Context()) != nil || f.Cancel() != 0 {
@@ -121,6 +122,9 @@ func TestFutureAfterRecycling(t *testing.T) {
 	})
 }
 
+// WaitTimeout returns no sooner than its time unless the task has ended,
+// whatever wakes the waiter meanwhile; a time of zero or less only looks; and
+// the task goes on after its waiter has left.
 func TestWaitTimeout(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	free := make(chan struct{})
@@ -164,6 +168,8 @@ func TestWaitTimeout(t *testing.T) {
 	}
 }
 
+// WaitTimeout gives up on batches and on tasks that are still queued, and what
+// it gave up on runs later all the same.
 func TestWaitTimeoutBatchAndQueued(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	release := hold(t, p)
@@ -183,6 +189,9 @@ func TestWaitTimeoutBatchAndQueued(t *testing.T) {
 	}
 }
 
+// WaitContext leaves a task, a batch or a group when its context is canceled,
+// before the call or during it; the task goes on; and what has ended is told
+// even if the context is canceled.
 func TestWaitContext(t *testing.T) {
 	cause := errors.New("cause")
 	eachPool(t, func(t *testing.T, p *Pool) {
@@ -345,6 +354,8 @@ func TestSubmitWhileAllWait(t *testing.T) {
 	}
 }
 
+// Cancel of a queued task ends it at once with ErrCanceled, counts it once,
+// never touches its params, and gives its place in the queue back.
 func TestCancelQueued(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	release := hold(t, p)
@@ -380,6 +391,7 @@ func TestCancelQueued(t *testing.T) {
 	}
 }
 
+// Cancel leaves a task alone that has begun, and says so.
 func TestCancelRunning(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	started, free := make(chan struct{}), make(chan struct{})
@@ -394,6 +406,8 @@ func TestCancelRunning(t *testing.T) {
 	}
 }
 
+// Whenever Cancel comes, a task either runs once or is canceled once, and Wait
+// tells which.
 func TestCancelRaces(t *testing.T) {
 	eachProcs(t, func(t *testing.T) {
 		eachPool(t, func(t *testing.T, p *Pool) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 )
 
+// A group runs each of its tasks once before Wait returns, and can be used
+// again and again; Wait of an empty group returns at once.
 func TestGroupRunsOnce(t *testing.T) {
 	eachProcs(t, func(t *testing.T) {
 		eachPool(t, func(t *testing.T, p *Pool) {
@@ -98,6 +100,9 @@ func TestGroupInTask(t *testing.T) {
 	})
 }
 
+// A panic or Goexit in one task of a group is what Wait tells, to all who ask
+// before the next use, and the other tasks run all the same; the next use
+// begins without error.
 func TestGroupErrors(t *testing.T) {
 	boom := errors.New("boom")
 	eachPool(t, func(t *testing.T, p *Pool) {
@@ -142,6 +147,8 @@ func TestGroupErrors(t *testing.T) {
 	})
 }
 
+// WaitContext leaves a group when its context is canceled, and the group's
+// tasks and the next Wait are not disturbed.
 func TestGroupWaitContextLeaves(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	g := p.NewGroup()

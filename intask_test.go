@@ -2,6 +2,9 @@ package zeropool
 
 import "testing"
 
+// The pool knows whether its caller is inside a task, and whether the task is
+// one of its own, by whomever the task is run; without that, a Wait inside a
+// task could take work that it must not.
 func TestInTask(t *testing.T) {
 	if inTask() {
 		t.Error("inTask outside of any task")

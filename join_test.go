@@ -21,6 +21,8 @@ func fibByJoin(f *fibTask) {
 	f.out = ab[0].out + ab[1].out
 }
 
+// Join runs both functions once and returns after both, at any depth of
+// recursion.
 func TestJoinFib(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		joinPool = p
@@ -168,6 +170,8 @@ func TestJoinWithoutRoom(t *testing.T) {
 	}
 }
 
+// On a closed pool Join runs its first function, which needs no worker, does
+// not run the second, and says ErrClosed.
 func TestJoinAfterClose(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	p.Close()

@@ -264,6 +264,8 @@ func asmProblems(arch, text string) (problems []string) {
 	return problems
 }
 
+// No assembly stores pointers, has a frame or calls, which the collector would
+// not forgive, and none is built where it must not be.
 func TestAssemblyRules(t *testing.T) {
 	for arch := range asmRules {
 		files, err := filepath.Glob("*_" + arch + ".s")

@@ -117,6 +117,8 @@ func useAndClose(t testing.TB, p *Pool) {
 	}
 }
 
+// Pools that were used and closed, one after another, leave no goroutine,
+// thread, memory or narrowed mask.
 func TestHundredPoolsLeaveNothing(t *testing.T) {
 	for name, opts := range map[string][]Option{"pinned": nil, "unpinned": unpinned(2), "more workers than CPUs": {WithWorkers(5)}} {
 		t.Run(name, func(t *testing.T) {
@@ -149,6 +151,7 @@ func TestUsedPoolsLeaveNothing(t *testing.T) {
 	})
 }
 
+// The same for pools that are opened, used and closed at the same time.
 func TestPoolsTogetherLeaveNothing(t *testing.T) {
 	checkLeftovers(t, func() {
 		var wg sync.WaitGroup

@@ -284,6 +284,8 @@ func TestAfterAlone(t *testing.T) {
 	}
 }
 
+// Chunks double while they take less than half the time aimed at, halve when
+// they take more than twice, and do not grow by a chunk that was cut short.
 func TestNextChunk(t *testing.T) {
 	for _, c := range []struct {
 		chunk, ran int

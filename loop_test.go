@@ -10,6 +10,8 @@ import (
 	"testing"
 )
 
+// ForEach runs each element of a slice of any length once with its own params,
+// again and again on the same slice.
 func TestForEachRunsEachOnce(t *testing.T) {
 	eachProcs(t, func(t *testing.T) {
 		eachPool(t, func(t *testing.T, p *Pool) {
@@ -33,6 +35,8 @@ func TestForEachRunsEachOnce(t *testing.T) {
 	})
 }
 
+// For covers each index of any range once, with ranges that are never empty and
+// never outside.
 func TestForCoversOnce(t *testing.T) {
 	eachProcs(t, func(t *testing.T) {
 		eachPool(t, func(t *testing.T, p *Pool) {
@@ -88,6 +92,8 @@ func TestNestedLoops(t *testing.T) {
 	})
 }
 
+// Loops inside tasks run completely and block nobody for good, however many
+// tasks have one.
 func TestLoopsInTasks(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		fs := make([]Future, 50)
@@ -142,6 +148,8 @@ func TestForEachSharesHeavyWork(t *testing.T) {
 	}
 }
 
+// Loops of several goroutines at a time on small queues each run completely,
+// and none mixes with another.
 func TestLoopsTogether(t *testing.T) {
 	eachProcs(t, func(t *testing.T) {
 		p := newTestPool(t, unpinned(2, WithQueueCapacity(2))...)
@@ -170,6 +178,8 @@ func TestLoopsTogether(t *testing.T) {
 	})
 }
 
+// A panic in one element of a loop is what the loop returns, and every other
+// element runs all the same; each panic is counted.
 func TestLoopPanics(t *testing.T) {
 	boom := errors.New("boom")
 	eachPool(t, func(t *testing.T, p *Pool) {
@@ -213,6 +223,8 @@ func TestLoopPanics(t *testing.T) {
 	})
 }
 
+// A Goexit in one element of a loop gives ErrGoexit, and every other element
+// runs all the same.
 func TestLoopGoexit(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		for _, n := range []int{1, 2, 100, 20_000} {

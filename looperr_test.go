@@ -309,6 +309,7 @@ func TestContextAfterTheEnd(t *testing.T) {
 	}
 }
 
+// The loops with errors answer ErrClosed on a closed pool and run nothing.
 func TestErrLoopsAfterClose(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	p.Close()
@@ -329,6 +330,8 @@ func mustPanic(t *testing.T, what string, f func()) {
 	f()
 }
 
+// Wrong arguments of the loops with errors, Map, Reduce and Join panic at the
+// call.
 func TestErrLoopsBadCalls(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	ctx := t.Context()

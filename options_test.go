@@ -66,6 +66,9 @@ func TestInvalidOptions(t *testing.T) {
 	}
 }
 
+// The last option of a kind counts and nil options are skipped; a queue has at
+// least the capacity that was asked for, rounded up to a power of two; an
+// option keeps no slice of its caller's.
 func TestOptions(t *testing.T) {
 	p := newTestPool(t, unpinned(3, nil, WithWorkers(1), WithWorkers(3))...)
 	if p.Workers() != 3 {
@@ -108,6 +111,7 @@ func firstCPU(t *testing.T) int {
 	return 0
 }
 
+// Policies have their names, and numbers that are no policy say so.
 func TestWhenFullString(t *testing.T) {
 	for w, want := range map[WhenFull]string{Help: "Help", Block: "Block", Reject: "Reject", 9: "WhenFull(9)"} {
 		if w.String() != want {
@@ -116,6 +120,8 @@ func TestWhenFullString(t *testing.T) {
 	}
 }
 
+// A task whose Future nobody waits for is run, however short or long workers
+// look for work before they park.
 func TestSpinAndPark(t *testing.T) {
 	for _, spin := range []time.Duration{0, time.Nanosecond, time.Microsecond, time.Millisecond} {
 		for _, opts := range [][]Option{unpinned(2, WithSpin(spin)), {WithSpin(spin)}} {

@@ -19,6 +19,9 @@ import (
 //go:noinline
 func blowUpForTheStack(p *[]int) { (*p)[7] = 1 }
 
+// A panic is an error of Wait, for each form and each kind of value, that holds
+// the value and the stack of where it happened; every Wait returns the same;
+// and what a task recovers itself is no error.
 func TestPanicError(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		cause := fmt.Errorf("cause: %w", fs.ErrNotExist)
@@ -196,6 +199,8 @@ func captureLog(t *testing.T) *logRecords {
 	return l
 }
 
+// Without a handler a panic is logged once, with the pool's name, the value and
+// the stack; a Goexit is not.
 func TestDefaultPanicHandler(t *testing.T) {
 	log := captureLog(t)
 	p := newTestPool(t, unpinned(1, WithName("mill"))...)
@@ -245,6 +250,8 @@ func TestPanicInHandler(t *testing.T) {
 	}
 }
 
+// A panic in a batch is what its Wait returns, every other element runs all the
+// same, and each panic is counted.
 func TestBatchPanics(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		for _, n := range []int{1, 2, 10, 5000} {

@@ -113,6 +113,8 @@ func allowedCPUs(t *testing.T) []int {
 	return ids
 }
 
+// While workers hold their CPUs, each runs its tasks on the CPU that the plan
+// gives it, under its name, also after a task has ended its thread.
 func TestWorkersSitWherePlanned(t *testing.T) {
 	cpus := allowedCPUs(t)
 	for name, opts := range map[string][]Option{
@@ -146,6 +148,7 @@ func TestWorkersSitWherePlanned(t *testing.T) {
 	}
 }
 
+// WithCPUs plans one worker for each of the CPUs and no other.
 func TestWithCPUs(t *testing.T) {
 	cpus := allowedCPUs(t)
 	slices.Reverse(cpus)
@@ -323,6 +326,9 @@ func TestWithCPUsRefusals(t *testing.T) {
 	}
 }
 
+// Unpinned workers keep the whole mask and their threads' names; what the
+// program says overrides the environment; and an unknown placement there is an
+// error that names it.
 func TestUnpinned(t *testing.T) {
 	check := func(t *testing.T, p *Pool) {
 		t.Helper()
@@ -385,6 +391,8 @@ func TestTwoPools(t *testing.T) {
 	checkSeats(t, e, "e")
 }
 
+// The thread of a pinned worker is named after the pool, cut to what the kernel
+// takes, and its number.
 func TestPinnedThreadNames(t *testing.T) {
 	for name, want := range map[string]string{"": "zp/zeropool/0", "an extremely long name": "zp/an extreme/0", "x": "zp/x/0"} {
 		opts := []Option{WithWorkers(1)}

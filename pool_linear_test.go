@@ -351,6 +351,8 @@ func (h *poolHistory) run(seed uint64, closing bool) []poolOp {
 	return h.ops
 }
 
+// Whatever several goroutines call at a time, the answers are those of some
+// order in which the calls could have come one after another.
 func TestPoolHistories(t *testing.T) {
 	for _, procs := range []int{2, 4} {
 		for _, c := range []struct {

@@ -201,6 +201,8 @@ func (c *count) once(t testing.TB, what string) {
 	}
 }
 
+// A nil pool, group or function and an impossible length panic in the call that
+// brings them, with its name and what is wrong, and leave the pool as it was.
 func TestNilArguments(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	g := p.NewGroup()

@@ -6,6 +6,8 @@ import (
 	"testing"
 )
 
+// Stats tells at once, and exactly while nothing moves, what was submitted, is
+// queued, runs, and was canceled, and at rest what has completed.
 func TestStatsWhileHeld(t *testing.T) {
 	p := newTestPool(t, unpinned(2)...)
 	if s := p.Stats(); s.Total.Submitted != 0 || s.Total.Running != 0 || len(s.Workers) != 2 {

@@ -15,6 +15,8 @@ type square struct{ in, out int }
 
 func (s *square) run() { s.out += s.in * s.in }
 
+// Submit runs its task once with its params before Wait returns, and the
+// counters tell as many.
 func TestSubmitRunsOnce(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		xs := make([]square, 5000)
@@ -34,6 +36,7 @@ func TestSubmitRunsOnce(t *testing.T) {
 	})
 }
 
+// Go runs each closure once before Wait returns.
 func TestGoRunsOnce(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		var fs []Future
@@ -49,6 +52,8 @@ func TestGoRunsOnce(t *testing.T) {
 	})
 }
 
+// TrySubmit either takes a task, which then runs once, or refuses it, which
+// then never runs.
 func TestTrySubmitRunsOnce(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		cs := make([]count, 2000)
@@ -76,6 +81,8 @@ func TestTrySubmitRunsOnce(t *testing.T) {
 
 var zeroSizedRuns atomic.Int64
 
+// Params of no size, and nil ones of such a type, are run like any others, in
+// every form.
 func TestZeroSizedParams(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		zeroSizedRuns.Store(0)
@@ -105,6 +112,7 @@ func TestZeroSizedParams(t *testing.T) {
 	})
 }
 
+// A task gets nil if its params were nil, in every form that takes a pointer.
 func TestNilParams(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		var nils atomic.Int32
@@ -124,6 +132,7 @@ func TestNilParams(t *testing.T) {
 	})
 }
 
+// Params of any size stay where they are and are not copied.
 func TestHugeParams(t *testing.T) {
 	type huge struct {
 		a   [1 << 16]byte
@@ -166,6 +175,8 @@ func (n *nest) run() {
 	n.sum = child.sum + 1
 }
 
+// A task may submit a task and wait for it, to any depth, on any number of
+// workers.
 func TestNestedWait(t *testing.T) {
 	depth := 10_000
 	if raceEnabled {
@@ -205,6 +216,8 @@ func (n *tree) run() {
 	}
 }
 
+// A task may submit several tasks and wait for all of them, recursively, on any
+// number of workers.
 func TestNestedTree(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		root := tree{p: p, depth: 11}
@@ -234,6 +247,9 @@ func TestIdleWorkersTakeFromBusyOnes(t *testing.T) {
 	}
 }
 
+// With Reject a full pool answers ErrFull at once and never runs what it
+// refused; loops run on their caller; and when there is room again tasks are
+// taken.
 func TestReject(t *testing.T) {
 	for _, workers := range []int{1, 3} {
 		p := newTestPool(t, unpinned(workers, WithQueueCapacity(2), WithWhenFull(Reject))...)
@@ -378,6 +394,8 @@ func TestFullQueuesFromTasks(t *testing.T) {
 	}
 }
 
+// However many goroutines submit to queues however small, each task runs once,
+// or was refused with ErrFull where the policy is Reject.
 func TestManySubmittersSmallQueues(t *testing.T) {
 	for _, policy := range []WhenFull{Help, Block, Reject} {
 		for _, capacity := range []int{2, 4} {
@@ -540,6 +558,8 @@ func TestWorkConserving(t *testing.T) {
 	}
 }
 
+// As many tasks as there are workers run at the same time, whatever GOMAXPROCS
+// is, and though nobody waits for them.
 func TestWorkConservingProcs(t *testing.T) {
 	eachProcs(t, func(t *testing.T) {
 		p := newTestPool(t, unpinned(4, WithQueueCapacity(2))...)
@@ -553,6 +573,8 @@ func TestWorkConservingProcs(t *testing.T) {
 	})
 }
 
+// Pools of more workers than one word of bits has run as many tasks at the same
+// time, single ones and those of a batch.
 func TestManyWorkers(t *testing.T) {
 	for _, n := range []int{63, 64, 65, 130} {
 		p := newTestPool(t, unpinned(n, WithQueueCapacity(2))...)

@@ -130,6 +130,8 @@ func runAll(args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
+// The command measures the workloads and peers that were asked for, in order,
+// and its JSON output is a report that the other tools read.
 func TestCommand(t *testing.T) {
 	code, stdout, stderr := runAll("--quick", "--filter", "^hot$", "--peers", "^(pond|xsync-mpmc)$", "--format", "json")
 	if code != 0 || stderr != "" {
@@ -151,6 +153,8 @@ func TestCommand(t *testing.T) {
 	}
 }
 
+// A wrong argument gives one error that names it and an exit code that tells
+// wrong use from a failure, and no output; -h gives the usage.
 func TestBadCommand(t *testing.T) {
 	for _, c := range []struct {
 		args []string

@@ -32,6 +32,9 @@ func writeTree(t *testing.T, texts map[string]string) string {
 	return dir
 }
 
+// The jobs of the real workloads do what they say: sums are SHA-256,
+// declarations are counted, sources with errors are marked, and a file that is
+// gone is an error.
 func TestTasks(t *testing.T) {
 	dir := writeTree(t, map[string]string{
 		"a/abc":     "abc",
@@ -63,6 +66,8 @@ func TestTasks(t *testing.T) {
 	}
 }
 
+// Thumbnails are made of the pictures that can be read, and the scaled picture
+// is the right one.
 func TestThumbnail(t *testing.T) {
 	red := color.RGBA{200, 0, 0, 255}
 	from := image.NewRGBA(image.Rect(0, 0, 200, 100))
@@ -89,12 +94,17 @@ func TestThumbnail(t *testing.T) {
 	}
 }
 
+// A pool that gives another answer than the plain loop is found out, with the
+// job and both answers named.
 func TestWrongAnswer(t *testing.T) {
 	if err := compare([]int{1, 2}, []int{1, 3}); err == nil || !strings.Contains(err.Error(), "job 1 is 2, want 3") {
 		t.Errorf("a wrong answer: %v", err)
 	}
 }
 
+// A directory that is missing or empty is an error that names it, and a
+// workload for which a directory has no files is reported as missing with the
+// reason.
 func TestOtherTrees(t *testing.T) {
 	all := regexp.MustCompile("")
 	if _, err := onTree(filepath.Join(t.TempDir(), "gone"), all); err == nil || !strings.Contains(err.Error(), "gone") {

@@ -365,6 +365,8 @@ func TestFrame(t *testing.T) {
 	}
 }
 
+// Whatever bytes arrive, they give an error or parts that survive being packed
+// again.
 func FuzzUnpack(f *testing.F) {
 	f.Add([]byte("\x01a\x00"), 2)
 	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), 1)

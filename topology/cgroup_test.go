@@ -5,6 +5,8 @@ import (
 	"testing"
 )
 
+// cpu.max gives the quota in CPUs, 0 for none, and what is no such file is an
+// error.
 func TestParseCPUMax(t *testing.T) {
 	for text, want := range map[string]float64{"max 100000\n": 0, "max": 0, "250000 100000\n": 2.5, "500000": 5, "1000 100000": 0.01} {
 		if got, err := parseCPUMax(text); got != want || err != nil {
@@ -18,6 +20,8 @@ func TestParseCPUMax(t *testing.T) {
 	}
 }
 
+// A cgroup is found below the root of its mount, and one outside is refused,
+// however the path is written.
 func TestUnder(t *testing.T) {
 	for _, c := range []struct {
 		root, path, want string
@@ -39,6 +43,7 @@ func TestUnder(t *testing.T) {
 	}
 }
 
+// Octal escapes of a mount table are decoded, and what is none stays as it is.
 func TestUnescape(t *testing.T) {
 	for text, want := range map[string]string{`/a\040b\011\134`: "/a b\t\\", `\`: `\`, `\04`: `\04`, `\999`: `\999`, "plain": "plain"} {
 		if got := unescape(text); got != want {
@@ -47,6 +52,9 @@ func TestUnescape(t *testing.T) {
 	}
 }
 
+// The quota is the tightest of the process's cgroup and its ancestors, in
+// either version of cgroups, and what could not be read or is strange gives a
+// warning.
 func TestQuota(t *testing.T) {
 	const v1mounts = "5 4 0:5 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n7 5 0:6 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
 	for _, c := range []struct {
@@ -127,6 +135,8 @@ func TestQuota(t *testing.T) {
 	}
 }
 
+// Mounts of cgroups are read from a mount table, others are passed over, and a
+// corrupt line is an error.
 func TestParseMountinfo(t *testing.T) {
 	for line, want := range map[string]mount{
 		"30 20 0:26 /r /p rw shared:9 master:1 - cgroup2 none rw":       {root: "/r", point: "/p", controllers: "rw", v2: true},
@@ -147,6 +157,8 @@ func TestParseMountinfo(t *testing.T) {
 	}
 }
 
+// Whatever a mount table and cgroup files contain, the machine is read, with a
+// quota that names its file and at least one CPU allowed.
 func FuzzMountinfo(f *testing.F) {
 	f.Add("30 20 0:26 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw\n", "0::/a\n", "max 100000\n")
 	f.Add("7 5 0:6 /docker /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n", "2:cpu,cpuacct:/docker/x\n", "250000 100000")
@@ -175,6 +187,8 @@ func FuzzMountinfo(f *testing.F) {
 	})
 }
 
+// Whatever a line of a membership file contains, it gives a cgroup with an
+// absolute path or an error, and is not passed over in silence.
 func FuzzCgroup(f *testing.F) {
 	for _, s := range []string{"0::/", "4:cpu,cpuacct:/docker/abc", "3:cpuset:/", "12::/", "3::/user.slice", "a:b:c", "0::relative", ""} {
 		f.Add(s)

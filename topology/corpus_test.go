@@ -155,6 +155,8 @@ func compare(t *testing.T, top *Topology, e *expectation, y tally) {
 	}
 }
 
+// Trees captured from many machines are read without error and without
+// contradiction, and agree with what is known of each machine.
 func TestCorpusSysfs(t *testing.T) {
 	y := newTally()
 	read := 0
@@ -205,6 +207,8 @@ func checkInvariants(t *testing.T, top *Topology) {
 	}
 }
 
+// Captured cgroup trees give the quota that is known of each, and faulty ones a
+// warning.
 func TestCorpusCgroup(t *testing.T) {
 	y := newTally()
 	for _, archive := range corpusCases(t, "cgroup", "fsroot.tar.gz") {
@@ -233,6 +237,8 @@ func TestCorpusCgroup(t *testing.T) {
 	t.Logf("cgroup corpus: %v", y)
 }
 
+// Captured CPUID dumps are read without contradiction, and agree with what is
+// known of each machine.
 func TestCorpusCPUID(t *testing.T) {
 	y := newTally()
 	read := 0

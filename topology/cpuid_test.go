@@ -58,6 +58,8 @@ func readDumps(t *testing.T, dumps []*dump) *Topology {
 	return top
 }
 
+// CPUID of a hybrid machine gives its cores, kinds and caches, where kinds
+// differ in SMT, shared caches and in having an L3.
 func TestReadCPUIDIntelHybrid(t *testing.T) {
 	// Two cores with SMT, four small cores that share an L2, two small cores
 	// on an island without L3.
@@ -107,6 +109,7 @@ func TestReadCPUIDIntelHybrid(t *testing.T) {
 	}
 }
 
+// Levels of leaf 0x1F give cores, dies and packages.
 func TestReadCPUIDDies(t *testing.T) {
 	var dumps []*dump
 	for apic := range uint32(16) { // 2 packages of 2 dies of 2 cores of 2 threads
@@ -121,6 +124,8 @@ func TestReadCPUIDDies(t *testing.T) {
 	}
 }
 
+// A CPU without leaf 0xB gives its threads, cores and packages by the older
+// leaves.
 func TestReadCPUIDLegacyIntel(t *testing.T) {
 	var dumps []*dump
 	for apic := range uint32(8) { // 2 packages of 2 cores of 2 threads
@@ -137,6 +142,8 @@ func TestReadCPUIDLegacyIntel(t *testing.T) {
 	}
 }
 
+// CPUID of AMD gives cores, caches, nodes and packages by AMD's own leaves,
+// with and without their extensions.
 func TestReadCPUIDAMD(t *testing.T) {
 	const topologyExtensions = 1 << 22
 	t.Run("two nodes in a package, six cores each", func(t *testing.T) {
@@ -205,6 +212,8 @@ func TestReadCPUIDAMD(t *testing.T) {
 	})
 }
 
+// CPUID dumps that are corrupt, incomplete or contradict themselves give an
+// error or a warning, and never two threads on one core by mistake.
 func TestReadCPUIDFaults(t *testing.T) {
 	good := newDump("GenuineIntel", 6, 0x55, 0, 1, false).String()
 	t.Run("repeated APIC ids", func(t *testing.T) {
@@ -241,6 +250,8 @@ func TestReadCPUIDFaults(t *testing.T) {
 	})
 }
 
+// Whatever one CPU's dump contains, the others are read, and it is read without
+// contradiction or named in a warning.
 func FuzzCPUIDDump(f *testing.F) {
 	f.Add(newDump("GenuineIntel", 6, 0x55, 3, 4, true).sub(0xb, 0, cpuidRegs{1, 2, 1 << 8, 3}).cache(4, 0, 1, 1, 2, 32).String())
 	f.Add(newDump("AuthenticAMD", 0x15, 2, 7, 16, true).leaf(0x80000001, cpuidRegs{ecx: 1 << 22}).leaf(0x8000001e, cpuidRegs{7, 0x103, 0x101, 0}).String())

@@ -6,6 +6,8 @@ import (
 	"testing"
 )
 
+// Lists of CPUs are read as the kernel writes them, and what is no list, or
+// would take too much memory, is an error.
 func TestParseCPUList(t *testing.T) {
 	for text, want := range map[string][]int{
 		"":                nil,
@@ -31,6 +33,8 @@ func TestParseCPUList(t *testing.T) {
 	}
 }
 
+// Masks of CPUs are read as the kernel writes them, and what is no mask is an
+// error.
 func TestParseCPUMask(t *testing.T) {
 	for text, want := range map[string][]int{
 		"0":                                {},
@@ -60,6 +64,7 @@ func TestParseCPUMask(t *testing.T) {
 	}
 }
 
+// The same CPUs are read from a mask and from a list.
 func TestMaskAndListAgree(t *testing.T) {
 	var set cpuSet
 	for cpu := range 5000 {
@@ -80,6 +85,7 @@ func TestMaskAndListAgree(t *testing.T) {
 	}
 }
 
+// What is read as a list of CPUs can be written as one and reads back the same.
 func FuzzCPUList(f *testing.F) {
 	for _, s := range []string{"", "0-3,8\n", "(null)\n", "4094-4095\n\x00", "3-1", "0-65535", "0,,1"} {
 		f.Add(s)
@@ -96,6 +102,8 @@ func FuzzCPUList(f *testing.F) {
 	})
 }
 
+// What is read as a mask of CPUs has no CPU beyond the limit and reads back the
+// same once written.
 func FuzzCPUMask(f *testing.F) {
 	for _, s := range []string{"", "3\n", "ff,00000000\n", "00000001,80000000,0000000f\n\x00", "1,2", "FFFFFFFFFFFFFFFFF"} {
 		f.Add(s)

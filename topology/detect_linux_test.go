@@ -98,6 +98,7 @@ func threadMasks(t *testing.T) map[string]int {
 	return masks
 }
 
+// Asking each CPU by CPUID leaves the calling thread's mask as it was.
 func TestScanLeavesThreadsAlone(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -126,6 +127,7 @@ func TestScanLeavesThreadsAlone(t *testing.T) {
 	}
 }
 
+// What CPUID tells us agrees with what an independent library reads from it.
 func TestScanAgreesWithLibrary(t *testing.T) {
 	cpus := affinityList()
 	scanned, err := scanCPUID(cpus, time.Minute)
@@ -176,6 +178,8 @@ func TestDetectFromPinnedThread(t *testing.T) {
 	}
 }
 
+// Without sysfs the CPUs that the process may use are still found, and a
+// warning says that nothing more is known.
 func TestReadMachineWithoutSysfs(t *testing.T) {
 	top, r, _, err := readMachine(fakeSystem(fsSource{fstest.MapFS{}}, 3, 70))
 	if err != nil {
@@ -188,6 +192,8 @@ func TestReadMachineWithoutSysfs(t *testing.T) {
 	}
 }
 
+// Which CPUs are allowed is what the kernel's affinity call says, even if sysfs
+// takes them for offline.
 func TestReadMachineBelievesAffinity(t *testing.T) {
 	fsys := smallMachine.write()
 	fsys.set(cpuDir+"/online", "0-3\n")
@@ -203,6 +209,8 @@ func TestReadMachineBelievesAffinity(t *testing.T) {
 	}
 }
 
+// Where sysfs and CPUID contradict each other a warning says so, and where they
+// agree the source says so.
 func TestCrossCheck(t *testing.T) {
 	ours := mustRead(t, smallMachine.write())
 	theirs := mustRead(t, smallMachine.write())
@@ -244,6 +252,8 @@ func TestAdoptKinds(t *testing.T) {
 	}
 }
 
+// A machine whose sysfs is hidden takes over what CPUID tells, for the CPUs
+// that CPUID saw.
 func TestAdopt(t *testing.T) {
 	fsys := newMemFS()
 	fsys.set(cpuDir+"/online", "0-7\n")

@@ -5,6 +5,8 @@ import (
 	"testing"
 )
 
+// The machine that the test runs on is read without contradiction, with at
+// least one CPU allowed and its source named.
 func TestDetect(t *testing.T) {
 	top, err := Detect()
 	if err != nil {

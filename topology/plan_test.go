@@ -123,6 +123,8 @@ func checkSum(t *testing.T, top *Topology, p Plan) {
 	}
 }
 
+// Each placement chooses the CPUs that its documentation says, in that order,
+// on a machine with every level.
 func TestPlacements(t *testing.T) {
 	// 2 packages of 2 nodes of 2 L3 domains of 2 cores of 2 threads.
 	top := grid(2, 2, 2, 2, 2)
@@ -155,6 +157,7 @@ func TestPlacements(t *testing.T) {
 	}
 }
 
+// Each CPU without a worker has the reason why.
 func TestPlanReasons(t *testing.T) {
 	top := grid(1, 1, 1, 4, 2)
 	top.CPUs[3].Allowed = false
@@ -187,6 +190,7 @@ func TestPlanReasons(t *testing.T) {
 	}
 }
 
+// Isolated CPUs get workers only if they are asked for or there are no others.
 func TestPlanIsolated(t *testing.T) {
 	top := grid(1, 1, 1, 4, 1)
 	top.Isolated = []int{1, 2}
@@ -199,12 +203,16 @@ func TestPlanIsolated(t *testing.T) {
 	checkSum(t, top, p)
 }
 
+// A core whose first thread is not allowed is used by its next one, after the
+// whole cores.
 func TestPlanFirstThreadNotAllowed(t *testing.T) {
 	top := grid(1, 1, 1, 2, 2)
 	top.CPUs[0].Allowed = false
 	wantCPUs(t, top.Plan(PerCore, 0), 2, 1)
 }
 
+// On hybrid machines the fast cores come first, whatever their numbers, and a
+// warning tells of the mixture.
 func TestPlanHybrid(t *testing.T) {
 	// CPUs 0-3: two efficiency cores without SMT first, to show that the kind
 	// decides and not the number; then two performance cores with SMT.
@@ -233,6 +241,8 @@ func TestPlanHybrid(t *testing.T) {
 	wantCPUs(t, top.Plan(Scatter, 3), 2, 4, 0)
 }
 
+// A quota limits the workers to itself, rounded up, unless more are asked for,
+// and says so.
 func TestPlanQuota(t *testing.T) {
 	top := grid(1, 1, 2, 16, 2)
 	top.Quota = 2.5
@@ -270,6 +280,7 @@ func TestPlanQuota(t *testing.T) {
 	}
 }
 
+// GOMAXPROCS limits the workers unless more are asked for, and says so once.
 func TestPlanGOMAXPROCS(t *testing.T) {
 	top := grid(1, 1, 1, 8, 1)
 	p := top.PlanFor(Request{GOMAXPROCS: 2})
@@ -288,6 +299,8 @@ func TestPlanGOMAXPROCS(t *testing.T) {
 	wantWarnings(t, top.PlanFor(Request{GOMAXPROCS: 2}), "W-QUOTA")
 }
 
+// More workers than cores share cores and then CPUs, each with the reason and a
+// warning.
 func TestPlanMoreWorkersThanCPUs(t *testing.T) {
 	top := grid(1, 1, 1, 2, 2)
 	p := top.Plan(PerCore, 3)
@@ -305,6 +318,8 @@ func TestPlanMoreWorkersThanCPUs(t *testing.T) {
 	checkSum(t, top, p)
 }
 
+// A second pool of the process takes other cores than the first while there are
+// any, and says why it left those out.
 func TestPlanTaken(t *testing.T) {
 	top := grid(1, 2, 1, 2, 2)
 	first := top.Plan(PerCore, 2)
@@ -332,6 +347,8 @@ func TestPlanTaken(t *testing.T) {
 	wantWarnings(t, full, "W-OVERSUBSCRIBED")
 }
 
+// CPUs that are asked for are the ones used, in that order, and those that
+// cannot be are named.
 func TestPlanExplicit(t *testing.T) {
 	top := grid(1, 1, 1, 4, 2)
 	top.CPUs[3].Allowed = false
@@ -385,6 +402,8 @@ func TestPlanExplicitOutsideMask(t *testing.T) {
 	wantCPUs(t, top.PlanFor(Request{CPUs: []int{2, 0}}), 0)
 }
 
+// Compact takes the smallest group of CPUs that is large enough, and as few
+// groups as it can when none is.
 func TestPlanCompactBestFit(t *testing.T) {
 	top := grid(1, 3, 1, 4, 1)
 	for _, id := range []int{0, 1, 2} { // node 0 keeps one core
@@ -415,6 +434,7 @@ func TestPlanCrossNodeCountsNodes(t *testing.T) {
 	wantWarnings(t, top.PlanFor(Request{CPUs: []int{0, 4, 5}}))
 }
 
+// Where threads cannot be pinned the plan has workers without CPUs and says so.
 func TestPlanWithoutPinning(t *testing.T) {
 	top := grid(1, 1, 1, 4, 1)
 	top.noPin = "no thread can be pinned on plan9"
@@ -426,6 +446,7 @@ func TestPlanWithoutPinning(t *testing.T) {
 	}
 }
 
+// A missing, empty or unknown topology still gives a plan that adds up.
 func TestPlanOddTopologies(t *testing.T) {
 	var none *Topology
 	p := none.Plan(PerCore, 0)
@@ -510,6 +531,8 @@ func TestPlanRandom(t *testing.T) {
 	}
 }
 
+// Each placement reads back from its name, in any of the usual spellings, and
+// an unknown name is an error.
 func TestPlacementText(t *testing.T) {
 	for p := PerCore; p <= Unpinned; p++ {
 		text, err := p.MarshalText()
@@ -534,6 +557,9 @@ func TestPlacementText(t *testing.T) {
 	}
 }
 
+// Distance is the same both ways, grows with the level that two CPUs share and
+// then with the distance of their nodes, and is the farthest for CPUs that do
+// not exist.
 func TestDistance(t *testing.T) {
 	top := grid(2, 2, 2, 2, 2)
 	for i := range top.CPUs {

@@ -36,6 +36,8 @@ func column(top *Topology, field func(*CPU) int) []int {
 	return out
 }
 
+// Machines of every shape are read as they were written: levels, numbers with
+// holes, offline CPUs.
 func TestReadShapes(t *testing.T) {
 	for name, m := range map[string]machine{
 		"one core":           {packages: 1, nodesPerPackage: 1, l3PerNode: 1, coresPerL3: 1, threads: 1},
@@ -119,6 +121,9 @@ func allowedList(top *Topology) string {
 	return formatList(ids)
 }
 
+// The allowed CPUs are those that affinity and cpuset both allow, or affinity
+// alone where they have none in common; what is narrow or contradictory gives
+// a warning.
 func TestReadAllowed(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -188,6 +193,8 @@ func TestReadAllowed(t *testing.T) {
 	}
 }
 
+// Isolated CPUs, those without a tick and the state of SMT are read, and a
+// warning tells of isolated ones.
 func TestReadSets(t *testing.T) {
 	fsys := smallMachine.write()
 	fsys.set(cpuDir+"/isolated", "2-3\n")
@@ -213,6 +220,8 @@ func edit(fsys *memFS, n int, file string, contents func(cpu int) string) {
 	}
 }
 
+// Files that are missing, cut short or contradictory cost at most what they
+// describe, and a warning says so.
 func TestReadOddities(t *testing.T) {
 	t.Run("no top-level lists", func(t *testing.T) {
 		fsys := machine{packages: 1, nodesPerPackage: 1, l3PerNode: 1, coresPerL3: 4, threads: 1, offline: []int{2}}.write()
@@ -377,6 +386,8 @@ func TestReadOddities(t *testing.T) {
 	})
 }
 
+// Dies, clusters, books and drawers are read, and a level that equals another
+// is not reported twice.
 func TestReadLevels(t *testing.T) {
 	fsys := machine{packages: 2, nodesPerPackage: 1, l3PerNode: 1, coresPerL3: 4, threads: 1}.write()
 	pair := func(cpu int) string { return formatMask(setOf([]int{cpu &^ 1, cpu | 1})) }
@@ -404,6 +415,8 @@ func TestReadLevels(t *testing.T) {
 	}
 }
 
+// NUMA nodes are read with their memory and distances, also those without CPUs
+// or without memory, and faulty ones give a warning.
 func TestReadNodes(t *testing.T) {
 	t.Run("memory only", func(t *testing.T) {
 		fsys := smallMachine.write()
@@ -529,6 +542,8 @@ func TestLowPowerCoresComeLast(t *testing.T) {
 	}
 }
 
+// Kinds of cores are told apart by whatever the system offers for it, best
+// source first.
 func TestReadKinds(t *testing.T) {
 	one := []int{-1, -1, -1, -1, -1, -1, -1, -1}
 	pick := func(values ...string) func(int) string { return func(cpu int) string { return values[cpu] + "\n" } }
@@ -620,6 +635,8 @@ func TestReadKinds(t *testing.T) {
 	}
 }
 
+// A virtual machine of several cores without SMT is warned of, as its cores may
+// be threads, and no other machine is.
 func TestHiddenSMT(t *testing.T) {
 	for _, c := range []struct {
 		m    machine
@@ -643,6 +660,8 @@ func TestHiddenSMT(t *testing.T) {
 	}
 }
 
+// Sizes of caches are read as the kernel writes them, and what is none is an
+// error.
 func TestParseCacheSize(t *testing.T) {
 	for text, want := range map[string]int64{"32K\n": 32 << 10, "8M": 8 << 20, "1G": 1 << 30, "512": 512, "0K": Unknown} {
 		if got, err := parseCacheSize(text); got != want || err != nil {
@@ -713,6 +732,8 @@ func TestDamagedFiles(t *testing.T) {
 	}
 }
 
+// Whatever the files of a cache contain, no CPU is lost and nothing contradicts
+// itself.
 func FuzzCaches(f *testing.F) {
 	f.Add("1\n", "Data\n", "00000003\n", "0-1\n", "32K\n")
 	f.Add("3\n", "Unified\n", "00000000\n", "", "0K\n")

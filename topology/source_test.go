@@ -32,6 +32,8 @@ type strangeFile struct {
 
 func (f strangeFile) Read(b []byte) (int, error) { return f.read(b) }
 
+// Files that never end, never progress or fail give an error or a warning, and
+// no CPU that does not exist.
 func TestStrangeFiles(t *testing.T) {
 	for name, read := range map[string]func([]byte) (int, error){
 		"endless zeros": func(b []byte) (int, error) { return len(b), nil },
@@ -52,6 +54,7 @@ func TestStrangeFiles(t *testing.T) {
 	}
 }
 
+// A link that leads to itself does not hang the reader nor hide the other CPUs.
 func TestLinkLoop(t *testing.T) {
 	fsys := smallMachine.write()
 	dir := fsys.dir(cpuDir + "/cpu0")
@@ -62,6 +65,8 @@ func TestLinkLoop(t *testing.T) {
 	}
 }
 
+// Many warnings of a kind are cut short, with how many there were, and do not
+// hide other kinds.
 func TestWarningsAreBounded(t *testing.T) {
 	r := newReader(fsSource{newMemFS()})
 	for i := range 1000 {
@@ -74,6 +79,7 @@ func TestWarningsAreBounded(t *testing.T) {
 	}
 }
 
+// A tree that makes the reader open files without end is refused.
 func TestReadsAreBounded(t *testing.T) {
 	r := newReader(fsSource{newMemFS()})
 	r.reads = maxReads

@@ -17,6 +17,8 @@ func runAll(args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
+// Help is given for every command in each of the usual spellings; an unknown
+// command is named, on stderr, with exit code 2.
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}} {
 		if code, stdout, stderr := runAll(args...); code != 0 || stdout != usage || stderr != "" {
@@ -45,6 +47,8 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// bench and matrix answer each wrong argument or file with one error that names
+// it and the exit code for wrong use or for failure.
 func TestBadBenchAndMatrix(t *testing.T) {
 	dir := t.TempDir()
 	other := filepath.Join(dir, "other.json")
@@ -130,6 +134,7 @@ func TestBenchToMatrix(t *testing.T) {
 	}
 }
 
+// bench writes its report as text.
 func TestBenchText(t *testing.T) {
 	code, stdout, stderr := runAll("bench", "--quick", "--filter", "^hot$")
 	if code != 0 || stderr != "" || !strings.Contains(stdout, "zeropool is") {
@@ -137,6 +142,8 @@ func TestBenchText(t *testing.T) {
 	}
 }
 
+// Without arguments the command shows the machine, the workers and measured
+// figures for each workload of the demonstration.
 func TestDemo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("measures for some seconds")

@@ -21,6 +21,7 @@ func call(args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
+// topo writes each of its formats, the same to a file as to stdout.
 func TestTopoFormats(t *testing.T) {
 	for format, want := range map[string]string{
 		"text": "machine    Example Server CPU\n",
@@ -42,6 +43,7 @@ func TestTopoFormats(t *testing.T) {
 	}
 }
 
+// topo without arguments describes the machine that it runs on.
 func TestTopoThisMachine(t *testing.T) {
 	code, stdout, stderr := call("topo")
 	if code != 0 || stderr != "" || !strings.Contains(stdout, "GOMAXPROCS") {
@@ -49,6 +51,8 @@ func TestTopoThisMachine(t *testing.T) {
 	}
 }
 
+// plan places as many workers as asked for on the CPUs that the placement
+// chooses, and accounts for each CPU: it has a worker or is left out.
 func TestPlanPlacements(t *testing.T) {
 	type plan struct {
 		Workers []struct {
@@ -89,6 +93,8 @@ func TestPlanPlacements(t *testing.T) {
 	}
 }
 
+// plan obeys ZEROPOOL_PLACEMENT as a pool of this machine would; an argument
+// overrides it, and another machine's plan ignores it.
 func TestPlacementFromEnvironment(t *testing.T) {
 	t.Setenv("ZEROPOOL_PLACEMENT", "unpinned")
 	for _, c := range []struct {
@@ -105,6 +111,8 @@ func TestPlacementFromEnvironment(t *testing.T) {
 	}
 }
 
+// An unknown placement in the environment is one error with the variable and
+// its value, and an argument makes it irrelevant.
 func TestBadPlacementInEnvironment(t *testing.T) {
 	t.Setenv("ZEROPOOL_PLACEMENT", "sideways")
 	code, stdout, stderr := call("plan")
@@ -116,6 +124,8 @@ func TestBadPlacementInEnvironment(t *testing.T) {
 	}
 }
 
+// topo and plan answer each wrong argument or tree with one error that names it
+// and the exit code for wrong use or for failure, and no output.
 func TestBadInput(t *testing.T) {
 	empty := t.TempDir()
 	for _, c := range []struct {
@@ -152,6 +162,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// -h lists the options of topo and plan on stdout.
 func TestHelp(t *testing.T) {
 	for _, name := range []string{"topo", "plan"} {
 		code, stdout, stderr := call(name, "-h")

@@ -75,6 +75,8 @@ func render(t *testing.T, write func(io.Writer) error) []byte {
 	return b.Bytes()
 }
 
+// The report of each sample machine is byte for byte the one that was last
+// looked at, in each format.
 func TestGolden(t *testing.T) {
 	for _, name := range trees {
 		r := withConditions(t, name, topology.Request{})
@@ -133,6 +135,8 @@ func checkXML(t *testing.T, doc []byte) string {
 	}
 }
 
+// Pictures of machines from none to thousands of CPUs stay within a size that a
+// browser can show.
 func TestPictureSizes(t *testing.T) {
 	for _, c := range []struct {
 		name          string
@@ -264,6 +268,7 @@ func TestTextsDoNotCollide(t *testing.T) {
 	}
 }
 
+// The page loads nothing from elsewhere and runs no script.
 func TestHTMLIsSelfContained(t *testing.T) {
 	for _, top := range []*topology.Topology{read(t, "container"), regular(2, 4, 8, 4), nil} {
 		doc := string(render(t, New(top, topology.Request{}).HTML))
@@ -327,6 +332,7 @@ func TestOddMachines(t *testing.T) {
 	}
 }
 
+// A plan without pinning says so, in text, and has no CPU, in JSON.
 func TestUnpinned(t *testing.T) {
 	r := New(regular(1, 1, 1, 2), topology.Request{Placement: topology.Unpinned, Workers: 3})
 	if text := string(render(t, r.PlanText)); !strings.Contains(text, "unpinned: 3 workers, not pinned") {
@@ -337,6 +343,7 @@ func TestUnpinned(t *testing.T) {
 	}
 }
 
+// Lists of CPUs are written as short as ranges and strides allow.
 func TestLists(t *testing.T) {
 	for _, c := range []struct {
 		ids             []int

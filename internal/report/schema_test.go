@@ -123,6 +123,8 @@ func isType(v any, name string) bool {
 	}
 }
 
+// The JSON of every machine and request has exactly what the published schemas
+// say.
 func TestJSONMatchesSchema(t *testing.T) {
 	topo, plan := readSchema(t, "topology.schema.json"), readSchema(t, "plan.schema.json")
 	machines := map[string]*topology.Topology{"none": nil, "grid": regular(2, 2, 2, 2)}

@@ -88,6 +88,8 @@ func TestSlowerThan(t *testing.T) {
 	}
 }
 
+// A comparison with a report of another machine says what differs, says when
+// there are too few rounds to judge, and is refused when no figure is common.
 func TestCompareWithAnother(t *testing.T) {
 	old, now := against(1), against(1)
 	now.Workers, now.Go = 4, "go1.26"
@@ -163,6 +165,7 @@ func TestCompareFlag(t *testing.T) {
 	}
 }
 
+// The workloads that a table leaves out are named, in their order.
 func TestWithout(t *testing.T) {
 	r := &Report{Results: []Result{{Name: "a"}, {Name: "b"}, {Name: "c"}}}
 	if got := without(r, []Change{{Workload: "b"}}); !slices.Equal(got, []string{"a", "c"}) {

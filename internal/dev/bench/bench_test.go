@@ -98,6 +98,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// A workload is found by its name, and a name that is none is an error.
 func TestFind(t *testing.T) {
 	if w, err := Find("hot"); err != nil || w.Name != "hot" {
 		t.Errorf("got %q, %v", w.Name, err)
@@ -107,6 +108,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// The channel that zeropool is compared with has the buffer that the
+// documentation states.
 func TestChanTaskSize(t *testing.T) {
 	p := newChanPool[cell](1)
 	defer p.stop()
@@ -115,6 +118,8 @@ func TestChanTaskSize(t *testing.T) {
 	}
 }
 
+// The spread of measured values has the right median, quartiles, extremes and
+// count, also for few values or none.
 func TestSpread(t *testing.T) {
 	got := spreadOf([]float64{5, 1, 4, 2, 3})
 	if want := (Spread{3, 2, 4, 1, 5, 5}); got != want {
@@ -128,6 +133,7 @@ func TestSpread(t *testing.T) {
 	}
 }
 
+// Percentiles are those of the sorted values, and of nothing there are none.
 func TestPercentiles(t *testing.T) {
 	values := make([]float64, 1001)
 	for i := range values {
@@ -142,6 +148,8 @@ func TestPercentiles(t *testing.T) {
 	}
 }
 
+// Ratios are of the same round, scaled, and a round without a baseline is left
+// out.
 func TestQuotients(t *testing.T) {
 	got := quotients([]float64{1, 2, 3}, []float64{2, 0, 4}, 2)
 	if want := []float64{1, 1.5}; !slices.Equal(got, want) {
@@ -149,6 +157,8 @@ func TestQuotients(t *testing.T) {
 	}
 }
 
+// Figures are printed with as many digits as one can read, small, large and
+// zero ones too.
 func TestNumber(t *testing.T) {
 	for x, want := range map[float64]string{
 		0: "0", 0.0001: "<0.001", 0.0123: "0.012", 0.5: "0.50", 9.994: "9.99", 42.04: "42.0", 999.4: "999", 12345.6: "12,346", 2.5e6: "2.50e+06",
@@ -159,6 +169,8 @@ func TestNumber(t *testing.T) {
 	}
 }
 
+// The ideal schedule divides the work evenly, but is never shorter than the
+// longest task.
 func TestIdealPart(t *testing.T) {
 	for _, c := range []struct {
 		turns []int
@@ -176,6 +188,8 @@ func TestIdealPart(t *testing.T) {
 	}
 }
 
+// The worst schedule is the one furthest from the ideal, and other ratios do
+// not count.
 func TestWorstSchedule(t *testing.T) {
 	r := &Report{Results: []Result{
 		{Name: "a", Ratios: []Ratio{{To: Channel, Spread: Spread{Median: 9}}, {To: Ideal, Spread: Spread{Median: 1.1}}}},
@@ -187,6 +201,8 @@ func TestWorstSchedule(t *testing.T) {
 	}
 }
 
+// A filter chooses the workloads whose names match it, and the further ones
+// only when all are asked for.
 func TestChoose(t *testing.T) {
 	all := []Workload{{Name: "a"}, {Name: "ab"}, {Name: "abc", Further: true}}
 	for _, c := range []struct {

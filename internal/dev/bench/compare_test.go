@@ -7,6 +7,8 @@ import (
 	"testing"
 )
 
+// The probabilities are those of the exact Mann-Whitney test, worked out by
+// hand, with ties and with nothing to compare.
 func TestMannWhitney(t *testing.T) {
 	for _, c := range []struct {
 		a, b []float64
@@ -55,6 +57,8 @@ func sample(random *rand.Rand, n int, median, spread float64) []float64 {
 
 var usual = Rule{Alpha: 0.05, Least: 0.08}
 
+// Where nothing has changed, no more tables show a difference than the level of
+// significance allows.
 func TestJudgeNothingChanged(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	const tables, size = 400, 13
@@ -73,6 +77,8 @@ func TestJudgeNothingChanged(t *testing.T) {
 	}
 }
 
+// A change well above the least that counts is found, in its direction, and one
+// below it is not.
 func TestJudgeSlowdown(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for _, c := range []struct {
@@ -98,6 +104,8 @@ func TestJudgeSlowdown(t *testing.T) {
 	}
 }
 
+// Reports of several runs are joined by workload and baseline, and what only
+// one side has is left out.
 func TestRuns(t *testing.T) {
 	// ratios are those to the baselines a and b.
 	report := func(workload string, a, b float64, more ...Result) *Report {
@@ -118,6 +126,7 @@ func TestRuns(t *testing.T) {
 	}
 }
 
+// The variation is the range between the quartiles divided by the median.
 func TestVariation(t *testing.T) {
 	if got := variation([]float64{4, 1, 3, 2, 5}); got != 1 {
 		t.Errorf("got %v, want (4.5-1.5)/3", got)
@@ -159,6 +168,8 @@ func TestRounds(t *testing.T) {
 	}
 }
 
+// The table marks what is slower or faster with its change, tells the caller
+// what is slower, and loses no error of the writer.
 func TestWriteChanges(t *testing.T) {
 	even := []float64{1, 1.01, 1.02, 1.03, 1.04, 1.05}
 	twice := []float64{2, 2.01, 2.02, 2.03, 2.04, 2.05}

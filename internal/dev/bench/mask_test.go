@@ -7,6 +7,8 @@ import (
 	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 )
 
+// The mask of allowed CPUs is read from a status file of any width, and one
+// that is missing or corrupt is an error that says so.
 func TestMaskIn(t *testing.T) {
 	for status, want := range map[string]string{
 		"Name:\tx\nCpus_allowed:\t3\nCpus_allowed_list:\t0-1\n": "3",
@@ -29,6 +31,7 @@ func TestMaskIn(t *testing.T) {
 	}
 }
 
+// The CPUs that one mask has and another lacks are counted.
 func TestLost(t *testing.T) {
 	mask := func(text string) cpuMask {
 		m, err := maskIn([]byte("Cpus_allowed:\t" + text + "\n"))

@@ -34,6 +34,7 @@ func sampleReport() *Report {
 	}
 }
 
+// A report that was written reads back as the same report.
 func TestReportJSON(t *testing.T) {
 	want := sampleReport()
 	var b bytes.Buffer
@@ -49,6 +50,8 @@ func TestReportJSON(t *testing.T) {
 	}
 }
 
+// The text names the machine, the build, each figure with its ratio, what was
+// not measured and why, and the peers; no error of the writer is lost.
 func TestReportText(t *testing.T) {
 	var b strings.Builder
 	if err := sampleReport().WriteText(&b); err != nil {
@@ -69,6 +72,8 @@ type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
+// A file that is no report, or an impossible one, is refused with an error that
+// says what is wrong.
 func TestReadReportBadInput(t *testing.T) {
 	for input, want := range map[string]string{
 		"":                                      "not a benchmark report",
@@ -94,6 +99,8 @@ func TestReadReportBadInput(t *testing.T) {
 	}
 }
 
+// Whatever bytes are read as a report, they give an error or a report that can be
+// written.
 func FuzzReadReport(f *testing.F) {
 	var b bytes.Buffer
 	if err := sampleReport().WriteJSON(&b); err != nil {
@@ -113,6 +120,8 @@ func FuzzReadReport(f *testing.F) {
 	})
 }
 
+// A report tells of the machine, the build and the workers that it was measured
+// with.
 func TestNewReport(t *testing.T) {
 	e, err := NewEnv(zeropool.WithWorkers(1), zeropool.WithPlacement(topology.Unpinned))
 	if err != nil {
@@ -127,6 +136,7 @@ func TestNewReport(t *testing.T) {
 	}
 }
 
+// The digest tells machines with other CPUs apart and depends on nothing else.
 func TestDigest(t *testing.T) {
 	a := &topology.Topology{CPUs: []topology.CPU{{ID: 0}, {ID: 1}}}
 	b := &topology.Topology{CPUs: []topology.CPU{{ID: 0}, {ID: 1, Core: 1}}}

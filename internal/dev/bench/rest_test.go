@@ -28,6 +28,8 @@ func unpinned() (*Env, error) {
 	return NewEnv(zeropool.WithWorkers(2), zeropool.WithPlacement(topology.Unpinned))
 }
 
+// A process that measures at rest answers a request that it does not understand
+// with an error that names it, and the others with their figures.
 func TestServe(t *testing.T) {
 	found := func(text string) (r rest, err error) {
 		var out bytes.Buffer
@@ -58,6 +60,8 @@ func TestServe(t *testing.T) {
 	}
 }
 
+// What a pool holds is the growth since before, never less than nothing, and
+// medians are taken of each figure.
 func TestMemoryUse(t *testing.T) {
 	a := MemoryUse{Heap: 100, Stacks: 30, RSS: 4096, Goroutines: 2, Threads: 3}
 	b := MemoryUse{Heap: 50, Stacks: 40, RSS: 0, Goroutines: 2, Threads: 2}
@@ -79,6 +83,8 @@ func TestMemoryUse(t *testing.T) {
 	}
 }
 
+// Only peers that may have several submitters, or have a form that may, are
+// measured with several.
 func TestSharable(t *testing.T) {
 	start := func(*Env) (*Runner[cell], error) { return &Runner[cell]{}, nil }
 	got := sharable([]Peer[cell]{

@@ -8,6 +8,8 @@ import (
 	"github.com/zeropool-go/zeropool/internal/dev/bench"
 )
 
+// A wrong argument is an error with the exit code for wrong use, and nothing is
+// measured.
 func TestBadArguments(t *testing.T) {
 	for _, args := range []string{
 		"", "--base a", "--base a --new b c", "--base a --new b --rounds 2", "--base a --new b --rounds x",
@@ -20,6 +22,7 @@ func TestBadArguments(t *testing.T) {
 	}
 }
 
+// A command that cannot be run is one error that names it.
 func TestCommandThatFails(t *testing.T) {
 	var out, problems strings.Builder
 	code := run([]string{"--base", "/does/not/exist", "--new", "/does/not/exist"}, &out, &problems)
@@ -28,6 +31,8 @@ func TestCommandThatFails(t *testing.T) {
 	}
 }
 
+// The gate shows what has changed, and fails with the names of what is slower,
+// and only then.
 func TestTable(t *testing.T) {
 	o := options{rounds: 6, rule: bench.Rule{Alpha: 0.05, Least: 0.08}}
 	even := []float64{1, 1.01, 1.02, 1.03, 1.04, 1.05}
@@ -44,6 +49,8 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// Too few rounds to find a difference at the level asked for, with so many
+// rows, are refused before anything is measured.
 func TestEnough(t *testing.T) {
 	o := options{rule: bench.Rule{Alpha: 0.05, Least: 0.08}}
 	for _, c := range []struct {

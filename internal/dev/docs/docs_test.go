@@ -4,7 +4,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"go/ast"
 	"go/format"
+	"go/parser"
+	"go/token"
 	"hash/crc32"
 	"io"
 	"io/fs"
@@ -272,6 +275,42 @@ func TestNames(t *testing.T) {
 	}
 	if count < 50 {
 		t.Errorf("only %d names were found", count)
+	}
+}
+
+// TestPromises: every test and fuzz target, in every module of the repository, has a
+// comment, in which it says which promise it protects.
+func TestPromises(t *testing.T) {
+	count := 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata"):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || f.Recv != nil || f.Name.Name == "TestMain" || !strings.HasPrefix(f.Name.Name, "Test") && !strings.HasPrefix(f.Name.Name, "Fuzz") {
+				continue
+			}
+			if count++; strings.TrimSpace(f.Doc.Text()) == "" {
+				t.Errorf("%s: %s does not say which promise it protects", path, f.Name.Name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if count < 300 {
+		t.Errorf("only %d tests were found", count)
 	}
 }
 

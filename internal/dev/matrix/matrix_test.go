@@ -52,6 +52,8 @@ func render(t *testing.T, write func(io.Writer) error) string {
 	return b.String()
 }
 
+// Each run has a label of its own that tells system, architecture, level, build
+// and emulation.
 func TestLabels(t *testing.T) {
 	m := New([]*bench.Report{
 		report(nil),
@@ -70,6 +72,8 @@ func TestLabels(t *testing.T) {
 
 func (m *Matrix) text(w io.Writer) error { return m.Markdown(w, "img") }
 
+// The page has every figure with its ratio, what was not measured and why, no
+// time of an emulated run, and text from reports without markup of its own.
 func TestMarkdown(t *testing.T) {
 	text := render(t, New([]*bench.Report{
 		report(func(r *bench.Report) {
@@ -165,6 +169,7 @@ func scaledReports() []*bench.Report {
 	return []*bench.Report{efficient(1, 2), efficient(2, 1), efficient(4, 0.5)}
 }
 
+// Runs of one machine that differ in workers alone become one series of points.
 func TestScaling(t *testing.T) {
 	m := New(scaledReports())
 	if len(m.Runs) != 1 || m.Runs[0].Workers != 2 || len(m.Scaled) != 2 {
@@ -199,6 +204,8 @@ func TestScaling(t *testing.T) {
 // known gives a report a workload that READMEs show.
 func known(r *bench.Report) { r.Results[0].Name = "hot" }
 
+// The figures in the README replace those between its marks and nothing else; a
+// README without marks is an error.
 func TestReadme(t *testing.T) {
 	m := New([]*bench.Report{report(known)})
 	text, err := m.Readme([]byte("before\n" + readmeBegin + "old\n" + readmeEnd + "after\n"))
@@ -315,6 +322,8 @@ func (m *Matrix) allPictures() map[string][]byte {
 	return all
 }
 
+// Every picture is well formed whatever the reports contain, and draws no time
+// of an emulated run.
 func TestPictures(t *testing.T) {
 	latency := func(r *bench.Report) {
 		for i := range r.Results[0].Samples {
@@ -362,6 +371,8 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// Workloads with an ideal schedule are shown once, compared with it and with
+// the best peer.
 func TestSchedules(t *testing.T) {
 	m := New([]*bench.Report{report(func(r *bench.Report) {
 		r.Results[0].Name = "uneven"
@@ -385,6 +396,8 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
+// A logarithmic axis holds all values, is never empty or endless, and draws
+// what lies outside at its border.
 func TestAxis(t *testing.T) {
 	a := logAxis(100, 200, 0.3, 4)
 	if lo, hi := math.Pow(10, a.lo), math.Pow(10, a.hi); math.Abs(lo-0.2) > 1e-9 || math.Abs(hi-5) > 1e-9 {
@@ -401,6 +414,7 @@ func TestAxis(t *testing.T) {
 	}
 }
 
+// The steps of an axis are one, two or five times a power of ten.
 func TestNiceStep(t *testing.T) {
 	for x, want := range map[float64]float64{0: 1, 1: 1, 1.5: 2, 3: 5, 7: 10, 0.03: 0.05, 1200: 2000} {
 		if got := niceStep(x); math.Abs(got-want) > 1e-9*want {
@@ -409,6 +423,7 @@ func TestNiceStep(t *testing.T) {
 	}
 }
 
+// Figures carry the unit that suits their size.
 func TestValue(t *testing.T) {
 	for _, c := range []struct {
 		unit string
@@ -432,6 +447,7 @@ func TestValue(t *testing.T) {
 	}
 }
 
+// No error of a writer is lost, in any format.
 func TestWriteErrors(t *testing.T) {
 	m := New([]*bench.Report{report(nil)})
 	for _, write := range []func(io.Writer) error{m.text, m.SVG, m.HTML} {

@@ -9,6 +9,8 @@ import (
 	"github.com/zeropool-go/zeropool/topology"
 )
 
+// A short run of the endurance test does some work, rests, and finds no
+// failure.
 func TestRun(t *testing.T) {
 	var out strings.Builder
 	w, err := newWorld(&out, 1)
@@ -25,6 +27,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// Growth is told from noise, from warming up and from single peaks.
 func TestVerdict(t *testing.T) {
 	noise := []float64{100, 103, 99, 101, 98, 102, 100, 104, 97, 100, 101, 99}
 	warm := []float64{1, 5, 20, 90, 100, 101, 99, 100, 100, 101, 99, 100}
@@ -51,6 +54,8 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// Who makes no progress for all the ticks is named, and nobody who does or who
+// has left.
 func TestWatchdog(t *testing.T) {
 	d := &watchdog{}
 	busy, hung := d.add("busy"), d.add("hung")
