@@ -93,7 +93,7 @@ func (m *Matrix) method(w *page) {
 }
 
 // runHead and runRow are the table of the runs.
-var runHead = []string{"run", "processor", "CPUs", "workers (pinned)", "Go", "platform", "queue", "topology", "commit", "date"}
+var runHead = []string{"run", "processor", "CPUs", "workers (with a CPU in the plan)", "Go", "platform", "queue", "topology", "commit", "date"}
 
 func runRow(r *Run) []string {
 	label := r.Label
