@@ -252,6 +252,9 @@ func TestReadmeRows(t *testing.T) {
 	if text := write(0.4); strings.Contains(text, words) || !strings.Contains(text, "\n2 workloads are compared") {
 		t.Errorf("a row too many, or one that is not counted:\n%s", text)
 	}
+	if text := write(0.4); !strings.Contains(text, "allocates nothing per task in any of them.") {
+		t.Errorf("what is allocated is not said:\n%s", text)
+	}
 	if text := write(1.5); !strings.Contains(text, row) || !strings.Contains(text, "in 1 of 2: "+words+" (1.50× channel)") {
 		t.Errorf("what is lost is not shown:\n%s", text)
 	}
