@@ -255,6 +255,13 @@ func TestReadmeRows(t *testing.T) {
 	if text := write(0.4); !strings.Contains(text, "allocates nothing per task in any of them.") {
 		t.Errorf("what is allocated is not said:\n%s", text)
 	}
+	fresh := New([]*bench.Report{report(func(r *bench.Report) {
+		some := 0.02
+		r.Results[0].Name, r.Results[0].Samples[0].Allocs = "first-burst", &some
+	})})
+	if text, err := fresh.Readme([]byte(readmeBegin + readmeEnd)); err != nil || !strings.Contains(string(text), "first burst (0.020 objects).") {
+		t.Errorf("what a new pool allocates is not said: %v\n%s", err, text)
+	}
 	if text := write(1.5); !strings.Contains(text, row) || !strings.Contains(text, "in 1 of 2: "+words+" (1.50× channel)") {
 		t.Errorf("what is lost is not shown:\n%s", text)
 	}
