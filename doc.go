@@ -50,9 +50,9 @@
 // locks or unlocks its goroutine once too often harms no mask: a worker restores that
 // of the thread that it has pinned.
 //
-// While a worker is pinned, a task that waits for a channel, a timer or a sleep costs
-// about 16 times as much as elsewhere: always under Hold, and for as long as a lease
-// lasts under the default.
+// While a worker is pinned, each wait of a task for a channel, a timer or a lock costs
+// hand-overs between threads: always under Hold, and for as long as a lease lasts under
+// the default.
 //
 // # Waiting
 //

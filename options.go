@@ -57,10 +57,10 @@ const (
 	Lease Pinning = iota
 	// Hold pins a worker from its start to its end, and parks it in a futex. It
 	// is for machines with isolated CPUs. It costs: a parked worker keeps a P of
-	// the runtime for up to 10 ms, each collection costs several hand-overs
-	// between threads, and channels, timers and sleeps in tasks cost about 16
-	// times as much. A process started by a task may use the worker's CPU only;
-	// see Pool.Unpinned.
+	// the runtime for up to 10 ms, and each collection costs several hand-overs
+	// between threads, as does each wait of a task for a channel, a timer or a
+	// lock. A process started by a task may use the worker's CPU only; see
+	// Pool.Unpinned.
 	Hold
 )
 

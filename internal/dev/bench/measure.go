@@ -40,7 +40,7 @@ const slowOp = 100 * time.Millisecond
 
 // warmUps is how many tasks a variant runs before it is measured, unless that
 // takes longer than slowOp: a zeropool's waiters run a function themselves only
-// when it has returned a thousand times.
+// when it is proven, and other things take their time too to find their pace.
 const warmUps = 3000
 
 // A Session measures one workload.

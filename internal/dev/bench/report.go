@@ -38,7 +38,7 @@ type Machine struct {
 	CPUs       int       `json:"cpus"`     // that Go code could use at a time
 	GOMAXPROCS int       `json:"gomaxprocs"`
 	Workers    int       `json:"workers"`
-	Pinned     int       `json:"pinned"`   // workers bound to a CPU
+	Pinned     int       `json:"pinned"`   // workers that the plan gives a CPU
 	ClockCost  float64   `json:"clock_ns"` // that each latency contains
 	Emulated   bool      `json:"emulated"` // not the processor's own speed: times mean nothing
 }

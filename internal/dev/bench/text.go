@@ -45,7 +45,7 @@ func (m *Machine) Text() string {
 	}
 	fmt.Fprintf(&b, "cpu      %s, topology %s\n", m.CPU, m.Topology)
 	fmt.Fprintf(&b, "go       %s %s/%s, %s, commit %s\n", m.Go, m.OS, m.Arch, build, m.Source())
-	fmt.Fprintf(&b, "workers  %d, %d of them pinned, on %d CPUs with GOMAXPROCS %d\n", m.Workers, m.Pinned, m.CPUs, m.GOMAXPROCS)
+	fmt.Fprintf(&b, "workers  %d, %d of them with a CPU in the plan, on %d CPUs with GOMAXPROCS %d\n", m.Workers, m.Pinned, m.CPUs, m.GOMAXPROCS)
 	fmt.Fprintf(&b, "date     %s; latencies contain %s ns for the clock\n", m.Date.Format("2006-01-02 15:04 MST"), Number(m.ClockCost))
 	if m.Emulated {
 		b.WriteString("emulated: the results are right, the times mean nothing\n")

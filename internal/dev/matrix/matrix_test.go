@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -233,6 +234,43 @@ func TestReadme(t *testing.T) {
 	slow := New([]*bench.Report{report(func(r *bench.Report) { known(r); r.Results[0].Ratios[0].Median = 1.5 })})
 	if text, err := slow.Readme(text); err != nil || !strings.Contains(string(text), "**Slower than the best other** in 1 of 1: one task, submit and wait") {
 		t.Errorf("the loss is not named: %v\n%s", err, text)
+	}
+}
+
+// TestReadmeRows checks that the README's table leaves out what it has enough of
+// already, but nothing that is lost, and that what is left out is counted.
+func TestReadmeRows(t *testing.T) {
+	write := func(ratio float64) string {
+		t.Helper()
+		m := New([]*bench.Report{report(func(r *bench.Report) {
+			other := r.Results[0]
+			other.Name, other.Ratios = "loop-of-one", slices.Clone(other.Ratios)
+			other.Ratios[0].Median = ratio
+			known(r)
+			r.Results = []bench.Result{r.Results[0], other}
+		})})
+		text, err := m.Readme([]byte(readmeBegin + readmeEnd))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	words, row := workloadWords["loop-of-one"], "| "+workloadWords["loop-of-one"]+" |"
+	if text := write(0.4); strings.Contains(text, words) || !strings.Contains(text, "\n2 workloads are compared") {
+		t.Errorf("a row too many, or one that is not counted:\n%s", text)
+	}
+	if text := write(0.4); !strings.Contains(text, "allocates nothing per task in any of them.") {
+		t.Errorf("what is allocated is not said:\n%s", text)
+	}
+	fresh := New([]*bench.Report{report(func(r *bench.Report) {
+		some := 0.02
+		r.Results[0].Name, r.Results[0].Samples[0].Allocs = "first-burst", &some
+	})})
+	if text, err := fresh.Readme([]byte(readmeBegin + readmeEnd)); err != nil || !strings.Contains(string(text), "first burst (0.020 objects).") {
+		t.Errorf("what a new pool allocates is not said: %v\n%s", err, text)
+	}
+	if text := write(1.5); !strings.Contains(text, row) || !strings.Contains(text, "in 1 of 2: "+words+" (1.50× channel)") {
+		t.Errorf("what is lost is not shown:\n%s", text)
 	}
 }
 
@@ -506,11 +544,9 @@ func TestWordsForAll(t *testing.T) {
 			t.Errorf("no words for %q", w.Name)
 		}
 	}
-	for _, words := range []map[string]string{workloadWords, furtherWords} {
-		for name := range words {
-			if !have[name] {
-				t.Errorf("words for %q, which is no workload", name)
-			}
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(workloadWords)), readmeRows) {
+		if !have[name] {
+			t.Errorf("words for %q, or a row of the README, which is no workload", name)
 		}
 	}
 }

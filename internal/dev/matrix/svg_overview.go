@@ -8,6 +8,18 @@ import (
 	"github.com/zeropool-go/zeropool/internal/svg"
 )
 
+// compared returns what a run says about a workload, with the comparison to the
+// best other, if the overview and the README compare it: schedules are many, and
+// are shown together.
+func (q *Workload) compared(run *Run) (c *Cell, best bench.Ratio, ok bool) {
+	c, ok = q.cell(run)
+	if !ok || !duration(q.Unit) || q.scheduled() {
+		return nil, best, false
+	}
+	best, ok = c.peer()
+	return c, best, ok
+}
+
 // overview draws, for each workload of a run, the ratio to the best peer.
 func (m *Matrix) overview() []byte {
 	type row struct {
@@ -20,11 +32,7 @@ func (m *Matrix) overview() []byte {
 	run := m.reference()
 	for i := range m.Workloads {
 		q := &m.Workloads[i]
-		c, ok := q.cell(run)
-		if !ok || !duration(q.Unit) || q.scheduled() {
-			continue
-		}
-		peer, ok := c.peer()
+		c, peer, ok := q.compared(run)
 		if !ok {
 			continue
 		}

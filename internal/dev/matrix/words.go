@@ -18,6 +18,7 @@ var variantWords = map[string]string{
 	bench.Ideal:      "ideal schedule",
 	bench.Calls:      "plain calls",
 	bench.OneWorker:  "zeropool, 1 worker",
+	bench.Handlers:   "plain handlers",
 }
 
 func variant(name string) string {
@@ -35,9 +36,9 @@ func ours(variant string) bool {
 
 // rival reports whether a variant is something that one could use instead: one
 // whose workers never sleep is not, for it takes every CPU of an idle machine,
-// and neither is a native system.
+// and neither is a native system, or no pool at all.
 func rival(variant string) bool {
-	return !ours(variant) && variant != bench.Ideal && !slices.Contains(polling, variant) && !slices.Contains(natives, variant)
+	return !ours(variant) && variant != bench.Ideal && variant != bench.Nothing && !slices.Contains(polling, variant) && !slices.Contains(natives, variant)
 }
 
 // serial reports whether a variant is the work on one goroutine, without tasks.
@@ -52,8 +53,9 @@ const level = 1.02
 // duration reports whether values of a unit are times.
 func duration(unit string) bool { return unit == "ns" || unit == "ns/task" }
 
-// furtherWords are short descriptions of workloads that the README leaves out.
-var furtherWords = map[string]string{
+// workloadWords are short descriptions of workloads. Those that are not in it have
+// their title.
+var workloadWords = map[string]string{
 	"fib-27":              "fib(27), a fork and a join at every call, on workers only",
 	"new-first":           "New, the first in a process",
 	"new":                 "New, not the first",
@@ -72,47 +74,40 @@ var furtherWords = map[string]string{
 	"neighbour":           "until a goroutine runs, just after a pool has worked",
 	"neighbour-100us":     "the same, 100 µs after",
 	"child-mask":          "CPUs that a child process lacks",
-}
-
-// workloadWords are short descriptions of those that it shows. Workloads that
-// are in neither have their title.
-var workloadWords = map[string]string{
-	"single-1000":        "1,000 tasks one by one, a Future each",
-	"first-burst":        "1,000 tasks, the first of a new pool",
-	"burst-after-rest":   "1,000 tasks after 10 ms of rest",
-	"loop-of-one":        "one task in a loop, no clock inside",
-	"submitters-8x10000": "8 goroutines submit 10,000 each",
-	"group-1000":         "1,000 tasks to a Group",
-	"batch-1000":         "1,000 tasks, one batch",
-	"batch-100000":       "100,000 tasks, one batch",
-	"foreach-1000":       "ForEach, 1,000 tasks",
-	"foreach-100000":     "ForEach, 100,000 tasks",
-	"for-100000":         "For, 100,000 indices",
-	"heavy-1000":         "1,000 tasks of 16 µs, one batch",
-	"skewed-1000":        "the same work, uneven: 28 µs, then 4 µs",
-	"hot":                "one task, submit and wait",
-	"heavy-single-1000":  "1,000 tasks of 16 µs one by one",
-	"allocating":         "64 tasks that allocate half a megabyte",
-	"idle-200us":         "the same after 200 µs asleep",
-	"go-on":              "one task, the submitter goes on",
-	"sha256-tree":        "SHA-256 of each file of a tree",
-	"parse-tree":         "go/parser on each file of a tree",
-	"resize":             "thumbnails of pictures",
-	"fib-22":             "fib(22), a fork and a join at every call",
-	"fork-tree":          "16,384 leaves of 2 µs, a tree of forks",
-	"quicksort":          "quicksort of 2,000,000 ints by forks, per int",
-	"n-queens":           "11 queens by forks",
-	"http-1":             "HTTP handlers, 100 µs each, 1 connection",
-	"http-8":             "HTTP handlers, 100 µs each, 8 connections",
-	"idle-cpu":           "CPU time of an idle pool",
-	"idle-memory":        "memory of an idle pool",
+	"single-1000":         "1,000 tasks one by one, a Future each",
+	"first-burst":         "1,000 tasks, the first of a new pool",
+	"burst-after-rest":    "1,000 tasks after 10 ms of rest",
+	"loop-of-one":         "one task in a loop, no clock inside",
+	"submitters-8x10000":  "8 goroutines submit 10,000 each",
+	"group-1000":          "1,000 tasks to a Group",
+	"batch-1000":          "1,000 tasks, one batch",
+	"batch-100000":        "100,000 tasks, one batch",
+	"foreach-1000":        "ForEach, 1,000 tasks",
+	"foreach-100000":      "ForEach, 100,000 tasks",
+	"for-100000":          "For, 100,000 indices",
+	"heavy-1000":          "1,000 tasks of 16 µs, one batch",
+	"skewed-1000":         "the same work, uneven: 28 µs, then 4 µs",
+	"hot":                 "one task, submit and wait",
+	"heavy-single-1000":   "1,000 tasks of 16 µs one by one",
+	"allocating":          "64 tasks that allocate half a megabyte",
+	"idle-200us":          "the same after 200 µs asleep",
+	"go-on":               "one task, the submitter goes on",
+	"sha256-tree":         "SHA-256 of each file of a tree",
+	"parse-tree":          "go/parser on each file of a tree",
+	"resize":              "thumbnails of pictures",
+	"fib-22":              "fib(22), a fork and a join at every call",
+	"fork-tree":           "16,384 leaves of 2 µs, a tree of forks",
+	"quicksort":           "quicksort of 2,000,000 ints by forks, per int",
+	"n-queens":            "11 queens by forks",
+	"http-1":              "HTTP handlers, 100 µs each, 1 connection",
+	"http-8":              "HTTP handlers, 100 µs each, 8 connections",
+	"idle-cpu":            "CPU time of an idle pool",
+	"idle-memory":         "memory of an idle pool",
 }
 
 func (q *Workload) words() string {
-	for _, words := range []map[string]string{workloadWords, furtherWords} {
-		if w, ok := words[q.Name]; ok {
-			return w
-		}
+	if w, ok := workloadWords[q.Name]; ok {
+		return w
 	}
 	return q.Title
 }
