@@ -11,16 +11,6 @@ import (
 	"time"
 )
 
-func mustNew(t testing.TB, opts ...Option) *Pool {
-	t.Helper()
-	watch(t)
-	p, err := New(opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 // Close runs everything that was accepted, without anybody waiting for it.
 func TestCloseDrains(t *testing.T) {
 	eachProcs(t, func(t *testing.T) {

@@ -90,13 +90,10 @@ var gcGarbage atomic.Pointer[gcParams]
 func gcStress(t *testing.T, rounds int) uint64 {
 	const deep, depth, churners, each = 48, 600, 2, 64
 	var result atomic.Uint64
-	p, err := New(WithWorkers(1), WithName("gc"), WithPanicHandler(func(e *PanicError) {
+	p := mustNew(t, WithWorkers(1), WithName("gc"), WithPanicHandler(func(e *PanicError) {
 		t.Error(e.Value)
 		result.Add(1)
 	}))
-	if err != nil {
-		t.Fatal(err)
-	}
 
 	release := make(chan struct{})
 	var parked, others sync.WaitGroup
@@ -341,10 +338,7 @@ func (k *kept) all() bool { return k.gone.Load() == k.made.Load() }
 // tasks have used: params, closures, batches.
 func TestNothingIsKept(t *testing.T) {
 	for _, workers := range []int{1, 3} {
-		p, err := New(WithWorkers(workers), WithQueueCapacity(16))
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := mustNew(t, WithWorkers(workers), WithQueueCapacity(16))
 		var futures []Future // they may keep their pool's records, never the params
 		check := func(what string, k *kept) {
 			t.Helper()
@@ -458,10 +452,7 @@ func TestClosedPoolIsFreed(t *testing.T) {
 	func() {
 		for range 4 {
 			k.made.Add(1)
-			p, err := New(WithWorkers(2))
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := mustNew(t, WithWorkers(2))
 			runtime.AddCleanup(p, func(k *kept) { k.gone.Add(1) }, k)
 			p.Go(func() {}).Wait()
 			p.Close()
@@ -484,10 +475,7 @@ func TestCollectorIsNotHeldUp(t *testing.T) {
 		})
 	}
 	for _, spin := range []time.Duration{0, maxSpin} {
-		p, err := New(WithWorkers(3), WithSpin(spin))
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := mustNew(t, WithWorkers(3), WithSpin(spin))
 		stopWorld(t, "GC with idle workers")
 		for range 50 {
 			p.Go(func() {}).Wait() // workers spin, if they do

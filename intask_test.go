@@ -9,16 +9,7 @@ func TestInTask(t *testing.T) {
 	if inTask() {
 		t.Error("inTask outside of any task")
 	}
-	p, err := New(WithWorkers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	other, err := New(WithWorkers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
+	p, other := newTestPool(t, WithWorkers(1)), newTestPool(t, WithWorkers(1))
 	inside := func() bool {
 		in := false
 		if err := p.For(1, func(lo, hi int) { in = inTask() && p.inOwnTask() && !other.inOwnTask() }); err != nil {

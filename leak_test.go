@@ -200,10 +200,7 @@ func TestCreateAndCloseManyTimes(t *testing.T) {
 			}
 			begin := time.Now()
 			for i := range n {
-				p, err := New(opts...)
-				if err != nil {
-					t.Fatal(err)
-				}
+				p := mustNew(t, opts...)
 				var c count
 				for range i % 4 {
 					Submit(p, &c, (*count).run)

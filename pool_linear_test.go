@@ -367,20 +367,15 @@ func TestPoolHistories(t *testing.T) {
 			{"closing, two workers", 2, 8, true},
 		} {
 			t.Run(fmt.Sprintf("procs=%d/%s", procs, c.name), func(t *testing.T) {
-				watch(t)
 				setProcs(t, procs)
 				var p *Pool
 				for seed := range uint64(stressRounds(2000)) {
 					if p == nil || c.closing {
-						var err error
-						if p, err = New(unpinned(c.workers, quiet, WithQueueCapacity(c.capacity), WithWhenFull(Reject))...); err != nil {
-							t.Fatal(err)
-						}
+						p = mustNew(t, unpinned(c.workers, quiet, WithQueueCapacity(c.capacity), WithWhenFull(Reject))...)
 					}
 					h := &poolHistory{t: t, p: p}
 					ops := h.run(seed, c.closing)
 					if !poolLinearizable(ops, len(h.tasks), 0) { // how many lanes there are is not known
-
 						slices.SortFunc(ops, func(a, b poolOp) int { return int(a.call - b.call) })
 						for _, o := range ops {
 							t.Log(o)

@@ -41,17 +41,25 @@ func watch(t testing.TB) {
 	})
 }
 
-var openPools atomic.Int32 // of newTestPool
-
-// newTestPool starts a pool which the end of the test closes and whose counters
-// it adds up.
-func newTestPool(t testing.TB, opts ...Option) *Pool {
+// mustNew starts a pool that the test closes itself. Whoever does not test Close, or
+// what is left after it, takes newTestPool.
+func mustNew(t testing.TB, opts ...Option) *Pool {
 	t.Helper()
 	watch(t)
 	p, err := New(opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+var openPools atomic.Int32 // of newTestPool
+
+// newTestPool starts a pool which the end of the test closes and whose counters
+// it adds up.
+func newTestPool(t testing.TB, opts ...Option) *Pool {
+	t.Helper()
+	p := mustNew(t, opts...)
 	openPools.Add(1)
 	t.Cleanup(func() {
 		if err := p.Close(); err != nil {

@@ -332,10 +332,7 @@ func randomProgram(t *testing.T, seed uint64, data []byte) {
 		opts = append(unpinned(1), opts...)
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS([]int{1, 2, 4, 16}[r.IntN(4)]))
-	p, err := New(opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := mustNew(t, opts...)
 	run := &randomRun{p: p, policy: policy}
 	end := r.IntN(3) // 0: Close after everything, 1: in the midst, 2: Shutdown in the midst
 	run.closing, run.cutting = end > 0, end == 2
@@ -346,6 +343,7 @@ func randomProgram(t *testing.T, seed uint64, data []byte) {
 		own := newChoices(r.rng.Uint64(), r.data[n*g/goroutines:n*(g+1)/goroutines])
 		wg.Go(func() { run.program(own, programDepth, 12) })
 	}
+	var err error
 	if end == 0 {
 		wg.Wait()
 		err = p.Close()
