@@ -3,6 +3,8 @@ package zeropool
 import (
 	"context"
 	"errors"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"unsafe"
 
@@ -466,5 +468,37 @@ func TestSubmitterSeesClose(t *testing.T) {
 	f := Future{at: unsafe.Pointer(l), key: key}
 	if err, done := f.poll(); err != ErrClosed || !done {
 		t.Fatalf("a task published after Close has ended: %v, with %v", done, err)
+	}
+}
+
+// TestRunnersEndAfterBarrier protects Close: a runner that ends takes no more tasks,
+// so runners may end only when the barrier has made every task visible that was
+// submitted by somebody who had not seen the pool closed. An observer on another
+// CPU looks all the time; in the right order it can see nothing wrong.
+func TestRunnersEndAfterBarrier(t *testing.T) {
+	needBarrier(t)
+	if runtime.GOMAXPROCS(0) < 2 {
+		t.Skip("the observer needs a processor of its own")
+	}
+	for range 200 {
+		p := mustNew(t, unpinned(1)...)
+		allAsleep(t, p)
+		var looking atomic.Bool
+		early := make(chan bool)
+		before := barrier.count.Load()
+		go func() {
+			looking.Store(true)
+			for p.gate.Load()&gateEnding == 0 {
+			}
+			early <- barrier.count.Load() == before
+		}()
+		for !looking.Load() { // without a pause, so that the observer does not lose its processor to this goroutine
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if <-early {
+			t.Fatal("runners may end before the heavy barrier of Close")
+		}
 	}
 }
