@@ -2,41 +2,11 @@ package zeropool
 
 import (
 	"errors"
-	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 )
-
-var batchLengths = []int{0, 1, 2, 3, 7, 8, 9, 63, 64, 65, 1000, 4097, 100_000}
-
-// SubmitMixed runs each task once with its own params, and the slice of tasks
-// is the caller's again as soon as it has returned.
-func TestMixedRunsEachOnce(t *testing.T) {
-	eachPool(t, func(t *testing.T, p *Pool) {
-		for _, n := range batchLengths[:len(batchLengths)-1] {
-			cs := make([]count, n)
-			sq := make([]square, n)
-			var tasks []Task
-			for i := range cs {
-				sq[i].in = i
-				tasks = append(tasks, Bind(&cs[i], (*count).run), Bind(&sq[i], (*square).run))
-			}
-			f := p.SubmitMixed(tasks)
-			clear(tasks) // the slice is the caller's again
-			if err := f.Wait(); err != nil {
-				t.Fatal(err)
-			}
-			for i := range cs {
-				cs[i].once(t, fmt.Sprintf("task %d of %d", i, n))
-				if sq[i].out != i*i {
-					t.Fatalf("task %d of %d: %d", i, n, sq[i].out)
-				}
-			}
-		}
-	})
-}
 
 // Elements that submit batches themselves, and wait for them.
 func TestBatchInBatch(t *testing.T) {
@@ -245,36 +215,6 @@ func TestBatchUnevenWork(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// A batch of any length runs each element once with its own params, and its
-// progress ends at its length.
-func TestBatchRunsEachOnce(t *testing.T) {
-	eachProcs(t, func(t *testing.T) {
-		eachPool(t, func(t *testing.T, p *Pool) {
-			for _, n := range batchLengths {
-				if raceEnabled && n > 5000 {
-					continue
-				}
-				xs := make([]square, n)
-				for i := range xs {
-					xs[i].in = i
-				}
-				f := SubmitBatch(p, xs, (*square).run)
-				if err := f.Wait(); err != nil {
-					t.Fatal(err)
-				}
-				for i := range xs {
-					if xs[i].out != i*i {
-						t.Fatalf("element %d of %d: %d", i, n, xs[i].out)
-					}
-				}
-				if done, total := f.Progress(); done != n || total != n {
-					t.Fatalf("progress %d of %d, want %d", done, total, n)
-				}
-			}
-		})
-	})
 }
 
 // Short tasks at the end of a long batch are claimed one by one by many workers.

@@ -9,36 +9,6 @@ import (
 	"testing"
 )
 
-// A group runs each of its tasks once before Wait returns, and can be used
-// again and again; Wait of an empty group returns at once.
-func TestGroupRunsOnce(t *testing.T) {
-	eachProcs(t, func(t *testing.T) {
-		eachPool(t, func(t *testing.T, p *Pool) {
-			g := p.NewGroup()
-			if err := g.Wait(); err != nil {
-				t.Errorf("empty group: %v", err)
-			}
-			for round := range 20 {
-				xs := make([]square, 10+100*(round%3))
-				closures := make([]int, len(xs))
-				for i := range xs {
-					xs[i].in = i
-					SubmitTo(g, &xs[i], (*square).run)
-					g.Go(func() { closures[i]++ })
-				}
-				if err := g.Wait(); err != nil {
-					t.Fatal(err)
-				}
-				for i := range xs {
-					if xs[i].out != i*i || closures[i] != 1 {
-						t.Fatalf("round %d, task %d: %d, %d", round, i, xs[i].out, closures[i])
-					}
-				}
-			}
-		})
-	})
-}
-
 // Tasks add tasks to their own group while several goroutines wait for it, and
 // others add to it from outside.
 func TestGroupGrows(t *testing.T) {

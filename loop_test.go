@@ -10,59 +10,6 @@ import (
 	"testing"
 )
 
-// ForEach runs each element of a slice of any length once with its own params,
-// again and again on the same slice.
-func TestForEachRunsEachOnce(t *testing.T) {
-	eachProcs(t, func(t *testing.T) {
-		eachPool(t, func(t *testing.T, p *Pool) {
-			for _, n := range batchLengths {
-				xs := make([]square, n)
-				for round := 1; round <= 3; round++ {
-					for i := range xs {
-						xs[i].in = i
-					}
-					if err := ForEach(p, xs, (*square).run); err != nil {
-						t.Fatal(err)
-					}
-					for i := range xs {
-						if xs[i].out != round*i*i {
-							t.Fatalf("round %d, element %d of %d: %d", round, i, n, xs[i].out)
-						}
-					}
-				}
-			}
-		})
-	})
-}
-
-// For covers each index of any range once, with ranges that are never empty and
-// never outside.
-func TestForCoversOnce(t *testing.T) {
-	eachProcs(t, func(t *testing.T) {
-		eachPool(t, func(t *testing.T, p *Pool) {
-			for _, n := range batchLengths {
-				seen := make([]int32, n)
-				err := p.For(n, func(lo, hi int) {
-					if lo < 0 || lo >= hi || hi > n {
-						panic(fmt.Sprintf("range [%d,%d) of %d", lo, hi, n))
-					}
-					for i := lo; i < hi; i++ {
-						seen[i]++
-					}
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				for i := range seen {
-					if seen[i] != 1 {
-						t.Fatalf("index %d of %d was covered %d times", i, n, seen[i])
-					}
-				}
-			}
-		})
-	})
-}
-
 // Loops in elements of loops, on the goroutines that run the outer ones.
 func TestNestedLoops(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {

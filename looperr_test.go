@@ -73,27 +73,6 @@ func spinFor(n int) {
 	}
 }
 
-// A loop without a failure runs every element once and returns nil.
-func TestErrLoopsRunAll(t *testing.T) {
-	eachPool(t, func(t *testing.T, p *Pool) {
-		for _, n := range []int{0, 1, 7, 1000, 20000} {
-			for name, loop := range errLoops(p, n) {
-				runs := make([]atomic.Int32, n)
-				ctx, cancel := context.WithCancel(t.Context())
-				if err := loop(ctx, func(i int) error { runs[i].Add(1); spinFor(10); return nil }); err != nil {
-					t.Errorf("%s of %d: %v", name, n, err)
-				}
-				cancel()
-				for i := range runs {
-					if c := runs[i].Load(); c != 1 {
-						t.Fatalf("%s of %d: element %d ran %d times", name, n, i, c)
-					}
-				}
-			}
-		}
-	})
-}
-
 // The error is that of the lowest element that fails, as in a plain loop, whatever
 // mixture of errors, panics and Goexits there is; all elements below it have run, and
 // none has run twice.

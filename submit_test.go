@@ -3,7 +3,6 @@ package zeropool
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,70 +13,6 @@ import (
 type square struct{ in, out int }
 
 func (s *square) run() { s.out += s.in * s.in }
-
-// Submit runs its task once with its params before Wait returns, and the
-// counters tell as many.
-func TestSubmitRunsOnce(t *testing.T) {
-	eachPool(t, func(t *testing.T, p *Pool) {
-		xs := make([]square, 5000)
-		fs := make([]Future, len(xs))
-		for i := range xs {
-			xs[i].in = i
-			fs[i] = Submit(p, &xs[i], (*square).run)
-		}
-		for i := range xs {
-			if err := fs[i].Wait(); err != nil || xs[i].out != i*i {
-				t.Fatalf("task %d: %v, result %d", i, err, xs[i].out)
-			}
-		}
-		if s := atRest(t, p).Total; s.Submitted != uint64(len(xs)) || s.Completed != s.Submitted {
-			t.Errorf("%+v", s)
-		}
-	})
-}
-
-// Go runs each closure once before Wait returns.
-func TestGoRunsOnce(t *testing.T) {
-	eachPool(t, func(t *testing.T, p *Pool) {
-		var fs []Future
-		xs := make([]int, 2000)
-		for i := range xs {
-			fs = append(fs, p.Go(func() { xs[i]++ }))
-		}
-		for i, f := range fs {
-			if err := f.Wait(); err != nil || xs[i] != 1 {
-				t.Fatalf("closure %d: %v, ran %d times", i, err, xs[i])
-			}
-		}
-	})
-}
-
-// TrySubmit either takes a task, which then runs once, or refuses it, which
-// then never runs.
-func TestTrySubmitRunsOnce(t *testing.T) {
-	eachPool(t, func(t *testing.T, p *Pool) {
-		cs := make([]count, 2000)
-		refused := 0
-		for i := range cs {
-			f, ok := TrySubmit(p, &cs[i], (*count).run)
-			for !ok {
-				refused++
-				if f.at != nil || cs[i].runs.Load() != 0 {
-					t.Fatal("a refused task has a Future or was run")
-				}
-				runtime.Gosched()
-				f, ok = TrySubmit(p, &cs[i], (*count).run)
-			}
-		}
-		p.Close()
-		for i := range cs {
-			cs[i].once(t, fmt.Sprint("task ", i))
-		}
-		if s := p.Stats().Total; s.Submitted != uint64(len(cs)) {
-			t.Errorf("%d tasks, %d refusals: %+v", len(cs), refused, s)
-		}
-	})
-}
 
 var zeroSizedRuns atomic.Int64
 
