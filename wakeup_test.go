@@ -24,6 +24,8 @@ func TestNoWakeUpIsLost(t *testing.T) {
 						opts = unpinned(workers, WithSpin(spin))
 					}
 					p := newTestPool(t, opts...)
+					allAsleep(t, p)
+					p.times.poll = 0 // who finds nothing falls asleep at once
 					rng := rand.New(rand.NewPCG(6, uint64(workers)))
 					var c count
 					for i := range int32(stressRounds(5000)) {
@@ -53,7 +55,7 @@ func TestNoWaiterIsForgotten(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(7, 0))
 	for range stressRounds(4000) {
-		l := &long{turns: rng.IntN(1 << rng.IntN(12))}
+		l := &long{turns: rng.IntN(1 << rng.IntN(17))} // well beyond the turns for which the waiter watches
 		f := Submit(p, l, func(l *long) {
 			l.begun.Store(true)
 			busy(l.turns)
