@@ -12,6 +12,7 @@ import (
 // useFromBubble uses a pool in every way that can block; what blocks is a task that
 // sleeps, or one that nobody has begun.
 func useFromBubble(t *testing.T, p *Pool) {
+	// A task that lasts: its waiter parks. Nothing counts on how long.
 	pause := func() { time.Sleep(time.Millisecond) }
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -425,7 +425,12 @@ func TestShutdownCuts(t *testing.T) {
 			if early {
 				cancel()
 			} else {
-				time.AfterFunc(time.Millisecond, cancel)
+				go func() { // while Shutdown waits, or is about to
+					for p.gate.Load()&gateEnding == 0 {
+						runtime.Gosched()
+					}
+					cancel()
+				}()
 			}
 			if err := p.Shutdown(ctx); err != context.Canceled {
 				t.Errorf("Shutdown that cut work: %v", err)
