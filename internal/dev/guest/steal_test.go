@@ -59,7 +59,7 @@ func TestStealsFromNearestFirst(t *testing.T) {
 	m := theMachine(t)
 	// A submitter wakes workers at once if there is a P to run them.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(len(m.allowed) + 2))
-	const capacity = 64 // so that the few slots of held tasks make no queue look full of them
+	const capacity = 64
 	p, err := zeropool.New(zeropool.WithPlacement(topology.PerThread),
 		zeropool.WithWorkers(len(m.allowed)), zeropool.WithQueueCapacity(capacity), zeropool.WithSpin(0), zeropool.WithPinning(zeropool.Hold))
 	if err != nil {
@@ -110,7 +110,9 @@ func TestStealsFromNearestFirst(t *testing.T) {
 
 		var turn atomic.Int32
 		var done sync.WaitGroup
-		order := make([]*loot, capacity*(len(plan.Workers)+1))
+		// A queue that many held tasks fill is replaced by another, and then both
+		// hold tasks that wait.
+		order := make([]*loot, 2*capacity*(len(plan.Workers)+1))
 		filled := map[int]bool{}
 		queues := p.Stats().Workers
 		for n := 0; ; n++ {
