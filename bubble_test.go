@@ -4,6 +4,8 @@ package zeropool
 
 import (
 	"context"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +53,29 @@ func TestBubbleUsesPoolOutside(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { useFromBubble(t, p) })
 		useFromBubble(t, p)
 	}
+}
+
+// Workers outside of the bubble may end the context of a group of the bubble, and wait
+// for its end: its channel is of no bubble, where one of the bubble would take the
+// process down.
+func TestBubbleGroupContext(t *testing.T) {
+	p := newTestPool(t, unpinned(2)...)
+	synctest.Test(t, func(t *testing.T) {
+		for range 5 {
+			g, ctx := p.NewGroupContext(t.Context())
+			ctx.Done() // would make its channel, of the bubble
+			var begun atomic.Int32
+			g.GoErr(func() error { begun.Add(1); <-ctx.Done(); return ctx.Err() })
+			g.GoErr(func() error { begun.Add(1); return failedAt(3) })
+			for begun.Load() < 2 { // workers run them
+				runtime.Gosched()
+			}
+			<-ctx.Done()
+			if err := g.Wait(); err != failedAt(3) || context.Cause(ctx) != err {
+				t.Errorf("%v, cause %v", err, context.Cause(ctx))
+			}
+		}
+	})
 }
 
 // Default may be called first in a bubble: the pool belongs to the process.

@@ -8,10 +8,17 @@ import "context"
 // its end withdraws none; see Group.Cancel. Once it has ended it stays so, even if the
 // group is used again.
 //
+// In a bubble of testing/synctest, on a pool outside of it, tasks may use the context,
+// because its channel belongs to no bubble. One derived from it in the bubble must not
+// be in use when a task fails.
+//
 // It panics if p is nil.
 func (p *Pool) NewGroupContext(ctx context.Context) (*Group, context.Context) {
 	check(p, false, "NewGroupContext")
 	ctx, cancel := context.WithCancelCause(ctx)
+	if !p.bubbled && inBubble() {
+		outsideBubble(func() { ctx.Done() }) // makes its channel there
+	}
 	return &Group{pool: p, cancel: cancel}, ctx
 }
 

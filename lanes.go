@@ -211,10 +211,26 @@ func (l *lane) worthReplacing() bool {
 	return queued < l.limit && 4*(slots-queued) >= slots
 }
 
+// mayReplace reports whether l is worth replacing, and what is queued in replaced ones
+// is less than it holds itself: where tasks fail sooner than they are waited for, the
+// queues would have no bound otherwise, and nor would the failures kept in them.
+func (p *Pool) mayReplace(l *lane) bool {
+	if !l.worthReplacing() {
+		return false
+	}
+	left := 0
+	for _, old := range *p.lanes.Load() {
+		if old.retired.Load() {
+			left += max(old.queued(), 0)
+		}
+	}
+	return left < l.limit
+}
+
 // renew gives the owner of l, the calling goroutine, a lane with free slots in
 // the place of l, if l is worth replacing.
 func (p *Pool) renew(l *lane) *lane {
-	if !l.worthReplacing() {
+	if !p.mayReplace(l) {
 		return nil
 	}
 	p.mu.Lock()
@@ -243,7 +259,7 @@ func (p *Pool) renewInbox(w *worker, l *lane, impatient bool) bool {
 		if l.hasFree() {
 			return true // there is room after all
 		}
-		if !l.worthReplacing() || !impatient && 4*l.lost.Load() <= l.mask {
+		if !p.mayReplace(l) || !impatient && 4*l.lost.Load() <= l.mask {
 			return false
 		}
 		p.mu.Lock()

@@ -391,6 +391,32 @@ func TestFailuresDoNotPileUp(t *testing.T) {
 	})
 }
 
+// TestFailuresNobodyWaitsFor: where tasks fail and nobody waits for them, queues that are
+// replaced because of them have a bound together, like those in use: the submitter is
+// held up, and not one failure in a hundred is kept in the end.
+func TestFailuresNobodyWaitsFor(t *testing.T) {
+	const capacity = 64
+	for _, policy := range []WhenFull{Help, Block} {
+		p := newTestPool(t, unpinned(2, WithQueueCapacity(capacity), WithWhenFull(policy), quiet)...)
+		var gone atomic.Int64
+		most, n := 0, stressRounds(50_000)
+		for range n {
+			v := new([1024]byte)
+			runtime.AddCleanup(v, func(int) { gone.Add(1) }, 0)
+			Submit(p, v, func(v *[1024]byte) { panic(v) })
+			queued, _ := p.Load()
+			most = max(most, queued)
+		}
+		if most > 6*capacity { // two inboxes, a lane, and what is left in those replaced
+			t.Errorf("%v: %d tasks were queued at a time", policy, most)
+		}
+		atRest(t, p)
+		collectUntil(t, fmt.Sprintf("the values of %d panics", n), func() bool {
+			return int64(n)-gone.Load() <= 16*capacity
+		})
+	}
+}
+
 // TestFailuresLeaveTheHeapAsItWas: after 100,000 failures in a row, by panic, error
 // and withdrawal, one after the other and in a batch and a Group, the heap is what it
 // was after the first thousand of them, but for a few stacks. The room of one queue of

@@ -293,7 +293,7 @@ func (p *Pool) makeRoom(fn *funcval, params unsafe.Pointer, flags uint64, g *Gro
 			f, ok = p.submitOwn(fn, params, flags, g, true)
 			return f, ok, true
 		}
-		if l.worthReplacing() {
+		if p.mayReplace(l) {
 			f, ok = p.submitFull(l, fn, params, flags, g, true)
 			return f, ok, true
 		}
@@ -343,12 +343,12 @@ func (p *Pool) hasRoom() bool {
 	if l := enter(&p.table); l != nil {
 		s, _ := l.room()
 		l.leave()
-		if s != nil || l.worthReplacing() {
+		if s != nil || p.mayReplace(l) {
 			return true
 		}
 	}
 	for _, w := range p.workers {
-		if l := w.inbox.Load(); l.hasFree() || l.worthReplacing() && 4*l.lost.Load() > l.mask {
+		if l := w.inbox.Load(); l.hasFree() || 4*l.lost.Load() > l.mask && p.mayReplace(l) {
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/doc"
 	"go/format"
 	"go/parser"
 	"go/token"
@@ -360,5 +361,50 @@ func TestDatedFigures(t *testing.T) {
 				t.Errorf("%s, line %d without code: a day without a commit: %.80s", page, n+1, line)
 			}
 		}
+	}
+}
+
+// TestEveryCallHasAnExample: every exported function and method of the root package has
+// an example that runs, options too. Those of the interfaces of fmt, errors and log/slog
+// are shown by their type's.
+func TestEveryCallHasAnExample(t *testing.T) {
+	names, err := filepath.Glob(root + "/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, name := range names {
+		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	pkg, err := doc.NewFromFiles(fset, files, "github.com/zeropool-go/zeropool")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	check := func(of string, funcs []*doc.Func) {
+		for _, f := range funcs {
+			switch f.Name {
+			case "String", "Error", "LogValue":
+				continue
+			}
+			count++
+			runs := func(e *doc.Example) bool { return e.Output != "" || e.EmptyOutput }
+			if !slices.ContainsFunc(f.Examples, runs) {
+				t.Errorf("%s%s has no example that runs", of, f.Name)
+			}
+		}
+	}
+	check("", pkg.Funcs)
+	for _, typ := range pkg.Types {
+		check("", typ.Funcs)
+		check(typ.Name+".", typ.Methods)
+	}
+	if count < 40 {
+		t.Errorf("only %d calls were found", count)
 	}
 }
