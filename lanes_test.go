@@ -418,8 +418,8 @@ func TestFailuresNobodyWaitsFor(t *testing.T) {
 }
 
 // TestFailuresLeaveTheHeapAsItWas: after 100,000 failures in a row, by panic, error
-// and withdrawal, one after the other and in a batch and a Group, the heap is what it
-// was after the first thousand of them, but for a few stacks. The room of one queue of
+// and withdrawal, one after the other, in a batch, a Group, loops and a Join, the heap is
+// what it was after the first thousand of them, but for a few stacks. The room of one queue of
 // outcomes is far less than 8 MB; those of 100,000 are far more.
 func TestFailuresLeaveTheHeapAsItWas(t *testing.T) {
 	p := newTestPool(t, unpinned(2, quiet)...)
@@ -428,7 +428,7 @@ func TestFailuresLeaveTheHeapAsItWas(t *testing.T) {
 	two := make([]int, 2)
 	fail := func(i int) {
 		var got error
-		switch i % 5 {
+		switch i % 10 {
 		case 0:
 			got = p.Go(func() { panic(err) }).Wait()
 		case 1:
@@ -443,6 +443,16 @@ func TestFailuresLeaveTheHeapAsItWas(t *testing.T) {
 			f.Cancel()
 			f.Wait() // a worker may have been faster
 			return
+		case 5:
+			got = ForEachErr(t.Context(), p, two, func(*int) error { return err })
+		case 6:
+			got = p.ForErr(t.Context(), 2, func(lo, hi int) error { return err })
+		case 7:
+			got = Map(p, two, two, func(*int) int { panic(err) })
+		case 8:
+			_, got = Reduce(p, two, 0, func(int, *int) int { panic(err) }, add)
+		case 9:
+			got = Join(p, &two[0], func(*int) { panic(err) }, &two[1], func(*int) {})
 		}
 		if !errors.Is(got, err) {
 			t.Fatalf("failure %d: %v", i, got)
