@@ -3,7 +3,6 @@ package zeropool
 import (
 	"math"
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -22,7 +21,9 @@ type batch struct {
 	work
 	n     int
 	gen   uint64
-	spot  int    // its place on the board, or -1
+	spot  int    // its place on the board, or -1: on the list, between
+	prev  *batch // this one
+	next  *batch // and this one
 	tasks []Task // of a mixed batch, the storage that work points to
 	width int    // goroutines that can work on it at a time
 	refs  atomic.Int32
@@ -242,8 +243,9 @@ const boardSize = 16
 type board struct {
 	spots [boardSize]atomic.Pointer[batch]
 	count atomic.Int32 // batches on the board or the list
-	more  atomic.Int32 // length of list
-	list  []*batch     // guarded by pool.mu
+	more  atomic.Int32 // length of the list
+	// Both ends of the list; guarded by pool.mu, as are the links.
+	first, last *batch
 }
 
 // post puts b on the board and then opens it at element lo: until then nothing of
@@ -264,8 +266,13 @@ func (p *Pool) post(b *batch, lo int) {
 	}
 	if b.spot < 0 {
 		p.mu.Lock()
-		d.list = append(d.list, b)
-		d.more.Store(int32(len(d.list)))
+		if b.prev = d.last; b.prev == nil {
+			d.first = b
+		} else {
+			b.prev.next = b
+		}
+		d.last = b
+		d.more.Add(1)
 		p.mu.Unlock()
 	}
 	b.cursor.Store(int64(lo)) // K2; P1: a full fence before the load of the gate
@@ -279,10 +286,18 @@ func (p *Pool) unpost(b *batch) {
 		d.spots[b.spot].CompareAndSwap(b, nil)
 	} else {
 		p.mu.Lock()
-		if i := slices.Index(d.list, b); i >= 0 {
-			d.list = slices.Delete(d.list, i, i+1)
+		if b.prev == nil {
+			d.first = b.next
+		} else {
+			b.prev.next = b.next
 		}
-		d.more.Store(int32(len(d.list)))
+		if b.next == nil {
+			d.last = b.prev
+		} else {
+			b.next.prev = b.prev
+		}
+		b.prev, b.next = nil, nil
+		d.more.Add(-1)
 		p.mu.Unlock()
 	}
 	d.count.Add(-1)
@@ -304,7 +319,7 @@ func (p *Pool) openBatch() *batch {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, b := range d.list {
+	for b := d.first; b != nil; b = b.next {
 		if b.holdOpen() {
 			return b
 		}
