@@ -480,7 +480,7 @@ func TestRunnersEndAfterBarrier(t *testing.T) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		t.Skip("the observer needs a processor of its own")
 	}
-	for range 200 {
+	for range stressRounds(200) {
 		p := mustNew(t, unpinned(1)...)
 		allAsleep(t, p)
 		var looking atomic.Bool
