@@ -145,7 +145,7 @@ func TestCounter(t *testing.T) {
 	m, c := theMachine(t), theCounter(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector stores much
 	runtime.GC()                                     // and none is at work
-	const n, besides = 20_000, 4000
+	const n, besides = 40_000, 20_000
 	lines := make([][8]uint64, n)
 	store := func() {
 		for i := range lines {
