@@ -502,3 +502,33 @@ func TestRunnersEndAfterBarrier(t *testing.T) {
 		}
 	}
 }
+
+// However many batches are open at a time, each leaves the board when it has ended, in
+// whatever order they do.
+func TestManyOpenBatches(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	defer keepBusy(t, p)()
+	for name, order := range map[string]func(i, n int) int{
+		"first to last": func(i, n int) int { return i },
+		"last to first": func(i, n int) int { return n - 1 - i },
+		"mixed":         func(i, n int) int { return i * 37 % n },
+	} {
+		fs := make([]Future, 10*boardSize)
+		for i := range fs {
+			fs[i] = SubmitBatch(p, make([]count, 3), (*count).run)
+		}
+		for i := range fs {
+			f := fs[order(i, len(fs))]
+			if i%2 == 0 {
+				if n := f.Cancel(); n != 3 || f.Wait() != ErrCanceled {
+					t.Errorf("%s: %d canceled, %v", name, n, f.Wait())
+				}
+			} else if err := f.Wait(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if b := p.openBatch(); b != nil || p.board.more.Load() != 0 || p.board.first != nil || p.board.last != nil {
+			t.Errorf("%s: the board is not empty", name)
+		}
+	}
+}
