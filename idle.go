@@ -22,7 +22,9 @@ import (
 //     before it runs the work. So a burst wakes all runners that it can use, one
 //     after the other, and the submitter pays for one wake at most. (The Go
 //     scheduler's rule for its spinning threads.)
-//   - A poller that has found nothing for pollTime parks. It sets gateSleeping,
+//   - A poller that finds nothing, but that tasks have begun without it, naps twice as
+//     long: who submits there also waits, and a look costs as much as a short task.
+//   - A poller that has found nothing, nor a sign of tasks, for pollTime parks. It sets gateSleeping,
 //     executes a heavy barrier, and looks at the queues once more (P2).
 //   - A submitter loads the gate after it has published (P1). If it finds
 //     gateSleeping, it clears it, makes a parked runner the poller, and wakes it.
@@ -31,9 +33,9 @@ import (
 // Places that nobody uses count as parked runners in all of this.
 
 const (
-	pollTime  = 2 * time.Millisecond  // a poller without work parks after that
-	napTime   = 50 * time.Microsecond // how long it sleeps between two looks
-	remainNap = time.Millisecond      // while work is left that thieves shun
+	pollTime = 2 * time.Millisecond  // a poller that has seen no task begin for that long parks
+	firstNap = 50 * time.Microsecond // how long it sleeps between two looks, at first
+	lastNap  = time.Millisecond      // and where submitters run their tasks themselves, or thieves shun them
 )
 
 // A roster knows what the runners of a pool do.
@@ -44,6 +46,10 @@ type roster struct {
 	lent   atomic.Int32 // places of blocked waiters; it changes under mu
 	used   atomic.Int32 // of these, those that stand-ins have; it changes under mu
 	napper napper
+	// How long the poller naps, and the tasks that others than workers had begun when
+	// it looked last. Only the poller uses them.
+	nap   time.Duration
+	begun uint64
 }
 
 // A runner is a worker or a stand-in.
@@ -148,12 +154,18 @@ func (r *runner) poll() bool {
 		p.wakeRunner(w)
 		return false
 	}
-	if ticks() < r.pollTill || work {
-		if work && ticks() >= r.pollTill {
-			ro.napper.nap(remainNap, r.keep)
-		} else {
-			ro.napper.nap(napTime, r.keep)
-		}
+	now := ticks()
+	if begun := p.begun(); begun != ro.begun {
+		ro.begun = begun
+		ro.nap = min(2*ro.nap, lastNap)
+		r.pollTill = now + p.times.poll
+	}
+	if now < r.pollTill {
+		ro.napper.nap(ro.nap, r.keep)
+		return true
+	}
+	if work {
+		ro.napper.nap(lastNap, r.keep)
 		return true
 	}
 	ro.mu.Lock()
@@ -190,6 +202,7 @@ func (r *runner) found() {
 	if ro.poller.Load() != r { // only r itself changes this from or to r
 		return
 	}
+	ro.nap = firstNap
 	ro.mu.Lock()
 	w := ro.successor(r)
 	ro.mu.Unlock()
@@ -298,6 +311,19 @@ func (p *Pool) reclaim() {
 	p.roster.mu.Lock()
 	p.roster.lent.Add(-1)
 	p.roster.mu.Unlock()
+}
+
+// begun returns how many tasks the goroutines that own lanes, and those that own none,
+// have begun themselves.
+func (p *Pool) begun() uint64 {
+	var n uint64
+	for _, l := range *p.lanes.Load() {
+		n += l.begun.load()
+	}
+	for i := range p.helpers {
+		n += p.helpers[i].begun.load()
+	}
+	return n
 }
 
 // hasWork reports whether there is anything for a runner to take, or a submitter

@@ -138,6 +138,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	}
 	hold := c.pinning == Hold
 	p.roster.napper.init(hold, p.bubbled)
+	p.roster.nap = firstNap
 	if len(p.pins) > 0 {
 		countCollections()
 	}
