@@ -186,7 +186,7 @@ func TestJoinAfterClose(t *testing.T) {
 // an error all the same, what is cut off by Shutdown does not begin, and an exit takes
 // the goroutine with it, but loses nothing else.
 func TestJoinOfProvenFunctions(t *testing.T) {
-	p := newTestPool(t, unpinned(1)...)
+	p := newTestPool(t, unpinned(1, quiet)...)
 	defer keepBusy(t, p)() // so that nobody else begins the second function
 	type side struct {
 		do  func()

@@ -85,6 +85,11 @@ func TestWaitContextThatCannotEndIsWait(t *testing.T) {
 	for range 2 * provenRuns { // until where is known to return
 		Submit(p, &w, where).Wait()
 	}
+	eventually(t, func() bool { // no stand-in that one of these waits has lent its place to is still about
+		p.roster.mu.Lock()
+		defer p.roster.mu.Unlock()
+		return p.roster.used.Load() == 0
+	}, func() string { return "a stand-in keeps a place that nobody lends" })
 	release := hold(t, p)
 	defer release()
 	open, cancel := context.WithCancel(t.Context())
