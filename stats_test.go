@@ -138,6 +138,7 @@ func TestStatsOnlyGrow(t *testing.T) {
 				case <-stop:
 					return
 				default:
+					runtime.Gosched() // with one P it would hold up the others until it is preempted
 				}
 			}
 		})
