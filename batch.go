@@ -21,9 +21,9 @@ type batch struct {
 	work
 	n     int
 	gen   uint64
-	spot  int    // its place on the board, or -1: on the list, between
-	prev  *batch // this one
-	next  *batch // and this one
+	spot  int    // its place on the board, or -1 if it is on the list
+	prev  *batch // on the list; guarded by pool.mu
+	next  *batch // likewise
 	tasks []Task // of a mixed batch, the storage that work points to
 	width int    // goroutines that can work on it at a time
 	refs  atomic.Int32
@@ -244,8 +244,8 @@ type board struct {
 	spots [boardSize]atomic.Pointer[batch]
 	count atomic.Int32 // batches on the board or the list
 	more  atomic.Int32 // length of the list
-	// Both ends of the list; guarded by pool.mu, as are the links.
-	first, last *batch
+	first *batch       // of the list; guarded by pool.mu
+	last  *batch       // likewise
 }
 
 // post puts b on the board and then opens it at element lo: until then nothing of

@@ -508,6 +508,11 @@ func TestRunnersEndAfterBarrier(t *testing.T) {
 func TestManyOpenBatches(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	defer keepBusy(t, p)()
+	empty := func(name string) {
+		if b := p.openBatch(); b != nil || p.board.more.Load() != 0 || p.board.first != nil || p.board.last != nil {
+			t.Errorf("%s: the board is not empty", name)
+		}
+	}
 	for name, order := range map[string]func(i, n int) int{
 		"first to last": func(i, n int) int { return i },
 		"last to first": func(i, n int) int { return n - 1 - i },
@@ -517,18 +522,22 @@ func TestManyOpenBatches(t *testing.T) {
 		for i := range fs {
 			fs[i] = SubmitBatch(p, make([]count, 3), (*count).run)
 		}
-		for i := range fs {
+		for i := range fs { // nobody waits, so nobody works in the place of one who does
 			f := fs[order(i, len(fs))]
-			if i%2 == 0 {
-				if n := f.Cancel(); n != 3 || f.Wait() != ErrCanceled {
-					t.Errorf("%s: %d canceled, %v", name, n, f.Wait())
-				}
-			} else if err := f.Wait(); err != nil {
-				t.Errorf("%s: %v", name, err)
+			if n := f.Cancel(); n != 3 || f.Wait() != ErrCanceled {
+				t.Errorf("%s: %d canceled, %v", name, n, f.Wait())
 			}
 		}
-		if b := p.openBatch(); b != nil || p.board.more.Load() != 0 || p.board.first != nil || p.board.last != nil {
-			t.Errorf("%s: the board is not empty", name)
+		empty(name + ", canceled")
+	}
+	fs := make([]Future, 10*boardSize)
+	for i := range fs {
+		fs[i] = SubmitBatch(p, make([]count, 3), (*count).run)
+	}
+	for i := range fs {
+		if err := fs[i*37%len(fs)].Wait(); err != nil {
+			t.Error(err)
 		}
 	}
+	empty("run")
 }

@@ -24,8 +24,9 @@ import (
 //     scheduler's rule for its spinning threads.)
 //   - A poller that finds nothing, but that tasks have begun without it, naps twice as
 //     long: who submits there also waits, and a look costs as much as a short task.
-//   - A poller that has found nothing, nor a sign of tasks, for pollTime parks. It sets gateSleeping,
-//     executes a heavy barrier, and looks at the queues once more (P2).
+//   - A poller that has found nothing, and seen nothing begin, for pollTime parks. It
+//     sets gateSleeping, executes a heavy barrier, and looks at the queues once more
+//     (P2).
 //   - A submitter loads the gate after it has published (P1). If it finds
 //     gateSleeping, it clears it, makes a parked runner the poller, and wakes it.
 //
@@ -46,10 +47,8 @@ type roster struct {
 	lent   atomic.Int32 // places of blocked waiters; it changes under mu
 	used   atomic.Int32 // of these, those that stand-ins have; it changes under mu
 	napper napper
-	// How long the poller naps, and the tasks that others than workers had begun when
-	// it looked last. Only the poller uses them.
-	nap   time.Duration
-	begun uint64
+	nap    time.Duration // how long the poller naps; only the poller uses it
+	begun  uint64        // what Pool.begun returned when the poller looked last; likewise
 }
 
 // A runner is a worker or a stand-in.
@@ -313,8 +312,8 @@ func (p *Pool) reclaim() {
 	p.roster.mu.Unlock()
 }
 
-// begun returns how many tasks the goroutines that own lanes, and those that own none,
-// have begun themselves.
+// begun returns how many tasks the owners of lanes have taken from these, and goroutines
+// without a lane from inboxes: tasks for which no runner had to be woken.
 func (p *Pool) begun() uint64 {
 	var n uint64
 	for _, l := range *p.lanes.Load() {

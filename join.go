@@ -10,10 +10,10 @@ import "unsafe"
 // It returns nil if both returned normally. A panic in fa is recovered and reported
 // like that of a task; Join waits for fb all the same, and returns the *PanicError of
 // fa, or else the error of fb. A runtime.Goexit in fa ends the calling goroutine once
-// fb has ended, if it was queued; in fb it is ErrGoexit. When every queue is full both
-// run on the calling goroutine, one after the other; but a function that is not known
-// to return waits for room, or runs on a goroutine of its own if the pool rejects. After Close fa runs, fb does
-// not, and Join returns ErrClosed.
+// fb has ended, if it was queued; in fb it is ErrGoexit, as with Wait. When every queue
+// is full both run on the calling goroutine, one after the other; but if fb is not known
+// to return it waits for room, or runs on a goroutine of its own if the pool rejects.
+// After Close fa runs, fb does not, and Join returns ErrClosed.
 //
 // It panics if p, fa or fb is nil. a and b may be nil.
 func Join[A, B any](p *Pool, a *A, fa func(*A), b *B, fb func(*B)) error {

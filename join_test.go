@@ -229,6 +229,7 @@ func TestJoinOfProvenFunctions(t *testing.T) {
 	if got := s.Panicked - before.Panicked; got != 2 {
 		t.Errorf("%d tasks counted as panicked or exited", got)
 	}
+	noStandIns(t, p) // which might begin b
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	a, b = side{do: func() {

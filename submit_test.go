@@ -493,6 +493,22 @@ func TestWorkConserving(t *testing.T) {
 	}
 }
 
+// A goroutine that has long waited at once for each of its tasks, so that workers look
+// seldom, goes on without waiting for one: a worker runs it all the same.
+func TestTaskLeftAfterManyWaits(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	for range 10 {
+		var c count
+		for range 3000 {
+			if err := Submit(p, &c, (*count).run).Wait(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f := Submit(p, &c, (*count).run)
+		eventually(t, f.Done, func() string { return "no worker runs the task" })
+	}
+}
+
 // As many tasks as there are workers run at the same time, whatever GOMAXPROCS
 // is, and though nobody waits for them.
 func TestWorkConservingProcs(t *testing.T) {

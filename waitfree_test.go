@@ -75,6 +75,17 @@ func allIdleParked(p *Pool, workers int) {
 	}
 }
 
+// noStandIns waits until no stand-in has a place that a Wait lent: one that is about to
+// give it back may still take a task.
+func noStandIns(t *testing.T, p *Pool) {
+	t.Helper()
+	eventually(t, func() bool {
+		p.roster.mu.Lock()
+		defer p.roster.mu.Unlock()
+		return p.roster.used.Load() == 0
+	}, func() string { return "a stand-in keeps a place that nobody lends" })
+}
+
 // With a context that cannot end WaitContext is Wait: the waiter runs the task itself,
 // which a context that can end forbids.
 func TestWaitContextThatCannotEndIsWait(t *testing.T) {
@@ -85,11 +96,7 @@ func TestWaitContextThatCannotEndIsWait(t *testing.T) {
 	for range 2 * provenRuns { // until where is known to return
 		Submit(p, &w, where).Wait()
 	}
-	eventually(t, func() bool { // no stand-in that one of these waits has lent its place to is still about
-		p.roster.mu.Lock()
-		defer p.roster.mu.Unlock()
-		return p.roster.used.Load() == 0
-	}, func() string { return "a stand-in keeps a place that nobody lends" })
+	noStandIns(t, p)
 	release := hold(t, p)
 	defer release()
 	open, cancel := context.WithCancel(t.Context())

@@ -29,7 +29,10 @@ import (
 const root = "../../.."
 
 // pages returns the Markdown files of the repository.
-func pages(t *testing.T) []string {
+func pages(t *testing.T) []string { return files(t, ".md") }
+
+// files returns the repository's files whose names end so.
+func files(t *testing.T, suffix string) []string {
 	t.Helper()
 	var files []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -38,7 +41,7 @@ func pages(t *testing.T) []string {
 			return err
 		case d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata"):
 			return filepath.SkipDir
-		case filepath.Ext(path) == ".md":
+		case strings.HasSuffix(path, suffix):
 			files = append(files, path)
 		}
 		return nil
@@ -283,18 +286,10 @@ func TestNames(t *testing.T) {
 // comment, in which it says which promise it protects.
 func TestPromises(t *testing.T) {
 	count := 0
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata"):
-			return filepath.SkipDir
-		case d.IsDir() || !strings.HasSuffix(path, "_test.go"):
-			return nil
-		}
+	for _, path := range files(t, "_test.go") {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
 		for _, decl := range file.Decls {
 			f, ok := decl.(*ast.FuncDecl)
@@ -305,10 +300,6 @@ func TestPromises(t *testing.T) {
 				t.Errorf("%s: %s does not say which promise it protects", path, f.Name.Name)
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	if count < 300 {
 		t.Errorf("only %d tests were found", count)
