@@ -206,6 +206,7 @@ func TestLeaseExchange(t *testing.T) {
 		t.Skip("one worker")
 	}
 	w, v := p.workers[0], p.workers[1]
+	defer hold(t, p)() // a worker that goes to sleep gives its lease back
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	mine, theirs := &p.plan.Workers[0], &p.plan.Workers[1]
