@@ -18,8 +18,7 @@ func wakeUps(p *Pool) uint64 {
 }
 
 // A wait that may give up wakes no worker for nothing: neither for a task that a worker
-// runs already, nor when it gives up. A context that cannot end is no reason to leave the task to anybody: it is
-// run by the waiter, as by Wait.
+// runs already, nor when it gives up.
 func TestFreeWaitsWakeNobody(t *testing.T) {
 	p := newTestPool(t, unpinned(4)...)
 	ended, cancel := context.WithCancel(t.Context())
@@ -53,6 +52,42 @@ func TestFreeWaitsWakeNobody(t *testing.T) {
 	}
 	if n := wakeUps(p) - before; n != 0 {
 		t.Errorf("%d wake-ups of workers for a task that has ended", n)
+	}
+}
+
+// A wait that may give up wakes no worker for a task that nobody has begun either: a
+// stand-in runs it, and a worker is woken by the submission only, if by anybody.
+func TestFreeWaitsLeaveTasksToStandIns(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	open, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	const rounds = 100
+	for what, wait := range map[string]func(f Future) error{
+		"WaitContext": func(f Future) error { return f.WaitContext(open) },
+		"WaitTimeout": func(f Future) error { return f.WaitTimeout(time.Hour) },
+	} {
+		allIdleParked(p, 1)
+		before := wakeUps(p)
+		for range rounds {
+			if err := wait(p.Go(func() {})); err != nil {
+				t.Fatal(what, err)
+			}
+		}
+		allIdleParked(p, 1)
+		if n := wakeUps(p) - before; n > rounds {
+			t.Errorf("%s: the worker was woken %d times for %d tasks", what, n, rounds)
+		}
+		release := hold(t, p)
+		before = wakeUps(p)
+		for range rounds { // nobody else is there to run it
+			if err := wait(p.Go(func() {})); err != nil {
+				t.Fatal(what, err)
+			}
+		}
+		if n := wakeUps(p) - before; n != 0 {
+			t.Errorf("%s: %d wake-ups of a worker that is in a task", what, n)
+		}
+		release()
 	}
 }
 
