@@ -25,7 +25,9 @@ func (p *Pool) NewGroupContext(ctx context.Context) (*Group, context.Context) {
 // Cancel withdraws the tasks of g that have not begun and returns how many. If there
 // are any, Wait returns ErrCanceled, unless another task had failed before. Tasks that
 // run go on, and tasks added later run as if nothing had been canceled; of those added
-// at the same time some may be withdrawn. It may be called at any time, from any
+// at the same time some may be withdrawn. A task beyond a limit that begins to be
+// queued at that moment is missed and runs; where every queue is full that moment
+// lasts until there is room, for one task. It may be called at any time, from any
 // goroutine, from tasks of g too.
 //
 // It looks at every queued task of the pool.
