@@ -21,6 +21,9 @@ func kernelClock(clock uintptr) int64 {
 // monotonic returns the kernel's monotonic clock.
 func monotonic() int64 { return kernelClock(unix.CLOCK_MONOTONIC) }
 
+// tellsBubbles says whether inBubble does.
+const tellsBubbles = true
+
 // inBubble reports whether the calling goroutine is in a bubble of
 // testing/synctest: time stands in the year 2000 there.
 func inBubble() bool {

@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -15,32 +16,28 @@ const (
 )
 
 // A parker blocks one worker or stand-in until another goroutine wakes it. It
-// sleeps in a read of an event descriptor through the network poller, which holds
-// neither a thread nor a P and wakes as fast as a futex; in a futex if it is to
-// keep its thread (WithPinning(Hold)); and on a channel where neither is to be had
-// and in a bubble of testing/synctest, where only a channel counts as blocked.
+// waits for a timer that whoever wakes it sets to now. So it holds neither a thread
+// nor a P, and for a timer the scheduler interrupts the thread that waits for the
+// network, or starts one where none does: the sleeper is awake as soon as one in a
+// futex would be. A send to a channel starts a thread always, which takes longer. An
+// eventfd is seen by a thread that waits for the network, or after 10 ms: the one that
+// brings the first of two workers to their work has left the second behind.
+//
+// It sleeps in a futex if it is to keep its thread (WithPinning(Hold)). In a bubble of
+// testing/synctest "now" is another time, so one that is there wakes by a channel.
 type parker struct {
-	word   atomic.Uint32
-	thread bool // sleep in a futex
-	event  *os.File
-	fd     int
-	ch     chan struct{}
+	word    atomic.Uint32
+	inFutex bool
+	timer   *time.Timer // or nil: a bubble, or a system where none can be told
+	ch      chan struct{}
 }
 
 func (k *parker) init(thread, bubbled bool) {
-	if k.ch != nil {
-		return
-	}
 	k.ch = make(chan struct{}, 1)
-	k.thread = thread && hasFutex && !bubbled
-	if !k.thread && !bubbled {
-		k.event, k.fd = newEvent()
-	}
-}
-
-func (k *parker) close() {
-	if k.event != nil {
-		_ = k.event.Close()
+	k.inFutex = thread && hasFutex && !bubbled
+	if !k.inFutex && !bubbled && tellsBubbles {
+		k.timer = time.NewTimer(math.MaxInt64)
+		k.timer.Stop()
 	}
 }
 
@@ -57,12 +54,15 @@ func (k *parker) sleep() {
 		return
 	}
 	switch {
-	case k.thread:
+	case k.inFutex:
 		for k.word.Load() == asleep {
 			futexWait(&k.word, asleep, 0)
 		}
-	case k.event != nil:
-		waitEvent(k.event)
+	case k.timer != nil:
+		select {
+		case <-k.timer.C:
+		case <-k.ch:
+		}
 	default:
 		<-k.ch
 	}
@@ -73,10 +73,10 @@ func (k *parker) sleep() {
 func (k *parker) wake() {
 	switch {
 	case k.word.Swap(awake) != asleep:
-	case k.thread:
+	case k.inFutex:
 		futexWake(&k.word)
-	case k.event != nil:
-		signalEvent(k.fd)
+	case k.timer != nil && !inBubble():
+		k.timer.Reset(0)
 	default:
 		k.ch <- struct{}{}
 	}
@@ -116,7 +116,7 @@ func (n *napper) nap(d time.Duration, thread bool) {
 		futexWait(&n.word, asleep, d)
 	case n.timer != nil:
 		setTimer(n.fd, d)
-		waitEvent(n.timer)
+		waitTimer(n.timer)
 	default:
 		time.Sleep(d)
 	}

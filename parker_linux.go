@@ -35,15 +35,6 @@ func futexWake(word *atomic.Uint32) {
 	syscall.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWakePrivate, 1, 0, 0, 0)
 }
 
-// newEvent returns an eventfd that the network poller watches, or nil.
-func newEvent() (*os.File, int) {
-	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
-	if err != nil {
-		return nil, 0
-	}
-	return os.NewFile(uintptr(fd), "zeropool event"), fd
-}
-
 // newTimer returns a timerfd that the network poller watches, or nil.
 func newTimer() (*os.File, int) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
@@ -59,14 +50,8 @@ func setTimer(fd int, d time.Duration) {
 	_, _, _ = syscall.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(fd), 0, uintptr(unsafe.Pointer(&it)), 0, 0, 0)
 }
 
-// waitEvent blocks until the event or timer is readable, and resets it.
-func waitEvent(f *os.File) {
+// waitTimer blocks until the timer is readable, and resets it.
+func waitTimer(f *os.File) {
 	var b [8]byte
 	_, _ = f.Read(b[:])
-}
-
-// signalEvent makes an event of newEvent readable.
-func signalEvent(fd int) {
-	one := uint64(1)
-	syscall.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&one)), 8)
 }

@@ -12,8 +12,6 @@ const hasFutex = false
 
 func futexWait(*atomic.Uint32, uintptr, time.Duration) {}
 func futexWake(*atomic.Uint32)                         {}
-func newEvent() (*os.File, int)                        { return nil, 0 }
 func newTimer() (*os.File, int)                        { return nil, 0 }
 func setTimer(int, time.Duration)                      {}
-func waitEvent(*os.File)                               {}
-func signalEvent(int)                                  {}
+func waitTimer(*os.File)                               {}

@@ -72,7 +72,7 @@ const maxSpares = 128
 
 func (s *standIn) main() {
 	s.label("stand-in")
-	s.parker.init(false, true) // a channel: there may be many stand-ins, and descriptors are scarce
+	s.parker.init(false, s.pool.bubbled)
 	s.serve()
 }
 
@@ -118,7 +118,6 @@ func (s *standIn) end() {
 	s.pool.retireRunner(s)
 	s.pool.look()
 	s.pool.mu.Unlock()
-	s.parker.close()
 }
 
 // perform does the job, then runs queued work. Should a task call runtime.Goexit,

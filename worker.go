@@ -54,7 +54,6 @@ func (w *worker) serve() {
 			l.owner.Store(0)
 		}
 		if ended {
-			w.parker.close()
 			w.pool.goroutineEnded()
 			return
 		}
