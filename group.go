@@ -201,8 +201,8 @@ func (g *Group) help() {
 // helpFrom runs the tasks of g in the calling goroutine's own lane.
 func (g *Group) helpFrom(l *lane) {
 	p := g.pool
-	// Tasks that end may push others of g.
-	for i := l.tail.load() - l.mask - 1; i != l.tail.load() && l.queued() > 0; i++ {
+	// Tasks that end may push others of g: a whole round must find none.
+	for i, end := l.tail.load(), l.tail.load()+l.mask+1; i != end && l.queued() > 0; i++ {
 		s := l.at(i)
 		v := s.state.Load()
 		if v&kindMask != full || v&grouped == 0 || l.group(v) != g {
@@ -211,6 +211,7 @@ func (g *Group) helpFrom(l *lane) {
 		if v = l.takeOwn(s, v&^kindMask); v == 0 {
 			continue
 		}
+		end = i + l.mask + 1
 		if l.proven(s) {
 			p.run(l, s, v, &l.hand)
 			continue

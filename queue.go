@@ -169,6 +169,29 @@ func (l *lane) room() (*slot, uint64) {
 	return nil, 0
 }
 
+// end makes the slot of a task free that was taken by a CAS, for the caller's hand h.
+// If the owner does so, it keeps its slots together as finish does.
+func (l *lane) end(s *slot, v uint64, h *hand) {
+	h.count(&h.completed, 1)
+	s.state.Store(l.next(v)) // F1, R1; C1: a full fence before the load of the gate
+	if h == &l.hand {
+		l.lower(v, store)
+	}
+}
+
+// lower makes the slot of v, whose task has ended, the next one if it was pushed last,
+// and has thieves look there again.
+func (l *lane) lower(v uint64, store func(*atomic.Uint64, uint64)) {
+	tail := l.tail.load() - 1
+	if (tail^v>>posShift)&l.mask != 0 {
+		return
+	}
+	store(&l.tail.v, tail)
+	if int64(l.scan.Load()-tail) > 0 {
+		store(&l.scan, tail)
+	}
+}
+
 // leave ends a push that enter has begun and that cannot be done.
 func (l *lane) leave() { l.busy.Store(0) }
 
@@ -299,8 +322,11 @@ func (l *lane) ownerTakesOldest() bool {
 	if l.inbox || last == 0 {
 		return false
 	}
-	below := (l.tail.load() - 1 - last>>posShift) & l.mask
-	return int(below) >= l.queued()
+	// Pushed since that one was, modulo the capacity: it lies above the tail, and this is
+	// nearly the capacity, if all that were pushed after it have ended.
+	since := int((l.tail.load() - last>>posShift) & l.mask)
+	newer := since - l.queued()
+	return newer > 0 && newer <= int(l.mask)/2
 }
 
 // attach makes the lane shared: until detach, the caller may take its tasks by

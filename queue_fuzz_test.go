@@ -6,7 +6,7 @@ import (
 )
 
 // model is what a lane is supposed to be: slots in a circle, and where the next
-// push begins to look for a free one.
+// push begins to look for a free one, which is the slot pushed last if that ends.
 type model struct {
 	slots      []modelSlot
 	tail, scan uint64
@@ -33,17 +33,16 @@ func (m *model) at(i uint64) *modelSlot { return &m.slots[i%uint64(len(m.slots))
 
 // push returns the slot it has put the task into, or nil.
 func (m *model) push(number, flags uint64) *modelSlot {
-	for range m.slots {
-		if s := m.at(m.tail); s.kind == free {
+	for i := range uint64(len(m.slots)) {
+		if s := m.at(m.tail + i); s.kind == free {
 			s.key |= flags
 			s.kind, s.number = full, number
-			m.tail++
+			m.tail += i + 1
 			m.queued++
 			return s
 		}
-		m.tail++
 	}
-	return nil // and the tail is where it was, modulo the capacity
+	return nil
 }
 
 // find returns the index of the task that lane.find is to find.
@@ -174,6 +173,12 @@ func (l *lockstep) end(n uint64, fails bool) {
 		return
 	}
 	*s = modelSlot{key: s.key&^flagMask + uint64(len(l.m.slots))<<posShift}
+	if s == l.m.at(l.m.tail-1) {
+		l.m.tail--
+		if int64(l.m.scan-l.m.tail) > 0 {
+			l.m.scan = l.m.tail
+		}
+	}
 }
 
 func (l *lockstep) attach() {

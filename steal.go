@@ -29,11 +29,14 @@ const (
 
 // A mark is what a thief has noted of one lane.
 type mark struct {
-	seen  int64  // ticks when it first had tasks, or when its owner was last seen at work on tiny ones; or 0
-	begun uint64 // how many tasks the owner had begun by then
-	tail  uint64 // and where it pushed
-	till  int64  // the lane is shunned until then
-	shun  int64  // for how long it was shunned
+	seen   int64  // ticks when it first had tasks, or when its owner was last seen at work on tiny ones; or 0
+	begun  uint64 // how many tasks the owner had begun by then
+	pushed uint64 // and pushed
+	quick  bool   // the owner gets through its tasks faster than thieves could
+	oldest uint64 // then the task that has waited longest
+	since  int64  // ticks when that was seen first
+	till   int64  // the lane is shunned until then
+	shun   int64  // for how long it was shunned
 }
 
 // A thief is the part of a runner that steals.
@@ -73,19 +76,32 @@ func (r *runner) ripe(l *lane, anyway bool) bool {
 	}
 	begun := l.begun.load()
 	age := now - m.seen
+	m.quick = m.seen != 0 && int64(begun-m.begun)*t.worth > age
 	switch {
 	case m.seen == 0:
-		m.seen, m.begun, m.tail = now, begun, l.tail.load()
+		m.seen, m.begun, m.pushed = now, begun, l.pushed.load()
 		r.soon = true
 		return false
-	case int64(begun-m.begun)*t.worth > age: // the owner gets through its tasks faster than thieves could
+	case m.quick:
 		m.seen, m.begun = now, begun
-		return false
-	case age < t.aged, age < t.burst && int64(l.tail.load()-m.tail)*t.worth > age:
+		return m.overdue(l, now, t.burst)
+	case age < t.aged, age < t.burst && int64(l.pushed.load()-m.pushed)*t.worth > age:
 		r.soon = true
 		return false
 	}
 	return true
+}
+
+// overdue reports whether the owner of a lane, who gets through other tasks quickly, has
+// left the oldest one for so long. It is a branch of a tree of forks, with much to do
+// before its turn comes, or nobody waits for it.
+func (m *mark) overdue(l *lane, now, long int64) bool {
+	_, key, ok := l.find(false)
+	if !ok || key != m.oldest || m.since == 0 {
+		m.oldest, m.since = key, now
+		return false
+	}
+	return now-m.since > long
 }
 
 // stealFrom takes a task of l.
@@ -99,8 +115,13 @@ func (r *runner) stealFrom(l *lane) (s *slot, key uint64, ok bool) {
 		return nil, 0, false
 	}
 	r.on, r.ran, r.spent = l, 0, 0
-	r.mark(l).begun = l.begun.load()
-	return r.stealOne(l)
+	m := r.mark(l)
+	m.begun = l.begun.load()
+	s, key, ok = r.stealOne(l)
+	if m.quick {
+		r.drop() // the owner pays for the theft, not for as long as the task runs
+	}
+	return s, key, ok
 }
 
 // stealOne takes a task of an inbox, or of the lane that r is attached to.

@@ -1,0 +1,105 @@
+package zeropool
+
+import (
+	"sync/atomic"
+	"testing"
+)
+
+// TestThievesTakeWhatTheOwnerComesToLast protects forks and bursts: where a thief looks
+// it finds the branch of a tree of forks that was pushed first, however many have come
+// and gone since, and of a burst whose tasks are waited for in order the last.
+func TestThievesTakeWhatTheOwnerComesToLast(t *testing.T) {
+	forEachLane(t, func(t *testing.T, q *testLane) {
+		if q.capacity() < 64 {
+			t.Skip("the tree has more branches")
+		}
+		var branches []uint64 // pushed and not taken
+		found := func() {
+			t.Helper()
+			if len(branches) == 0 {
+				return
+			}
+			if _, key, ok := q.find(q.ownerTakesOldest()); !ok || key != branches[0] {
+				t.Fatalf("thieves find %#x, %v of %#x", key, ok, branches)
+			}
+		}
+		var fork func(depth int)
+		fork = func(depth int) {
+			if depth == 0 {
+				return
+			}
+			branches = append(branches, q.mustPush(t, 0))
+			fork(depth - 1)
+			last := len(branches) - 1
+			v := q.mustTake(t, branches[last], 0)
+			branches = branches[:last]
+			found()
+			fork(depth - 1)
+			q.end(v)
+			found()
+		}
+		for range 3 {
+			fork(10) // as many branches come and go as the capacity at the most, and more
+		}
+		for range q.capacity() - 2 {
+			branches = append(branches, q.mustPush(t, 0))
+		}
+		for len(branches) > 2 {
+			q.end(q.mustTake(t, branches[0], 0))
+			branches = branches[1:]
+			if _, key, ok := q.find(q.ownerTakesOldest()); !ok || key != branches[len(branches)-1] {
+				t.Fatalf("thieves find %#x, %v of a burst, not its last: %d are left", key, ok, len(branches))
+			}
+		}
+	})
+}
+
+// TestLeftTaskIsOverdue protects work: a task that the owner of a lane leaves while it
+// gets through others may be stolen after a while, however quick the owner is, and one
+// that the owner comes to may not.
+func TestLeftTaskIsOverdue(t *testing.T) {
+	q := newTestLane(generic, 64, testStart{})
+	p := &Pool{times: newTimes()}
+	p.times.worth, p.times.burst = 1<<40, 0 // everything is quick, and a moment is long
+	left, r := q.mustPush(t, 0), &runner{pool: p}
+	one := func() { // the owner gets through another task
+		q.end(q.mustTake(t, q.mustPush(t, 1), 1))
+	}
+	if r.ripe(q.lane, false) {
+		t.Fatal("stolen at the first look")
+	}
+	one()
+	if r.ripe(q.lane, false) {
+		t.Fatal("stolen when the owner is first seen to be quick")
+	}
+	one()
+	if !r.ripe(q.lane, false) {
+		t.Fatal("never stolen while the owner is quick")
+	}
+	q.end(q.mustTake(t, left, 0))
+	for range 10 {
+		q.mustPush(t, 0)
+	}
+	for q.queued() > 0 { // the owner comes to the oldest each time
+		if r.ripe(q.lane, false) {
+			t.Fatal("stolen from an owner that comes to it soon")
+		}
+		_, key, _ := q.find(false)
+		q.end(q.mustTake(t, key, 0))
+	}
+}
+
+// TestLeftTaskBegins protects work: a task that nobody waits for begins while its
+// submitter, who gets through other tasks faster than thieves could, goes on.
+func TestLeftTaskBegins(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	var c count
+	for range 2 * provenRuns { // a lane, and a function that is known to return
+		Submit(p, &c, (*count).run).Wait()
+	}
+	var begun atomic.Bool
+	p.Go(func() { begun.Store(true) })
+	for !begun.Load() {
+		Submit(p, &c, (*count).run).Wait()
+	}
+}
