@@ -159,6 +159,41 @@ func TestTakingNeedsTheKey(t *testing.T) {
 	}
 }
 
+// TestTakeOverFreesMany protects the speed of programs whose goroutines come and go: most
+// lanes have owners that have ended, and are taken over together.
+func TestTakeOverFreesMany(t *testing.T) {
+	needBarrier(t)
+	p := newTestPool(t, unpinned(1)...)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var lanes []*lane
+	for i := range maxTakeOver + 8 {
+		l := p.addLane(4, nil)
+		if l.ghost {
+			l.ghost = false
+			l.shared.Store(0)
+		}
+		l.owner.Store(uint64(i) + 3)
+		l.pushed.add(1)
+		l.begun.add(1)
+		l.completed.add(1)
+		lanes = append(lanes, l)
+	}
+	for _, want := range []int{0, maxTakeOver, len(lanes)} { // the first look only notes what they have done
+		p.takeOverAt = -1 << 62
+		p.takeOver()
+		n := 0
+		for _, l := range lanes {
+			if l.retired.Load() {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%d of %d lanes have been taken over, not %d", n, len(lanes), want)
+		}
+	}
+}
+
 // TestRetiredLaneHasNoOwner protects exactly once: a lane that was taken over gets
 // no new owner, because the old one may be just about to mark it busy, or not busy
 // any more; and one whose owner is busy is not taken over.

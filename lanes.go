@@ -26,6 +26,9 @@ const (
 	// pushesWhenDenied is how many more it takes after one got no lane.
 	pushesWhenDenied = 1024
 	maxLanes         = 64 // lanes of goroutines that are not workers, at a time
+	// maxTakeOver is how many of them are taken over at a time: where goroutines come
+	// and go, most lanes have owners that have ended.
+	maxTakeOver = maxLanes / 2
 	// takeOverPause is how long a lane must have been quiet, and the least time
 	// between two attempts.
 	takeOverPause = 10 * time.Millisecond
@@ -158,49 +161,52 @@ func (p *Pool) publishLane(l *lane) {
 	p.lanes.Store(&list)
 }
 
-// takeOver retires a lane whose owner has not used it for a while: most likely it
-// has ended. It reports whether it found one. The lane gets no new owner, because
-// the old one may be just about to mark it busy, or not busy any more. The caller
+// takeOver retires lanes whose owners have not used them for a while: most likely they
+// have ended. It reports whether there were any. The lanes get no new owners, because
+// the old ones may be just about to mark them busy, or not busy any more. The caller
 // holds p.mu.
 //
 // B2: the owner stores busy and loads owner; this stores owner, and after the
 // barrier loads busy. So either the owner sees that it has lost the lane, and
-// turns to an inbox, or this sees that it is busy, and gives the lane back.
+// turns to an inbox, or this sees that it is busy, and gives the lane back. One barrier
+// serves all.
 func (p *Pool) takeOver() bool {
 	now := ticks()
 	if now-p.takeOverAt < p.times.takeOver || !p.asymmetric() {
 		return false
 	}
 	p.takeOverAt = now
-	var found *lane
+	var quiet []*lane
+	var owners []uint64
 	for _, l := range *p.lanes.Load() {
 		if l.inbox || l.worker != nil || l.retired.Load() {
 			continue
 		}
 		ops := l.pushed.load() + l.begun.load()
-		if l.quietAt == ops && l.queued() == 0 && found == nil && l.busy.Load() == 0 {
-			found = l
+		if l.quietAt == ops && l.queued() == 0 && l.busy.Load() == 0 && len(quiet) < maxTakeOver {
+			l.mu.Lock()
+			l.shared.Add(1)
+			quiet, owners = append(quiet, l), append(owners, l.owner.Swap(0))
 		}
 		l.quietAt = ops
 	}
-	if found == nil {
+	if quiet == nil {
 		return false
 	}
-	l := found
-	l.mu.Lock()
-	l.shared.Add(1)
-	owner := l.owner.Swap(0)
 	heavyBarrier(true) // B2
-	idle := l.busy.Load() == 0
-	if !idle {
-		l.owner.Store(owner)
-		l.detach()
+	taken := false
+	for i, l := range quiet {
+		if l.busy.Load() == 0 {
+			taken = true
+			l.retired.Store(true)
+		} else {
+			l.owner.Store(owners[i])
+			l.detach()
+		}
+		l.mu.Unlock()
 	}
-	l.mu.Unlock()
-	if idle {
-		p.retire(l)
-	}
-	return idle
+	p.sweep()
+	return taken
 }
 
 // worthReplacing reports whether a lane without a free slot is full of tasks that
