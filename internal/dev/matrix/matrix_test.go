@@ -266,7 +266,7 @@ func TestReadmeRows(t *testing.T) {
 		some := 0.02
 		r.Results[0].Name, r.Results[0].Samples[0].Allocs = "first-burst", &some
 	})})
-	if text, err := fresh.Readme([]byte(readmeBegin + readmeEnd)); err != nil || !strings.Contains(string(text), "first burst (0.020 objects).") {
+	if text, err := fresh.Readme([]byte(readmeBegin + readmeEnd)); err != nil || !strings.Contains(string(text), "first ones (at most 0.020 objects each).") {
 		t.Errorf("what a new pool allocates is not said: %v\n%s", err, text)
 	}
 	if text := write(1.5); !strings.Contains(text, row) || !strings.Contains(text, "in 1 of 2: "+words+" (1.50× channel)") {

@@ -68,8 +68,9 @@ func (m *Matrix) summary(b *bytes.Buffer, run *Run) {
 		compared++
 		switch a := c.Result.Ours().Allocs; {
 		case a == nil || allocates(c):
-		case q.Name == "first-burst":
-			fresh = *a
+		case q.Name == "new", q.Name == "new-first", q.Name == "close": // no tasks
+		case q.Name == "first-burst", q.Name == "first-task":
+			fresh = max(fresh, *a)
 		default:
 			most = max(most, *a)
 		}
@@ -85,7 +86,7 @@ func (m *Matrix) summary(b *bytes.Buffer, run *Run) {
 	table(b, []string{"time per task, medians", "zeropool", "channel", "plain loop", "best other", "zeropool / best other"}, append(rows, rest...), 1)
 	fmt.Fprintf(b, "\n%d workloads are compared in the picture and in [docs/benchmarks.md](docs/benchmarks.md); the table has some of each kind, and each that is lost. Zeropool itself allocates %s per task in any of them", compared, allocations(most))
 	if fresh > most {
-		fmt.Fprintf(b, ", but for what a new pool still makes in its first burst (%s objects)", bench.Number(fresh))
+		fmt.Fprintf(b, ", but for what a new pool still makes for its first ones (at most %s objects each)", bench.Number(fresh))
 	}
 	fmt.Fprint(b, ".")
 	switch len(losses) {
