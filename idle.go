@@ -23,7 +23,8 @@ import (
 //     after the other, and the submitter pays for one wake at most. (The Go
 //     scheduler's rule for its spinning threads.)
 //   - A poller that finds nothing, but that tasks have begun without it, naps twice as
-//     long: who submits there also waits, and a look costs as much as a short task.
+//     long: who submits there also waits, and a look costs as much as a short task. Not
+//     while tasks are queued that it may not steal yet.
 //   - A poller that has found nothing, and seen nothing begin, for pollTime parks. It
 //     sets gateSleeping, executes a heavy barrier, and looks at the queues once more
 //     (P2).
@@ -157,6 +158,9 @@ func (r *runner) poll() bool {
 	if begun := p.begun(); begun != ro.begun {
 		ro.begun = begun
 		ro.nap = min(2*ro.nap, lastNap)
+		if work { // some of it may have been left
+			ro.nap = firstNap
+		}
 		r.pollTill = now + p.times.poll
 	}
 	if now < r.pollTill {

@@ -33,8 +33,8 @@ type mark struct {
 	begun  uint64 // how many tasks the owner had begun by then
 	pushed uint64 // and pushed
 	quick  bool   // the owner gets through its tasks faster than thieves could
-	oldest uint64 // then the task that has waited longest
-	since  int64  // ticks when that was seen first
+	left   uint64 // then a task that it may have left
+	since  int64  // ticks when that was seen first, or 0
 	till   int64  // the lane is shunned until then
 	shun   int64  // for how long it was shunned
 }
@@ -93,15 +93,18 @@ func (r *runner) ripe(l *lane, anyway bool) bool {
 }
 
 // overdue reports whether the owner of a lane, who gets through other tasks quickly, has
-// left the oldest one for so long. It is a branch of a tree of forks, with much to do
-// before its turn comes, or nobody waits for it.
+// left one for so long. It is a branch of a tree of forks, with much to do before its
+// turn comes, or nobody waits for it.
 func (m *mark) overdue(l *lane, now, long int64) bool {
-	_, key, ok := l.find(false)
-	if !ok || key != m.oldest || m.since == 0 {
-		m.oldest, m.since = key, now
-		return false
+	if m.since != 0 && l.slot(m.left).state.Load() == m.left|full {
+		return now-m.since > long
 	}
-	return now-m.since > long
+	_, key, ok := l.find(false)
+	m.left, m.since = key, now
+	if !ok {
+		m.since = 0
+	}
+	return false
 }
 
 // stealFrom takes a task of l.
@@ -117,10 +120,13 @@ func (r *runner) stealFrom(l *lane) (s *slot, key uint64, ok bool) {
 	r.on, r.ran, r.spent = l, 0, 0
 	m := r.mark(l)
 	m.begun = l.begun.load()
-	s, key, ok = r.stealOne(l)
-	if m.quick {
-		r.drop() // the owner pays for the theft, not for as long as the task runs
+	if !m.quick {
+		return r.stealOne(l)
 	}
+	s, key = l.slot(m.left), m.left
+	ok = l.takeOpen(s, key)
+	m.since = 0
+	r.drop() // the owner pays for the theft, not for as long as the task runs
 	return s, key, ok
 }
 
