@@ -67,6 +67,7 @@ func (r *runner) ripe(l *lane, anyway bool) bool {
 		m.seen = 0
 		return false
 	}
+	m.quick = false
 	if anyway {
 		return true
 	}

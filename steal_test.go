@@ -76,6 +76,9 @@ func TestLeftTaskIsOverdue(t *testing.T) {
 	if !r.ripe(q.lane, false) {
 		t.Fatal("never stolen while the owner is quick")
 	}
+	if !r.ripe(q.lane, true) || r.mark(q.lane).quick {
+		t.Fatal("a thief that takes anything, as at the end of a pool, takes what it remembers only")
+	}
 	q.end(q.mustTake(t, left, 0))
 	for range 10 {
 		q.mustPush(t, 0)
