@@ -22,7 +22,7 @@ import (
 //	failed(p)  the task has not returned; the slot keeps the outcome for good
 //
 // p is the slot's position. It grows by the capacity with each use of the slot,
-// so no two tasks of a lane ever have the same one, and a task has ended when
+// so no two tasks of a lane have the same one for months, and a task has ended when
 // the state of its slot has left full(p), owned(p) and taken(p). A slot is free
 // again when its task ends, so the slots of running tasks are skipped by those
 // who push, and only a lane without any free slot is full.
@@ -180,15 +180,17 @@ func (l *lane) end(s *slot, v uint64, h *hand) {
 }
 
 // lower makes the slot of v, whose task has ended, the next one if it was pushed last,
-// and has thieves look there again.
-func (l *lane) lower(v uint64, store func(*atomic.Uint64, uint64)) {
+// and has thieves look there again. Others read tail and scan, and thieves write scan
+// too, without any order: both only say where a search begins, and each search goes once
+// round all slots.
+func (l *lane) lower(v uint64, put func(*atomic.Uint64, uint64)) {
 	tail := l.tail.load() - 1
 	if (tail^v>>posShift)&l.mask != 0 {
 		return
 	}
-	store(&l.tail.v, tail)
+	put(&l.tail.v, tail)
 	if int64(l.scan.Load()-tail) > 0 {
-		store(&l.scan, tail)
+		put(&l.scan, tail)
 	}
 }
 

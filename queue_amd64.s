@@ -116,7 +116,8 @@ foreign:
 	RET
 
 // func finish(l *lane, s *slot, v uint64)
-// Writes the counter, the state, tail and scan.
+// Writes the counter, the state, and tail and scan, which others read without any
+// order: see lower.
 TEXT ·finish(SB), NOSPLIT, $0-24
 	MOVQ l+0(FP), LN
 	MOVQ s+8(FP), SL

@@ -133,7 +133,8 @@ foreign:
 	RET
 
 // func finish(l *lane, s *slot, v uint64)
-// Writes the counter, the state, tail and scan.
+// Writes the counter, the state, and tail and scan, which others read without any
+// order: see lower.
 TEXT ·finish(SB), NOSPLIT, $0-24
 	MOVD l+0(FP), LN
 	MOVD s+8(FP), SL

@@ -78,6 +78,7 @@ func TestFreeWaitsLeaveTasksToStandIns(t *testing.T) {
 			t.Errorf("%s: the worker was woken %d times for %d tasks", what, n, rounds)
 		}
 		release := hold(t, p)
+		defer release()
 		before = wakeUps(p)
 		for range rounds { // nobody else is there to run it
 			if err := wait(p.Go(func() {})); err != nil {
