@@ -125,6 +125,7 @@ func newLane(p *Pool, capacity int, start uint64) *lane {
 	l := &lane{pool: p, mask: uint64(capacity - 1), limit: capacity}
 	slots := make([]slot, capacity)
 	l.slots = unsafe.Pointer(unsafe.SliceData(slots))
+	l.last.v.Store(start<<posShift + 1<<62) // newer than all: the owner has taken none
 	for i := range slots {
 		slots[i].state.Store((start + uint64(i)) << posShift)
 	}
@@ -167,31 +168,6 @@ func (l *lane) room() (*slot, uint64) {
 		}
 	}
 	return nil, 0
-}
-
-// end makes the slot of a task free that was taken by a CAS, for the caller's hand h.
-// If the owner does so, it keeps its slots together as finish does.
-func (l *lane) end(s *slot, v uint64, h *hand) {
-	h.count(&h.completed, 1)
-	s.state.Store(l.next(v)) // F1, R1; C1: a full fence before the load of the gate
-	if h == &l.hand {
-		l.lower(v, store)
-	}
-}
-
-// lower makes the slot of v, whose task has ended, the next one if it was pushed last,
-// and has thieves look there again. Others read tail and scan, and thieves write scan
-// too, without any order: both only say where a search begins, and each search goes once
-// round all slots.
-func (l *lane) lower(v uint64, put func(*atomic.Uint64, uint64)) {
-	tail := l.tail.load() - 1
-	if (tail^v>>posShift)&l.mask != 0 {
-		return
-	}
-	put(&l.tail.v, tail)
-	if int64(l.scan.Load()-tail) > 0 {
-		put(&l.scan, tail)
-	}
 }
 
 // leave ends a push that enter has begun and that cannot be done.
@@ -317,18 +293,15 @@ func (l *lane) find(newest bool) (s *slot, key uint64, ok bool) {
 	return nil, 0, false
 }
 
-// ownerTakesOldest reports whether the owner takes its tasks from the end where
-// the oldest ones are.
-func (l *lane) ownerTakesOldest() bool {
-	last := l.last.load()
-	if l.inbox || last == 0 {
-		return false
+// findLast returns the task that the owner most likely comes to last: the oldest one,
+// or the newest if the owner has taken, or waited for, one that is older than all that
+// are left.
+func (l *lane) findLast() (s *slot, key uint64, ok bool) {
+	s, key, ok = l.find(false)
+	if ok && !l.inbox && int64(key-l.last.load()) > 0 {
+		return l.find(true)
 	}
-	// Pushed since that one was, modulo the capacity: it lies above the tail, and this is
-	// nearly the capacity, if all that were pushed after it have ended.
-	since := int((l.tail.load() - last>>posShift) & l.mask)
-	newer := since - l.queued()
-	return newer > 0 && newer <= int(l.mask)/2
+	return s, key, ok
 }
 
 // attach makes the lane shared: until detach, the caller may take its tasks by

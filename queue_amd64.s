@@ -116,28 +116,13 @@ foreign:
 	RET
 
 // func finish(l *lane, s *slot, v uint64)
-// Writes the counter, the state, and tail and scan, which others read without any
-// order: see lower.
+// Writes the counter and the state.
 TEXT ·finish(SB), NOSPLIT, $0-24
 	MOVQ l+0(FP), LN
 	MOVQ s+8(FP), SL
 	MOVQ v+16(FP), ST
 	INCQ (lane_hand+hand_tally+tally_completed+counter_v)(LN)
 	MOVQ ST, slot_state(SL)                     // F1, R1: loads and stores before it stay before it on TSO; C1: a waiter's heavy barrier
-	MOVQ (lane_tail+counter_v)(LN), SI
-	DECQ SI
-	SHRQ $const_posShift, ST
-	XORQ SI, ST
-	TESTQ lane_mask(LN), ST
-	JNZ  done
-	MOVQ SI, (lane_tail+counter_v)(LN)          // the slot pushed last is the next one
-	MOVQ lane_scan(LN), DI
-	SUBQ SI, DI
-	TESTQ DI, DI
-	JLE  done
-	MOVQ SI, lane_scan(LN)                     // and thieves look there again
-
-done:
 	RET
 
 // func store(c *atomic.Uint64, v uint64)

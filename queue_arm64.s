@@ -133,8 +133,7 @@ foreign:
 	RET
 
 // func finish(l *lane, s *slot, v uint64)
-// Writes the counter, the state, and tail and scan, which others read without any
-// order: see lower.
+// Writes the counter and the state.
 TEXT ·finish(SB), NOSPLIT, $0-24
 	MOVD l+0(FP), LN
 	MOVD s+8(FP), SL
@@ -143,20 +142,6 @@ TEXT ·finish(SB), NOSPLIT, $0-24
 	ADD  $1, R4
 	MOVD R4, (lane_hand+hand_tally+tally_completed+counter_v)(LN)
 	STLR ST, (SL)              // F1, R1; C1: a waiter's heavy barrier
-	MOVD (lane_tail+counter_v)(LN), R4
-	SUB  $1, R4
-	EOR  ST>>const_posShift, R4, R5
-	MOVD lane_mask(LN), R6
-	TST  R6, R5
-	BNE  done
-	MOVD R4, (lane_tail+counter_v)(LN) // the slot pushed last is the next one
-	MOVD lane_scan(LN), R5
-	SUB  R4, R5
-	CMP  $0, R5
-	BLE  done
-	MOVD R4, lane_scan(LN)     // and thieves look there again
-
-done:
 	RET
 
 // func store(c *atomic.Uint64, v uint64)

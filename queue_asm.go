@@ -36,9 +36,7 @@ func publish(l *lane, s *slot, v uint64) uint32
 func take(l *lane, s *slot, key uint64) uint32
 
 // finish works like finishGeneric: it counts a task that the owner of the lane
-// has taken by take, and makes its slot free, with a plain store-release. If it is the
-// slot pushed last, the next push gets it, so that forks, which end in the opposite
-// order, stay in a few slots, the oldest first.
+// has taken by take, and makes its slot free, with a plain store-release.
 //
 //go:noescape
 func finish(l *lane, s *slot, v uint64)

@@ -6,7 +6,7 @@ import (
 )
 
 // model is what a lane is supposed to be: slots in a circle, and where the next
-// push begins to look for a free one, which is the slot pushed last if that ends.
+// push begins to look for a free one.
 type model struct {
 	slots      []modelSlot
 	tail, scan uint64
@@ -173,12 +173,6 @@ func (l *lockstep) end(n uint64, fails bool) {
 		return
 	}
 	*s = modelSlot{key: s.key&^flagMask + uint64(len(l.m.slots))<<posShift}
-	if s == l.m.at(l.m.tail-1) {
-		l.m.tail--
-		if int64(l.m.scan-l.m.tail) > 0 {
-			l.m.scan = l.m.tail
-		}
-	}
 }
 
 func (l *lockstep) attach() {

@@ -63,7 +63,6 @@ func takeGeneric(l *lane, s *slot, key, me uint64) uint32 {
 func finishGeneric(l *lane, s *slot, v uint64) {
 	l.completed.add(1)
 	s.state.Store(v) // F1, R1
-	l.lower(v, storeGeneric)
 }
 
 func storeGeneric(p *atomic.Uint64, v uint64) { p.Store(v) }

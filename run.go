@@ -102,7 +102,8 @@ func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
 	if r.v&kindMask == owned {
 		finish(r.l, r.s, r.l.next(r.v)) // F1, R1; C1: no fence here, a waiter executes a heavy barrier
 	} else {
-		r.l.end(r.s, r.v, r.h)
+		r.h.count(&r.h.completed, 1)
+		r.s.state.Store(r.l.next(r.v)) // F1, R1; C1: a full fence before the load of the gate
 	}
 	if g := p.gate.Load(); g&^gateSleeping != 0 { // C1
 		p.told(r.l, r.v)
@@ -150,7 +151,8 @@ func (r *running) runFlagged() {
 	if v&kindMask == owned {
 		finish(l, s, l.next(v)) // F1, R1; C1: as in run
 	} else {
-		l.end(s, v, h)
+		h.count(&h.completed, 1)
+		s.state.Store(l.next(v)) // F1, R1; C1
 	}
 	l.pool.tell(l, v, g, nil)
 }

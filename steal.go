@@ -134,7 +134,7 @@ func (r *runner) stealFrom(l *lane) (s *slot, key uint64, ok bool) {
 // stealOne takes a task of an inbox, or of the lane that r is attached to.
 func (r *runner) stealOne(l *lane) (s *slot, key uint64, ok bool) {
 	for l.queued() > 0 {
-		s, key, ok = l.find(l.ownerTakesOldest())
+		s, key, ok = l.findLast()
 		if !ok {
 			r.soon = true // somebody is about to publish it
 			return nil, 0, false
