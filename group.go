@@ -74,7 +74,7 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 	g.added.Add(1)
 	if m := g.limit.Load(); m != nil {
 		m.add(groupTask{fn, params, flags})
-		g.begin(m, true)
+		g.begin(m, true, false)
 		return
 	}
 	if _, err := g.push(fn, params, flags, true); err != nil {
@@ -267,7 +267,7 @@ func (g *Group) ended() bool {
 func (g *Group) finish(n int64, err error) {
 	g.end(n, err)
 	if m := g.limit.Load(); m != nil {
-		g.begin(m, false)
+		g.begin(m, false, false)
 	}
 }
 

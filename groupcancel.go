@@ -25,9 +25,7 @@ func (p *Pool) NewGroupContext(ctx context.Context) (*Group, context.Context) {
 // Cancel withdraws the tasks of g that have not begun and returns how many. If there
 // are any, Wait returns ErrCanceled, unless another task had failed before. Tasks that
 // run go on, and tasks added later run as if nothing had been canceled; of those added
-// at the same time some may be withdrawn. A task beyond a limit that begins to be
-// queued at that moment is missed and runs; where every queue is full that moment
-// lasts until there is room, for one task. It may be called at any time, from any
+// at the same time some may be withdrawn. It may be called at any time, from any
 // goroutine, from tasks of g too.
 //
 // It looks at every queued task of the pool.
@@ -35,12 +33,14 @@ func (g *Group) Cancel() int {
 	checkGroup(g, false, "Group.Cancel")
 	n := 0
 	if m := g.limit.Load(); m != nil {
-		// First, so that the ends of the others let none of these begin. Until they have
-		// been counted as ended they count as queued, and a task that is added meanwhile
-		// may have to wait for that: finish lets it begin.
-		if n = m.takeAll(); n > 0 {
-			g.finish(int64(n), ErrCanceled)
+		// First, so that the ends of the others let none of these begin.
+		if n = m.stop(); n > 0 {
+			g.end(int64(n), ErrCanceled)
 		}
+		defer func() {
+			m.goOn()
+			g.begin(m, false, false) // tasks that were added meanwhile
+		}()
 	}
 	for _, l := range *g.pool.lanes.Load() {
 		n += g.cancelIn(l)

@@ -18,15 +18,7 @@ func TestGroupCancel(t *testing.T) {
 		for _, limit := range []int{0, 2} {
 			g, other := p.NewGroup(), p.NewGroup()
 			g.SetLimit(limit)
-			free := make(chan struct{})
-			var blocked atomic.Int32
-			block := p.NewGroup()
-			for range p.Workers() {
-				block.Go(func() { blocked.Add(1); <-free })
-			}
-			for int(blocked.Load()) < p.Workers() {
-				runtime.Gosched()
-			}
+			release := hold(t, p)
 			var runs, others, later count
 			for range 50 {
 				SubmitTo(g, &runs, (*count).run)
@@ -42,11 +34,11 @@ func TestGroupCancel(t *testing.T) {
 				t.Errorf("limit %d: %v, %d ran", limit, err, runs.runs.Load())
 			}
 			SubmitTo(g, &later, (*count).run)
-			close(free)
+			release()
 			if err := g.Wait(); err != nil || later.runs.Load() != 1 {
 				t.Errorf("limit %d: later task: %v, ran %d times", limit, err, later.runs.Load())
 			}
-			if err := errors.Join(block.Wait(), other.Wait()); err != nil || others.runs.Load() != 50 {
+			if err := other.Wait(); err != nil || others.runs.Load() != 50 {
 				t.Errorf("limit %d: the other group: %v, %d ran", limit, err, others.runs.Load())
 			}
 		}
@@ -139,4 +131,97 @@ func TestGroupContext(t *testing.T) {
 			t.Errorf("parent ended: %v", err)
 		}
 	})
+}
+
+// A task beyond a limit that nobody can queue because every queue is full has not begun,
+// and Cancel withdraws it: neither its submitter nor the feeder has it in hand while it
+// waits for room. Tasks that were withdrawn keep neither of them waiting, nor later ones.
+func TestGroupCancelWithoutRoom(t *testing.T) {
+	for _, fed := range []bool{false, true} {
+		p := newTestPool(t, unpinned(1, WithQueueCapacity(2), WithWhenFull(Block))...)
+		release := hold(t, p)
+		defer release()
+		g := p.NewGroup()
+		g.SetLimit(1)
+		m := g.limit.Load()
+		var withdrawn, later count
+		if fed {
+			SubmitTo(g, &withdrawn, (*count).run) // queued
+			SubmitTo(g, &withdrawn, (*count).run) // waits for the limit
+		}
+		queued := fill(p)
+		returned := make(chan struct{})
+		go func() {
+			defer close(returned)
+			if !fed {
+				SubmitTo(g, &withdrawn, (*count).run)
+				return
+			}
+			m.mu.Lock()
+			m.n = 2
+			m.mu.Unlock()
+			g.begin(m, false, false) // as if another task had ended
+		}()
+		eventually(t, func() bool { return p.blocked.Load() == 1 }, func() string { return "nobody waits for room" })
+		want := 1
+		if fed {
+			want = 2
+		}
+		if n := g.Cancel(); n != want {
+			t.Errorf("fed %t: Cancel withdrew %d of %d", fed, n, want)
+		}
+		<-returned
+		eventually(t, func() bool { return p.blocked.Load() == 0 }, func() string { return "somebody waits for room for ever" })
+		if err := g.Wait(); err != ErrCanceled {
+			t.Errorf("fed %t: %v", fed, err)
+		}
+		release()
+		for _, f := range queued {
+			f.Wait()
+		}
+		SubmitTo(g, &later, (*count).run)
+		if err := g.Wait(); err != nil || later.runs.Load() != 1 || withdrawn.runs.Load() != 0 {
+			t.Errorf("fed %t: %v, %d later tasks ran, %d withdrawn ones", fed, err, later.runs.Load(), withdrawn.runs.Load())
+		}
+	}
+}
+
+// Cancel waits for a task that somebody is about to queue, and finds it even if there is
+// no room and it goes back; meanwhile no other task begins.
+func TestGroupCancelWhileOneMoves(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	release := hold(t, p)
+	defer release()
+	g := p.NewGroup()
+	g.SetLimit(1)
+	m := g.limit.Load()
+	var withdrawn count
+	SubmitTo(g, &withdrawn, (*count).run) // queued
+	for range 2 {
+		SubmitTo(g, &withdrawn, (*count).run) // wait for the limit
+	}
+	m.mu.Lock()
+	m.n = 2
+	m.mu.Unlock()
+	task, ok := m.next(g, false)
+	if !ok {
+		t.Fatal("no task may begin")
+	}
+	canceled := make(chan int, 1)
+	go func() { canceled <- g.Cancel() }()
+	eventually(t, func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return len(m.list) == 0
+	}, func() string { return "Cancel does not empty the list" })
+	m.putBack(task, false)
+	if _, ok := m.next(g, false); ok {
+		t.Fatal("a task begins while Cancel is at work")
+	}
+	if n := <-canceled; n != 3 {
+		t.Errorf("Cancel withdrew %d of 3", n)
+	}
+	if err := g.Wait(); err != ErrCanceled || withdrawn.runs.Load() != 0 {
+		t.Errorf("%v, %d ran", err, withdrawn.runs.Load())
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -21,6 +22,8 @@ type groupLimit struct {
 	head    int  // the first in list that waits
 	feeding bool // a goroutine queues tasks as soon as there is room
 	feed    func()
+	stopped int          // calls of Cancel that do not want the list to lose more tasks
+	moving  atomic.Int32 // tasks that have left the list and are not queued
 }
 
 type groupTask struct {
@@ -41,8 +44,8 @@ func (m *groupLimit) add(t groupTask) {
 	m.list = append(m.list, t)
 }
 
-// next takes the first task off the list, if it may begin. The feeder stops when there
-// is none, and while it is at work nobody else needs to look.
+// next takes the first task off the list, if it may begin, and counts it as moving. The
+// feeder stops when there is none, and while it is at work nobody else needs to look.
 func (m *groupLimit) next(g *Group, feeder bool) (t groupTask, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -51,7 +54,7 @@ func (m *groupLimit) next(g *Group, feeder bool) (t groupTask, ok bool) {
 	}
 	waiting := len(m.list) - m.head
 	done := g.finished.Load() // before added: rather too many are at work than too few
-	if waiting == 0 || g.added.Load()-done-int64(waiting) >= int64(m.n) {
+	if waiting == 0 || m.stopped > 0 || g.added.Load()-done-int64(waiting) >= int64(m.n) {
 		m.feeding = false
 		return t, false
 	}
@@ -60,59 +63,82 @@ func (m *groupLimit) next(g *Group, feeder bool) (t groupTask, ok bool) {
 	if m.head++; m.head == len(m.list) {
 		m.list, m.head = m.list[:0], 0
 	}
+	m.moving.Add(1)
 	return t, true
 }
 
-// takeAll empties the list and returns how many tasks were in it.
-func (m *groupLimit) takeAll() int {
+// stop empties the list and returns how many tasks were in it. When it returns, those
+// that have left the list before are queued, and no more leave it until goOn is called.
+func (m *groupLimit) stop() (n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n := len(m.list) - m.head
-	clear(m.list)
-	m.list, m.head = m.list[:0], 0
-	return n
+	m.stopped++
+	for {
+		n += len(m.list) - m.head
+		clear(m.list)
+		m.list, m.head = m.list[:0], 0
+		if m.moving.Load() == 0 {
+			return n
+		}
+		m.mu.Unlock()
+		yield() // nobody blocks while a task is moving; it may be put back
+		m.mu.Lock()
+	}
 }
 
-// putBack makes a task that next has returned the first in the list again, and the
-// caller the one to start the feeder, which it reports, unless there is one.
-func (m *groupLimit) putBack(t groupTask) (start bool) {
+func (m *groupLimit) goOn() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.stopped--
+}
+
+// putBack makes a task that next has returned the first in the list again. With feed it
+// makes the caller the one to start the feeder, which it reports, unless there is one.
+func (m *groupLimit) putBack(t groupTask, feed bool) (start bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.moving.Add(-1)
 	if m.head > 0 {
 		m.head--
 		m.list[m.head] = t
 	} else {
 		m.list = slices.Insert(m.list, 0, t)
 	}
-	start = !m.feeding
-	m.feeding = true
+	start = feed && !m.feeding
+	m.feeding = m.feeding || feed
 	return start
 }
 
 // begin queues the tasks that wait and may begin. One who has just ended a task must
-// not wait for room: it leaves that to a goroutine.
-func (g *Group) begin(m *groupLimit, wait bool) {
-	for t, ok := m.next(g, false); ok; t, ok = m.next(g, false) {
-		queued, err := g.push(t.fn, t.params, t.flags, wait)
-		if err != nil {
-			g.end(1, err)
+// not wait for room: it leaves that to the feeder, a goroutine that does the same. Who
+// does wait puts the task back first, so that Cancel finds it.
+func (g *Group) begin(m *groupLimit, wait, feeder bool) {
+	waited := false
+	for t, ok := m.next(g, feeder); ok; t, ok = m.next(g, feeder) {
+		queued, err := g.push(t.fn, t.params, t.flags, false)
+		if !queued && wait && g.pool.whenFull == Reject {
+			queued, err = true, ErrFull
 		}
-		if !queued {
-			if m.putBack(t) {
+		switch {
+		case queued:
+			m.moving.Add(-1)
+			if err != nil {
+				g.end(1, err)
+			}
+			waited = false
+		case wait:
+			m.putBack(t, false)
+			g.pool.makeRoom(firstPatience) // and not longer: others may queue the task
+			waited = true
+		default:
+			if m.putBack(t, true) {
 				go m.feed()
 			}
 			return
 		}
 	}
-}
-
-// feedWith is what the feeder does: it queues the tasks that may begin, and waits for
-// room.
-func (g *Group) feedWith(m *groupLimit) {
-	for t, ok := m.next(g, true); ok; t, ok = m.next(g, true) {
-		if _, err := g.push(t.fn, t.params, t.flags, true); err != nil {
-			g.finish(1, err)
-		}
+	if waited { // it has no use for the room that it was told of
+		g.pool.wakeFirst(&g.pool.roomWaits)
 	}
 }
 
@@ -148,8 +174,8 @@ func (g *Group) SetLimit(n int) {
 	}
 	m := g.limit.Load()
 	if m == nil {
-		m = new(groupLimit)               // with n == 0, so that nothing begins before n is set
-		m.feed = func() { g.feedWith(m) } // once, not for each start of the feeder
+		m = new(groupLimit)                        // with n == 0, so that nothing begins before n is set
+		m.feed = func() { g.begin(m, true, true) } // once, not for each start of the feeder
 		if !g.limit.CompareAndSwap(nil, m) {
 			m = g.limit.Load()
 		}
@@ -157,5 +183,5 @@ func (g *Group) SetLimit(n int) {
 	m.mu.Lock()
 	m.n = n
 	m.mu.Unlock()
-	g.begin(m, true)
+	g.begin(m, true, false)
 }

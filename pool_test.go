@@ -165,22 +165,20 @@ func (m *meeting) meet() {
 	<-m.all
 }
 
-// hold keeps every worker of p in a task until release is called. Nobody else
-// can have taken the tasks, because nobody waits for them.
+// hold keeps every worker of p in a task until release is called. One more than there
+// are workers takes the place of each that a stand-in has taken, of an earlier wait.
 func hold(t testing.TB, p *Pool) (release func()) {
 	t.Helper()
-	m := newMeeting(p.Workers())
-	free := make(chan struct{})
-	var begun sync.WaitGroup
-	begun.Add(p.Workers())
-	for range p.Workers() {
+	free, onWorker := make(chan struct{}), make(chan bool)
+	for held := 0; held < p.Workers(); {
 		p.Go(func() {
-			m.meet()
-			begun.Done()
+			onWorker <- p.currentRunner().worker != nil
 			<-free
 		})
+		if <-onWorker {
+			held++
+		}
 	}
-	begun.Wait()
 	return sync.OnceFunc(func() { close(free) })
 }
 

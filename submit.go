@@ -264,11 +264,10 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 		case p.whenFull == Reject:
 			return rejectedFuture, true
 		}
-		f, ok, found := p.makeRoom(fn, params, flags, g, patience)
-		if ok {
-			return f, true
+		impatient = !p.makeRoom(patience)
+		if p.hasOwnRoom() {
+			return p.submitOwn(fn, params, flags, g, wait)
 		}
-		impatient = !found
 	}
 }
 
@@ -280,28 +279,20 @@ const (
 	lastPatience  = 100 * time.Millisecond
 )
 
-// makeRoom waits until there is room for a task, or finds some for it in the
-// caller's own lane: by helping, if it may. While it blocks, it lends its place to a
-// stand-in.
-func (p *Pool) makeRoom(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, patience time.Duration) (f Future, ok, found bool) {
+// makeRoom waits until there is room for a task, which it reports, or the patience is at
+// an end. It helps, if it may. While it blocks, it lends its place to a stand-in.
+func (p *Pool) makeRoom(patience time.Duration) bool {
 	list := &p.roomWaits
-	l := enter(&p.table)
-	if l != nil {
+	if l := enter(&p.table); l != nil {
 		list = &l.roomWaits
 		l.leave()
-		if p.helpItself(l) {
-			f, ok = p.submitOwn(fn, params, flags, g, true)
-			return f, ok, true
-		}
-		if p.mayReplace(l) {
-			f, ok = p.submitFull(l, fn, params, flags, g, true)
-			return f, ok, true
+		if p.helpItself(l) || p.mayReplace(l) {
+			return true
 		}
 	}
 	p.blocked.Add(1) // B3, pairs with the end of a task
-	found = p.park(list, p.hasRoom, nil, p.whenFull == Help || inTask(), nil, patience)
-	p.blocked.Add(^uint32(0))
-	return Future{}, false, found
+	defer p.blocked.Add(^uint32(0))
+	return p.park(list, p.hasRoom, nil, p.whenFull == Help || inTask(), nil, patience)
 }
 
 const (
@@ -334,18 +325,25 @@ func (p *Pool) runOwnOldest(l *lane) bool {
 	return true
 }
 
+// hasOwnRoom reports whether the caller has a lane, and this has room or is to be renewed.
+func (p *Pool) hasOwnRoom() bool {
+	l := enter(&p.table)
+	if l == nil {
+		return false
+	}
+	s, _ := l.room()
+	l.leave()
+	return s != nil || p.mayReplace(l)
+}
+
 // hasRoom reports whether a submission may find a free slot, or must not wait any
 // more.
 func (p *Pool) hasRoom() bool {
 	if p.gate.Load()&gateClosed != 0 {
 		return true
 	}
-	if l := enter(&p.table); l != nil {
-		s, _ := l.room()
-		l.leave()
-		if s != nil || p.mayReplace(l) {
-			return true
-		}
+	if p.hasOwnRoom() {
+		return true
 	}
 	for _, w := range p.workers {
 		if l := w.inbox.Load(); l.hasFree() || 4*l.lost.Load() > l.mask && p.mayReplace(l) {
