@@ -30,6 +30,9 @@ import (
 //     (P2).
 //   - A submitter loads the gate after it has published (P1). If it finds
 //     gateSleeping, it clears it, makes a parked runner the poller, and wakes it.
+//   - A runner that finds itself on the CPU of the submitter that woke it, which is
+//     where systems often put it, and nothing that it may steal yet, does not spin but
+//     naps at once: meanwhile the submitter could not go on.
 //
 // A goroutine that parks in a Wait lends its place: one more stand-in may run.
 // Places that nobody uses count as parked runners in all of this.
@@ -48,6 +51,7 @@ type roster struct {
 	lent   atomic.Int32 // places of blocked waiters; it changes under mu
 	used   atomic.Int32 // of these, those that stand-ins have; it changes under mu
 	napper napper
+	waker  atomic.Int64  // the CPU of the submitter that has woken a runner last
 	nap    time.Duration // how long the poller naps; only the poller uses it
 	begun  uint64        // what Pool.begun returned when the poller looked last; likewise
 }
@@ -66,6 +70,7 @@ type runner struct {
 	labels   context.Context
 	identity uint64        // runnerID of the goroutine that runs it, or 0; guarded by pool.mu
 	region   *trace.Region // of the busy period, while tracing is on
+	beside   bool          // woken on the CPU of the submitter, which cannot go on until r pauses
 	parks    counter
 	wakes    counter
 }
@@ -121,6 +126,8 @@ func (r *runner) sleep() {
 	r.parks.add(1)
 	r.endBusy()
 	r.parker.sleep()
+	cpu := currentCPU()
+	r.beside = cpu >= 0 && int64(cpu) == r.pool.roster.waker.Load()
 	r.beginBusy()
 	r.wakes.add(1)
 }
@@ -131,7 +138,7 @@ func (r *runner) poll() bool {
 	p, ro := r.pool, &r.pool.roster
 	if !r.polled {
 		r.polled = true
-		for range p.spins {
+		for n := 0; n < p.spins && !r.beside; n++ {
 			if p.hasWork() {
 				return true
 			}
@@ -163,6 +170,7 @@ func (r *runner) poll() bool {
 		}
 		r.pollTill = now + p.times.poll
 	}
+	r.beside = false
 	if now < r.pollTill {
 		ro.napper.nap(ro.nap, r.keep)
 		return true
@@ -265,6 +273,7 @@ func (p *Pool) wakeOne() {
 	p.gate.And(^uint64(gateSleeping))
 	w := ro.elect()
 	ro.mu.Unlock()
+	ro.waker.Store(int64(currentCPU()))
 	p.wakeRunner(w)
 }
 

@@ -144,7 +144,7 @@ func (r *runner) work(w *worker) {
 			r.lease.check(ticks())
 			continue
 		}
-		if rounds++; r.soon && rounds < maxRounds {
+		if rounds++; r.soon && rounds < maxRounds && !r.beside {
 			relax(64)
 			spinTurn()
 			continue
