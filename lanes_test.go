@@ -3,15 +3,10 @@ package zeropool
 import (
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
-
-	"github.com/zeropool-go/zeropool/internal/dev/testenv"
 )
 
 // TestDeniedWaits: a goroutine that got no lane does not ask for one, which takes
@@ -475,45 +470,4 @@ func TestFailuresLeaveTheHeapAsItWas(t *testing.T) {
 	if after := heap(); after > before+8<<20 {
 		t.Errorf("the heap has grown from %d to %d bytes", before, after)
 	}
-}
-
-// runProgram builds and runs a program below testdata.
-func runProgram(t *testing.T, program string, flags ...string) {
-	t.Helper()
-	testenv.NeedsProcesses(t)
-	if testing.Short() {
-		t.Skip("builds a program")
-	}
-	tool, err := exec.LookPath("go")
-	if err != nil {
-		t.Skip("no go command here")
-	}
-	binary := filepath.Join(t.TempDir(), "program")
-	build := exec.Command(tool, append(append([]string{"build", "-o", binary}, flags...), "./testdata/"+program)...)
-	build.Env = append(os.Environ(), "GOARCH="+runtime.GOARCH, "GOOS="+runtime.GOOS)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build %v: %v\n%s", flags, err, out)
-	}
-	if out, err := exec.Command(binary).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", program, err, out)
-	}
-}
-
-// TestPositionIndependent: the assembly finds the g in a position-independent
-// executable too.
-func TestPositionIndependent(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("tried on Linux")
-	}
-	runProgram(t, "submitter", "-buildmode=pie")
-}
-
-// TestCallbacksSubmit: a goroutine that C has called back submits and waits, and
-// so does one on a thread that C has made.
-func TestCallbacksSubmit(t *testing.T) {
-	if _, err := exec.LookPath("gcc"); err != nil || runtime.GOOS != "linux" {
-		t.Skip("no C compiler here")
-	}
-	t.Setenv("CGO_ENABLED", "1")
-	runProgram(t, "callback")
 }
