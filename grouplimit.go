@@ -23,7 +23,7 @@ type groupLimit struct {
 	feeding bool // a goroutine queues tasks as soon as there is room
 	feed    func()
 	stopped int          // calls of Cancel that do not want the list to lose more tasks
-	moving  atomic.Int32 // tasks that have left the list and are not queued
+	moving  atomic.Int32 // tasks that have left the list and are not queued: counted down after the push, so who loads 0 sees all of them
 }
 
 type groupTask struct {

@@ -51,7 +51,7 @@ type roster struct {
 	lent   atomic.Int32 // places of blocked waiters; it changes under mu
 	used   atomic.Int32 // of these, those that stand-ins have; it changes under mu
 	napper napper
-	waker  atomic.Int64  // the CPU of the submitter that has woken a runner last
+	waker  atomic.Int64  // the CPU of the submitter that has woken a runner last; a hint, no order hangs on it
 	nap    time.Duration // how long the poller naps; only the poller uses it
 	begun  uint64        // what Pool.begun returned when the poller looked last; likewise
 }

@@ -1,5 +1,4 @@
-// Command library is built as a shared library for C, and as a plugin: what it exports
-// submits from several goroutines and says whether every task has run once.
+// Command library is built as a shared library for C, and as a plugin.
 package main
 
 import "C"
@@ -7,36 +6,12 @@ import "C"
 import (
 	"fmt"
 	"os"
-	"sync"
-	"sync/atomic"
 
-	"github.com/zeropool-go/zeropool"
+	"github.com/zeropool-go/zeropool/testdata/tasks"
 )
 
-// Run returns nil if every task has run once.
-func Run() error {
-	p, err := zeropool.New(zeropool.WithWorkers(1))
-	if err != nil {
-		return err
-	}
-	var runs atomic.Int64
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 10_000 {
-				zeropool.Submit(p, &runs, func(runs *atomic.Int64) { runs.Add(1) }).Wait()
-			}
-		})
-	}
-	wg.Wait()
-	if err := p.Close(); err != nil {
-		return err
-	}
-	if runs.Load() != 80_000 {
-		return fmt.Errorf("%d of 80,000 tasks have run", runs.Load())
-	}
-	return nil
-}
+// Run is what the plugin exports.
+func Run() error { return tasks.Run() }
 
 //export run
 func run() C.int {
