@@ -143,7 +143,7 @@ func mallocsOf(p *Pool, runs int, before, f func()) uint64 {
 	var from, to runtime.MemStats
 	runtime.ReadMemStats(&from)
 	for range runs {
-		for p.roster.used.Load() > maxSpares/2 {
+		for standInsAtWork(p) > maxSpares/2 {
 			runtime.Gosched()
 		}
 		before()

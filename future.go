@@ -115,8 +115,7 @@ func (f Future) result(s *slot) error {
 // own lane, and that has panicked, or that it must not run itself.
 func (f Future) waitTaken(l *lane, s *slot, v uint64) error {
 	if s.state.Load() == v {
-		l.pool.handOver(l, s, v)
-		l.pool.parkNow(l.waitListOf(f.key), func() bool { return !pending(s.state.Load(), f.key) }, nil, true, nil, 0)
+		l.pool.handOver(l, s, v, nil, 0)
 	}
 	return f.block(l, s)
 }
@@ -133,8 +132,7 @@ func (f Future) waitSlow(l *lane, s *slot, key uint64) error {
 			if proven(s.fn, s.params) {
 				p.run(l, s, v, h)
 			} else {
-				p.handOver(l, s, v)
-				p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
+				p.handOver(l, s, v, nil, 0)
 			}
 		}
 	}
@@ -201,7 +199,7 @@ func (f Future) waitFree(stop <-chan struct{}, timeout time.Duration) bool {
 	if s.state.Load()^f.key == full {
 		p := l.pool
 		if v, _ := p.takeBack(l, s, f.key); v != 0 {
-			p.handOver(l, s, v)
+			return p.handOver(l, s, v, stop, timeout)
 		}
 	}
 	return l.pool.park(l.waitListOf(f.key), func() bool { return !pending(s.state.Load(), f.key) }, f.endsPlainly, true, stop, timeout)

@@ -216,9 +216,7 @@ func (g *Group) helpFrom(l *lane) {
 			p.run(l, s, v, &l.hand)
 			continue
 		}
-		key := v &^ kindMask
-		p.handOver(l, s, v)
-		p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
+		p.handOver(l, s, v, nil, 0)
 	}
 }
 

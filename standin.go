@@ -1,6 +1,10 @@
 package zeropool
 
-import "github.com/zeropool-go/zeropool/topology"
+import (
+	"time"
+
+	"github.com/zeropool-go/zeropool/topology"
+)
 
 // A stand-in is a goroutine that works in the place of one that waits: so that
 // the waiter stays free to heed a deadline, survives a task that calls
@@ -120,10 +124,11 @@ func (s *standIn) end() {
 	s.pool.mu.Unlock()
 }
 
-// perform does the job, then runs queued work. Should a task call runtime.Goexit,
-// another goroutine goes on.
+// perform does the job, then runs queued work, unless s has no place: see handOver.
+// Should a task call runtime.Goexit, another goroutine goes on.
 func (s *standIn) perform(j job) {
 	p := s.pool
+	placed := j.l == nil || j.group != nil
 	ended := false
 	defer func() {
 		s.endBusy()
@@ -134,7 +139,7 @@ func (s *standIn) perform(j job) {
 			p.mu.Unlock()
 			clear(s.groups)
 			s.groups = s.groups[:0]
-			go s.resume()
+			go s.resume(placed)
 		}
 	}()
 	switch {
@@ -153,8 +158,7 @@ func (s *standIn) perform(j job) {
 			}
 			s.runTaken(l, t, key|taken)
 		}
-		if j.group == nil { // the waiter has been woken, and takes its place back
-			s.giveUp()
+		if !placed {
 			ended = true
 			return
 		}
@@ -170,18 +174,12 @@ func (s *standIn) perform(j job) {
 	ended = true
 }
 
-// giveUp gives back the place of a waiter that has been woken.
-func (s *standIn) giveUp() {
-	ro := &s.pool.roster
-	ro.mu.Lock()
-	ro.used.Add(-1)
-	ro.mu.Unlock()
-}
-
 // resume goes on after a task has ended the goroutine of s.
-func (s *standIn) resume() {
+func (s *standIn) resume(placed bool) {
 	s.label("stand-in")
-	s.perform(job{})
+	if placed {
+		s.perform(job{})
+	}
 	if s.rest() {
 		s.serve()
 	}
@@ -218,10 +216,16 @@ func (s *standIn) runHanded(j job) {
 }
 
 // handOver has a stand-in run a task that the caller has taken out of its own
-// lane, out of an inbox, or as a thief, and that it must not run itself. An owner of a
-// lane makes that shared itself, for the stand-in.
-func (p *Pool) handOver(l *lane, s *slot, v uint64) {
-	j := job{l: l, s: s, v: v&^kindMask | taken}
+// lane, out of an inbox, or as a thief, and that it must not run itself, and waits until
+// the task has ended, which it reports, until stop is closed, or until the timeout is over
+// unless it is 0. An owner of a lane makes that shared itself, for the stand-in.
+//
+// The caller does not lend its place, and the stand-in uses none: it ends with the task.
+// If both were counted, a waiter that parks between their two ends would find its own
+// place in use, and the pool would be without a poller once the stand-in has ended.
+func (p *Pool) handOver(l *lane, s *slot, v uint64, stop <-chan struct{}, timeout time.Duration) bool {
+	key := v &^ kindMask
+	j := job{l: l, s: s, v: key | taken}
 	if v&kindMask == owned {
 		s.state.Store(j.v)
 	}
@@ -231,11 +235,12 @@ func (p *Pool) handOver(l *lane, s *slot, v uint64) {
 		own.notice()
 		j.own = own
 	}
-	p.hand(j)
+	p.startStandIn(j)
+	return p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, false, stop, timeout)
 }
 
-// handGrouped is handOver for a task of g out of an inbox; the stand-in goes on with
-// further ones.
+// handGrouped has a stand-in run a task of g out of an inbox, and then further ones; the
+// caller is about to wait for g.
 func (p *Pool) handGrouped(l *lane, s *slot, v uint64, g *Group) {
 	p.hand(job{l: l, s: s, v: v, group: g})
 }

@@ -312,9 +312,7 @@ func (p *Pool) runOwnOldest(l *lane) bool {
 			return n > 0
 		}
 		if !l.proven(s) {
-			key := v &^ kindMask
-			p.handOver(l, s, v)
-			p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, true, nil, 0)
+			p.handOver(l, s, v, nil, 0)
 			return true
 		}
 		p.run(l, s, v, &l.hand)

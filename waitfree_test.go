@@ -3,6 +3,7 @@ package zeropool
 import (
 	"context"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 )
@@ -111,15 +112,63 @@ func allIdleParked(p *Pool, workers int) {
 	}
 }
 
-// noStandIns waits until no stand-in has a place that a Wait lent: one that is about to
-// give it back may still take a task.
+// standInsAtWork returns how many stand-ins of p are not spare ones.
+func standInsAtWork(p *Pool) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.standIns) - len(p.spares)
+}
+
+// noStandIns waits until all stand-ins are spare ones: one that is about to end its work
+// may still take a task.
 func noStandIns(t *testing.T, p *Pool) {
 	t.Helper()
+	eventually(t, func() bool { return standInsAtWork(p) == 0 },
+		func() string { return "a stand-in works though nobody waits" })
+}
+
+// A waiter that parks while all workers are in tasks leaves the pool a poller, whatever
+// the stand-ins do that were handed a task and are about to end: or a task that is
+// submitted afterwards, and that nobody waits for, would never begin.
+func TestParkedWaiterLeavesAPoller(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	freeWorker, onWorker := make(chan struct{}), make(chan struct{})
+	running := p.Go(func() { close(onWorker); <-freeWorker })
+	<-onWorker
+
+	// A stand-in runs a task whose waiter has given up.
+	freeHanded, by := make(chan struct{}), make(chan *runner)
+	handed := p.Go(func() { by <- p.currentRunner(); <-freeHanded })
+	ctx, giveUp := context.WithCancel(t.Context())
+	gaveUp := make(chan error)
+	go func() { gaveUp <- handed.WaitContext(ctx) }()
+	handedTo := <-by
+	giveUp()
+	if err := <-gaveUp; err != context.Canceled {
+		t.Fatal(err)
+	}
+
+	// Another goroutine parks.
+	ended := make(chan error)
+	go func() { ended <- running.Wait() }()
+	eventually(t, func() bool { return p.roster.lent.Load() == 1 },
+		func() string { return "a goroutine in a Wait does not lend its place" })
+
+	// The stand-in ends its task and is a spare one again.
+	close(freeHanded)
 	eventually(t, func() bool {
-		p.roster.mu.Lock()
-		defer p.roster.mu.Unlock()
-		return p.roster.used.Load() == 0
-	}, func() string { return "a stand-in keeps a place that nobody lends" })
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return slices.ContainsFunc(p.spares, func(s *standIn) bool { return &s.runner == handedTo })
+	}, func() string { return "the stand-in does not end with the task that it was handed" })
+
+	begun := make(chan struct{})
+	p.Go(func() { close(begun) })
+	<-begun
+	close(freeWorker)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
 
 // With a context that cannot end WaitContext is Wait: the waiter runs the task itself,
