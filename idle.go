@@ -35,7 +35,8 @@ import (
 //     naps at once: meanwhile the submitter could not go on.
 //
 // A goroutine that parks in a Wait lends its place: one more stand-in may run.
-// Places that nobody uses count as parked runners in all of this.
+// Places that nobody uses count as parked runners in all of this. Only a stand-in that
+// is one too many gives back the use of a place, so no place falls free in silence.
 
 const (
 	pollTime = 2 * time.Millisecond  // a poller that has seen no task begin for that long parks

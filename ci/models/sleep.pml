@@ -1,6 +1,6 @@
 /*
  * Runners that look for work, poll, sleep and are woken; theft between queues;
- * permits and stand-ins for parked waiters; the last sleeper's barrier
+ * places and stand-ins for parked waiters; the last sleeper's barrier
  * (docs/protocol.md: sleeping).
  *
  * Each submitter has a lane, and so has each runner, for the tasks that its
@@ -14,8 +14,12 @@
  * pool knows of, or, with LONG, in their own way. OUTSIDE goroutines wait for the first
  * task. How a waiter learns of the end is checked in wait.pml.
  *
- * Checked: at most one runner polls; while one is parked, one polls or the gate
- * says so; at the end every task has been run and no permit is left.
+ * A task that is handed over changes nothing here: its stand-in has the place of the
+ * waiter.
+ *
+ * Checked: at most one runner polls; while one is parked, or a place is lent that no
+ * stand-in has, one polls or the gate says so; at the end every task has been run and
+ * no place is lent.
  *
  * check: one worker | -DW=1 -DTASKS=2
  * check: two workers, two submitters | -DW=2 -DSUBMITTERS=2 -DTASKS=1
@@ -44,6 +48,7 @@
  * mutant: MUTANT_over_late | it hands over after its task | -DW=2 -DBLOCKING=1 -DLONG
  * mutant: MUTANT_no_stand_in_over | it makes no stand-in the poller | -DW=1 -DTASKS=2 -DBLOCKING=1 -DLONG -DOUTSIDE=1
  * mutant: MUTANT_no_stand_in | a waiter that parks lets no stand-in begin | -DW=1 -DBLOCKING=1
+ * mutant: MUTANT_handed_counts | a stand-in with a task that was handed over has a place of its own | -DW=1 -DBLOCKING=1
  * mutant: MUTANT_retire_silent | a stand-in that retires does not hand over | -DW=1 -DTASKS=2 -DOUTSIDE=1
  */
 
@@ -84,8 +89,8 @@ byte parked;         /* one bit for each runner */
 bool woken[RUNNERS];
 byte polling;        /* runners that take themselves for the poller */
 
-byte permits;
-byte standing;        /* stand-ins */
+byte lent;           /* places of parked waiters */
+byte used;           /* of these, those that stand-ins have */
 byte standins;       /* one bit for each that exists */
 bool started[RUNNERS];
 
@@ -138,7 +143,7 @@ inline heavy() {
 #define SOMETHING (queued[0] + queued[1] + queued[2] + queued[3] + queued[4] > 0)
 #endif
 
-#define S assert(parked == 0 || poller != NOBODY || sleeping)
+#define S assert((parked == 0 && lent <= used) || poller != NOBODY || sleeping)
 #define BIT(r) (1 << (r))
 
 /* Under the lock: a parked runner becomes the poller. */
@@ -163,7 +168,7 @@ inline standIn() {
 	od;
 	assert(i < RUNNERS);
 	standins = standins | BIT(i);
-	standing++;
+	used++;
 	poller = i;
 	started[i] = true;
 	i = 0
@@ -178,7 +183,7 @@ inline handOver() {
 #else
 	if
 	:: parked != 0 -> unpark()
-	:: parked == 0 && permits > standing ->
+	:: parked == 0 && lent > used ->
 #ifdef MUTANT_no_stand_in_over
 	   poller = NOBODY
 #else
@@ -238,17 +243,17 @@ proctype submitter(byte me) {
 /* A Wait that has to park until cond holds. */
 inline wait(cond) {
 	d_step {
-		permits++;
+		lent++;
 #ifndef MUTANT_no_stand_in
 		if
-		:: poller == NOBODY && !sleeping && permits > standing -> standIn()
+		:: poller == NOBODY && !sleeping && lent > used -> standIn()
 		:: else
 		fi;
 #endif
 		S
 	};
 	cond;
-	permits--
+	lent--
 }
 
 #define OTHERS (ended >= TOTAL - BLOCKING)
@@ -258,6 +263,13 @@ proctype outside() {
 
 	wait(ended > 0)
 }
+
+#ifdef MUTANT_handed_counts
+proctype handed() {
+	used++;
+	used--
+}
+#endif
 
 proctype runner(byte r) {
 	byte l, i, t;
@@ -275,8 +287,8 @@ look:
 	:: r >= W ->
 	   d_step {
 		if
-		:: standing > permits ->
-		   standing--;
+		:: used > lent ->
+		   used--;
 		   standins = standins & (255 - BIT(r));
 #ifdef MUTANT_retire_silent
 		   if
@@ -469,8 +481,11 @@ init {
 #ifdef REGISTER
 		run registrar();
 #endif
+#ifdef MUTANT_handed_counts
+		run handed();
+#endif
 		i = 0
 	};
 	timeout;
-	assert(ended == TOTAL && permits == 0 && polling == 0)
+	assert(ended == TOTAL && lent == 0 && polling == 0)
 }
