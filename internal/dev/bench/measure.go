@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"time"
 )
@@ -56,6 +57,7 @@ type Session struct {
 	memory   [][]MemoryUse
 	env      *Env
 	round    int
+	turns    *rand.Rand // the same for every run
 }
 
 type allocation struct{ objects, bytes float64 }
@@ -116,7 +118,7 @@ func (in *Instance) check() error {
 // Open starts all variants of a workload and checks that they do it right. The
 // caller must Close the session.
 func Open(w Workload, e *Env) (*Session, error) {
-	s := &Session{Workload: w, variants: w.Variants(e), env: e}
+	s := &Session{Workload: w, variants: w.Variants(e), env: e, turns: rand.New(rand.NewPCG(1, 2))}
 	n := len(s.variants)
 	s.slow = make([]bool, n)
 	s.ops = make([]int, n)
@@ -190,7 +192,8 @@ func (s *Session) Op(variant int) { s.running[variant].do() }
 // Sample takes one latency, likewise.
 func (s *Session) Sample(variant int) time.Duration { return s.running[variant].Sample() }
 
-// Round gives every variant its turn, beginning with another one each time.
+// Round gives every variant its turn, in an order of its own: what the variant before
+// leaves behind, such as a CPU that has been idle, is not always left to the same one.
 func (s *Session) Round(set Settings) error {
 	most := s.Workload.Rounds
 	if most == 0 && s.Workload.Kind.AtRest() {
@@ -199,8 +202,7 @@ func (s *Session) Round(set Settings) error {
 	if most > 0 && s.round >= most {
 		return nil
 	}
-	for k := range s.variants {
-		i := (s.round + k) % len(s.variants)
+	for _, i := range s.turns.Perm(len(s.variants)) {
 		v, err := s.turn(i, set)
 		if err != nil {
 			return fmt.Errorf("%s, %s: %w", s.Workload.Name, s.variants[i].Name, err)
