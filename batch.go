@@ -460,7 +460,7 @@ func (b *batch) finish(n int) {
 	}
 	gate := p.gate.Load()
 	if gate >= gateWaiter { // C1
-		p.wakeAll(&b.waits)
+		p.wake(&b.waits, everyone)
 	}
 	b.release()
 	p.tellClosers(gate)

@@ -279,6 +279,6 @@ func (g *Group) end(n int64, err error) {
 	}
 	g.finished.Add(n) // F1; C1, pairs with W1
 	if g.pool.gate.Load() >= gateWaiter && g.ended() {
-		g.pool.wakeAll(&g.waits)
+		g.pool.wake(&g.waits, everyone)
 	}
 }

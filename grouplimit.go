@@ -128,7 +128,7 @@ func (g *Group) begin(m *groupLimit, wait, feeder bool) {
 			waited = false
 		case wait:
 			m.putBack(t, false)
-			g.pool.makeRoom(firstPatience) // and not longer: others may queue the task
+			g.pool.makeRoom() // and not until there is: others may queue the task
 			waited = true
 		default:
 			if m.putBack(t, true) {
@@ -138,7 +138,7 @@ func (g *Group) begin(m *groupLimit, wait, feeder bool) {
 		}
 	}
 	if waited { // it has no use for the room that it was told of
-		g.pool.wakeFirst(&g.pool.roomWaits)
+		g.pool.wake(&g.pool.roomWaits, 1)
 	}
 }
 

@@ -262,15 +262,30 @@ func (p *Pool) renew(l *lane) *lane {
 	return fresh
 }
 
+// staysFull reports whether l has no free slot and will have none soon: a quarter of its
+// tasks have failed, or more run than there are workers, so that some of them wait.
+func (p *Pool) staysFull(l *lane) bool {
+	running := 0
+	for i := range l.mask + 1 {
+		switch l.at(i).state.Load() & kindMask {
+		case free:
+			return false
+		case owned, taken:
+			running++
+		}
+	}
+	return running > len(p.workers) || 4*l.lost.Load() > l.mask
+}
+
 // renewInbox gives w a new inbox in the place of l, if l is worth replacing, and
-// reports whether w's inbox may have room now. Slots of tasks that run are soon free
-// again, as a rule: they count only if the caller will not wait for them.
+// reports whether w's inbox may have room now. If l may have a free slot soon, it is
+// replaced only for callers that will not wait for that.
 func (p *Pool) renewInbox(w *worker, l *lane, impatient bool) bool {
 	if w.inbox.Load() == l {
 		if l.hasFree() {
 			return true // there is room after all
 		}
-		if !p.mayReplace(l) || !impatient && 4*l.lost.Load() <= l.mask {
+		if !p.mayReplace(l) || !impatient && !p.staysFull(l) {
 			return false
 		}
 		p.mu.Lock()
@@ -278,7 +293,7 @@ func (p *Pool) renewInbox(w *worker, l *lane, impatient bool) bool {
 		if w.inbox.Load() == l {
 			p.addInbox(w)
 			p.retire(l)
-			p.wakeBlocked()
+			p.wakeBlocked(p.capacity)
 		}
 	}
 	return true

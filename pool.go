@@ -296,7 +296,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	p.gate.Or(gateEnding)
 	p.wakeParked()
 	p.mu.Lock()
-	p.wakeBlocked()
+	p.wakeBlocked(everyone)
 	p.look()
 	p.mu.Unlock()
 	if p.inOwnTask() {
@@ -317,12 +317,12 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// wakeBlocked lets all submitters that wait for room look again. The caller holds
-// p.mu.
-func (p *Pool) wakeBlocked() {
-	p.wakeAll(&p.roomWaits)
+// wakeBlocked lets submitters that wait for room look again: all owners of lanes, and n
+// of the others. The caller holds p.mu.
+func (p *Pool) wakeBlocked(n int) {
+	p.wake(&p.roomWaits, n)
 	for _, l := range *p.lanes.Load() {
-		p.wakeAll(&l.roomWaits)
+		p.wake(&l.roomWaits, everyone)
 	}
 }
 
@@ -383,7 +383,7 @@ func (p *Pool) look() {
 		p.roster.napper.close()
 		giveUp(p.pins)
 		p.pins = nil
-		p.wakeAll(&p.closeWaits)
+		p.wake(&p.closeWaits, everyone)
 	}
 }
 

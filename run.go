@@ -233,7 +233,7 @@ func (p *Pool) told(l *lane, v uint64) {
 	gate := p.gate.Load()
 	if gate >= gateWaiter {
 		if ws := l.waits.Load(); ws != nil {
-			p.wakeAll(&(*ws)[v>>posShift&l.mask])
+			p.wake(&(*ws)[v>>posShift&l.mask], everyone)
 		}
 		p.tellBlocked(l)
 	}
@@ -246,9 +246,9 @@ func (p *Pool) tellBlocked(l *lane) {
 	switch {
 	case p.blocked.Load() == 0: // B3, pairs with makeRoom
 	case l.inbox:
-		p.wakeFirst(&p.roomWaits)
+		p.wake(&p.roomWaits, 1)
 	default:
-		p.wakeAll(&l.roomWaits)
+		p.wake(&l.roomWaits, everyone)
 	}
 }
 

@@ -239,7 +239,7 @@ func (p *Pool) home() *worker {
 func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
 	home := p.home()
 	impatient := !wait || p.whenFull == Reject
-	for patience := firstPatience; ; patience = min(2*patience, lastPatience) {
+	for {
 		for _, w := range home.near {
 			for {
 				l := w.inbox.Load()
@@ -264,24 +264,22 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 		case p.whenFull == Reject:
 			return rejectedFuture, true
 		}
-		impatient = !p.makeRoom(patience)
+		impatient = !p.makeRoom()
 		if p.hasOwnRoom() {
 			return p.submitOwn(fn, params, flags, g, wait)
 		}
 	}
 }
 
-// A submitter waits firstPatience for the slots of running tasks, which may themselves
-// wait for the submitter, before it replaces the queue, and longer each time, up to
-// lastPatience, before it looks again whether that is needed.
-const (
-	firstPatience = time.Millisecond
-	lastPatience  = 100 * time.Millisecond
-)
+// patience is how long a submitter waits for the slots of running tasks, which may
+// themselves wait for the submitter, before it looks whether to replace the queue. The
+// second that waits at a time has twice as much, and so on: so all of them together look
+// about once in that time, however many they are.
+const patience = time.Millisecond
 
 // makeRoom waits until there is room for a task, which it reports, or the patience is at
 // an end. It helps, if it may. While it blocks, it lends its place to a stand-in.
-func (p *Pool) makeRoom(patience time.Duration) bool {
+func (p *Pool) makeRoom() bool {
 	list := &p.roomWaits
 	if l := enter(&p.table); l != nil {
 		list = &l.roomWaits
@@ -290,9 +288,9 @@ func (p *Pool) makeRoom(patience time.Duration) bool {
 			return true
 		}
 	}
-	p.blocked.Add(1) // B3, pairs with the end of a task
+	n := p.blocked.Add(1) // B3, pairs with the end of a task
 	defer p.blocked.Add(^uint32(0))
-	return p.park(list, p.hasRoom, nil, p.whenFull == Help || inTask(), nil, patience)
+	return p.park(list, p.hasRoom, nil, p.whenFull == Help || inTask(), nil, time.Duration(n)*patience)
 }
 
 const (
@@ -344,7 +342,7 @@ func (p *Pool) hasRoom() bool {
 		return true
 	}
 	for _, w := range p.workers {
-		if l := w.inbox.Load(); l.hasFree() || 4*l.lost.Load() > l.mask && p.mayReplace(l) {
+		if l := w.inbox.Load(); l.hasFree() || p.mayReplace(l) && p.staysFull(l) {
 			return true
 		}
 	}

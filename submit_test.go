@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 )
 
 // Results need no atomics: Wait makes them visible.
@@ -604,6 +605,54 @@ func TestRoomWakesOne(t *testing.T) {
 	}
 	p.tellBlocked(inbox)
 	p.blocked.Add(^uint32(2))
+}
+
+// An inbox whose slots belong to tasks that wait is replaced at once: a submitter that
+// waited for one of them would hold up all behind it. A new inbox wakes as many submitters
+// as it has room for: all of thousands, each time, did nothing else.
+func TestInboxFullOfWaitingTasks(t *testing.T) {
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(64), WithWhenFull(Block))...)
+	release := hold(t, p)
+	defer release()
+	old := p.workers[0].inbox.Load()
+	free := make(chan struct{})
+	var waiters sync.WaitGroup
+	for range 20 {
+		begun := make(chan struct{})
+		waiters.Go(func() {
+			fn := func() { close(begun); <-free }
+			f, _ := p.submitOpen(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), 0, nil, true)
+			f.Wait()
+		})
+		<-begun
+	}
+	for old.hasFree() {
+		p.submitOpen(funcOf(nothing), nil, 0, nil, true)
+	}
+	if !p.hasRoom() {
+		t.Errorf("%d tasks wait in an inbox without a free slot, and a submitter waits for them", 20)
+	}
+	st := p.stripe(&p.roomWaits)
+	var blocked []*waiter
+	for range 70 {
+		w := p.newWaiter(st)
+		p.roomWaits.add(w)
+		blocked = append(blocked, w)
+	}
+	p.submitOpen(funcOf(nothing), nil, 0, nil, true)
+	if p.workers[0].inbox.Load() == old {
+		t.Error("the inbox is not replaced")
+	}
+	for i, w := range blocked {
+		if woken := !w.listed; woken != (i < 64) {
+			t.Errorf("submitter %d of %d, with room for 64: woken %t", i+1, len(blocked), woken)
+		}
+		if w.listed {
+			p.roomWaits.remove(w)
+		}
+	}
+	close(free)
+	waiters.Wait()
 }
 
 // All waiters of a list are woken, the one that has waited longest first, also after

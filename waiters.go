@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"math"
 	"sync"
 	"time"
 	"unsafe"
@@ -240,25 +241,17 @@ func (w *waiter) wake() {
 	w.ch <- struct{}{} // has room: it is sent once for each time in a list
 }
 
-// wakeAll wakes all goroutines in a list: they look again at what they wait for.
-func (p *Pool) wakeAll(list *waitList) {
-	st := p.stripe(list)
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	for list.first != nil {
-		w := list.first
-		list.remove(w)
-		w.wake()
-	}
-}
+const everyone = math.MaxInt
 
-// wakeFirst wakes the goroutine in a list that has waited longest.
-func (p *Pool) wakeFirst(list *waitList) {
+// wake wakes the n goroutines in a list that have waited longest: they look again at
+// what they wait for.
+func (p *Pool) wake(list *waitList, n int) {
 	st := p.stripe(list)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if w := list.first; w != nil {
+	for w := list.first; w != nil && n > 0; w = list.first {
 		list.remove(w)
 		w.wake()
+		n--
 	}
 }
