@@ -285,7 +285,7 @@ func TestZeroAllocations(t *testing.T) {
 			defer cancel()
 			runs := c.runs
 			if testing.Short() {
-				runs = 500
+				runs = 200
 			}
 			for _, f := range allocForms(p, ctx) {
 				mallocsOf(p, min(runs, 1000), before, f.run)

@@ -39,7 +39,7 @@ func TestJoinFib(t *testing.T) {
 func TestJoinDeep(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		depth := 100_000
-		if raceEnabled {
+		if raceEnabled || testing.Short() {
 			depth = 10_000
 		}
 		var leaves atomic.Int64
