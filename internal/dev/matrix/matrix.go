@@ -146,6 +146,7 @@ func name(runs []Run) {
 	}
 	for _, group := range groups {
 		tell(group, func(r *Run) string { return r.CPU })
+		tell(group, func(r *Run) string { return r.Go })
 		tell(group, func(r *Run) string { return workers(r.Workers) })
 	}
 	used := map[string]int{}

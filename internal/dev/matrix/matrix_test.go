@@ -71,6 +71,14 @@ func TestLabels(t *testing.T) {
 	}
 }
 
+// The same build by two releases of Go is two runs, which their labels tell apart.
+func TestLabelsOfReleases(t *testing.T) {
+	m := New([]*bench.Report{report(nil), report(func(r *bench.Report) { r.Go = "go9.9" })})
+	if len(m.Runs) != 2 || m.Runs[0].Label != "amd64 v1, "+m.Runs[0].Go || m.Runs[1].Label != "amd64 v1, go9.9" {
+		t.Errorf("%d runs, labelled %q", len(m.Runs), labels([]*Run{&m.Runs[0], &m.Runs[len(m.Runs)-1]}))
+	}
+}
+
 func (m *Matrix) text(w io.Writer) error { return m.Markdown(w, "img") }
 
 // The page has every figure with its ratio, what was not measured and why, no
