@@ -136,14 +136,14 @@ func allocForms(p *Pool, ctx context.Context) []allocForm {
 // mallocsOf returns how many objects the process allocates in that many runs of f,
 // each after before: all of them, whoever allocates them, on all processors.
 //
-// No run begins while more stand-ins are at work than half of those that p keeps: if the
+// No run begins while more stand-ins are at work, and not parked, than half of those that p keeps: if the
 // system stops a thread, those that have begun in vain wait behind it, run after run, and
 // once there are more than p keeps, p makes new ones.
 func mallocsOf(p *Pool, runs int, before, f func()) uint64 {
 	var from, to runtime.MemStats
 	runtime.ReadMemStats(&from)
 	for range runs {
-		for standInsAtWork(p) > maxSpares/2 {
+		for standInsAtWork(p)-standInsParked(p) > maxSpares/2 {
 			runtime.Gosched()
 		}
 		before()
@@ -295,7 +295,7 @@ func TestZeroAllocations(t *testing.T) {
 				}
 				allowed := uint64(runs / 1000)
 				if testing.Short() {
-					allowed += 2 // what the runtime makes now and then weighs more in fewer runs
+					allowed += 20 // what is made now and then, a lane or a stand-in, weighs more in fewer runs
 				}
 				if f.name == limitedForm {
 					allowed += 20 // a stand-in that begins the next task earns a lane: once, about 10 objects

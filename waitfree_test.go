@@ -119,6 +119,19 @@ func standInsAtWork(p *Pool) int {
 	return len(p.standIns) - len(p.spares)
 }
 
+// standInsParked returns how many stand-ins of p are parked: they have places that nobody
+// lends any more, or are about to be woken.
+func standInsParked(p *Pool) (n int) {
+	p.roster.mu.Lock()
+	defer p.roster.mu.Unlock()
+	for _, r := range p.roster.parked {
+		if r.standIn {
+			n++
+		}
+	}
+	return n
+}
+
 // noStandIns waits until all stand-ins are spare ones: one that is about to end its work
 // may still take a task.
 func noStandIns(t *testing.T, p *Pool) {
