@@ -3,6 +3,8 @@ package zeropool
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,6 +74,39 @@ func goBuild(t *testing.T, gcflags string) string {
 		t.Fatalf("go build -gcflags=%s: %v\n%s", gcflags, err, out)
 	}
 	return string(out)
+}
+
+// No function has a first argument that the collector looks at though the compiler need
+// not have stored it: see callFunc. The compiler lists what has its address taken; of
+// arguments, the first lies at offset 0.
+func TestFirstArgumentsHaveNoAddress(t *testing.T) {
+	known := map[string]bool{
+		"(*worker).start": true, // sends it to a channel, so it is stored; and nothing above it recovers
+	}
+	list := regexp.MustCompile(`(?m)^(\S+)\.stkobj SRODATA.*\n((?:\t0x.*\n)+)`)
+	line := regexp.MustCompile(`(?m)^\t0x[0-9a-f]+((?: [0-9a-f]{2})+)`)
+	functions := 0
+	for _, m := range list.FindAllStringSubmatch(goBuild(t, "-S"), -1) {
+		functions++
+		var b []byte
+		for _, l := range line.FindAllStringSubmatch(m[2], -1) {
+			part, err := hex.DecodeString(strings.ReplaceAll(l[1], " ", ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b = append(b, part...)
+		}
+		// The number of objects, a word; then for each its offset, size, and two more.
+		for b = b[unsafe.Sizeof(uintptr(0)):]; len(b) >= 16; b = b[16:] {
+			name := m[1][strings.LastIndex(m[1], "zeropool.")+len("zeropool."):]
+			if binary.NativeEndian.Uint32(b) == 0 && !known[name] && strings.Contains(m[1], "zeropool.") {
+				t.Errorf("%s takes the address of its first argument", name)
+			}
+		}
+	}
+	if functions == 0 {
+		t.Error("the compiler's listing names no object on a stack: has it changed?")
+	}
 }
 
 // slotStore matches a statement that stores a task, or a word of one, in a slot.

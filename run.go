@@ -65,13 +65,15 @@ type outcome struct{ err error }
 
 // callTask calls the function of a task. A func(*T) takes its one pointer
 // argument in the same place whatever T is, so calling it through
-// func(unsafe.Pointer) is calling it.
+// func(unsafe.Pointer) is calling it. Why the copy: see callFunc.
 func callTask(fn *funcval, params unsafe.Pointer) {
-	(*(*func(unsafe.Pointer))(unsafe.Pointer(&fn)))(params)
+	f := fn
+	(*(*func(unsafe.Pointer))(unsafe.Pointer(&f)))(params)
 }
 
 func callFallible(fn *funcval, params unsafe.Pointer) error {
-	return (*(*func(unsafe.Pointer) error)(unsafe.Pointer(&fn)))(params)
+	f := fn
+	return (*(*func(unsafe.Pointer) error)(unsafe.Pointer(&f)))(params)
 }
 
 // run runs a task that the caller has taken, and ends it; v is the state that the

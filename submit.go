@@ -76,10 +76,19 @@ func check(p *Pool, nilFunc bool, call string) {
 func funcOf[T any](fn func(*T)) *funcval { return *(**funcval)(unsafe.Pointer(&fn)) }
 
 // callFunc and callErrFunc run a function without parameters that a task carries
-// as its params.
+// as its params. They take the address of a copy, never of the parameter: its place is at
+// the bottom of the frame of run, the compiler need not store anything there, and while
+// the task panics the runtime has a pointer to the bottom of that frame. So the collector
+// would take for a pointer what an earlier call has left there, and end the process.
 var (
-	callFunc    = funcOf(func(fn *funcval) { (*(*func())(unsafe.Pointer(&fn)))() })
-	errFunc     = func(fn *funcval) error { return (*(*func() error)(unsafe.Pointer(&fn)))() }
+	callFunc = funcOf(func(fn *funcval) {
+		f := fn
+		(*(*func())(unsafe.Pointer(&f)))()
+	})
+	errFunc = func(fn *funcval) error {
+		f := fn
+		return (*(*func() error)(unsafe.Pointer(&f)))()
+	}
 	callErrFunc = *(**funcval)(unsafe.Pointer(&errFunc))
 )
 
