@@ -136,9 +136,9 @@ func allocForms(p *Pool, ctx context.Context) []allocForm {
 // mallocsOf returns how many objects the process allocates in that many runs of f,
 // each after before: all of them, whoever allocates them, on all processors.
 //
-// No run begins while more stand-ins are at work, and not parked, than half of those that p keeps: if the
-// system stops a thread, those that have begun in vain wait behind it, run after run, and
-// once there are more than p keeps, p makes new ones.
+// No run begins while more stand-ins are at work, and not parked, than half of those that
+// p keeps: if the system stops a thread, those that have begun in vain wait behind it, run
+// after run, and once there are more than p keeps, p makes new ones.
 func mallocsOf(p *Pool, runs int, before, f func()) uint64 {
 	var from, to runtime.MemStats
 	runtime.ReadMemStats(&from)

@@ -263,7 +263,9 @@ func (p *Pool) renew(l *lane) *lane {
 }
 
 // staysFull reports whether l has no free slot and will have none soon: a quarter of its
-// tasks have failed, or more run than there are workers, so that some of them wait.
+// tasks have failed, or more run than there are workers, so that some of them wait. It
+// is a guess, as slots change meanwhile, and needs no order: a lane that is renewed too
+// early costs its memory.
 func (p *Pool) staysFull(l *lane) bool {
 	running := 0
 	for i := range l.mask + 1 {

@@ -22,8 +22,8 @@ type standIn struct {
 	ready chan struct{} // receives when there is a job, or the pool has closed
 }
 
-// A job is what a stand-in does first. Then it goes on as a runner, as long as a
-// waiter has lent its place.
+// A job is what a stand-in does first. Then, unless it was handed a task, it goes on as a
+// runner, as long as a waiter has lent its place.
 type job struct {
 	l     *lane // run the task in s, taken with state v
 	s     *slot
@@ -128,7 +128,7 @@ func (s *standIn) end() {
 // Should a task call runtime.Goexit, another goroutine goes on.
 func (s *standIn) perform(j job) {
 	p := s.pool
-	placed := j.l == nil || j.group != nil
+	placed := j.l == nil || j.group != nil // s uses a place that a waiter lends
 	ended := false
 	defer func() {
 		s.endBusy()

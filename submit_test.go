@@ -579,18 +579,22 @@ func TestChangeOfHabit(t *testing.T) {
 	})
 }
 
+// blockedSubmitters puts n waiters in the list of those who wait for room in an inbox.
+func blockedSubmitters(p *Pool, n int) (ws []*waiter) {
+	for range n {
+		w := p.newWaiter(p.stripe(&p.roomWaits))
+		p.roomWaits.add(w)
+		ws = append(ws, w)
+	}
+	return ws
+}
+
 // Room for one task wakes one of the submitters that wait for it, and the one that has
 // waited longest: n of them cost n wake-ups, not n for each task.
 func TestRoomWakesOne(t *testing.T) {
 	p := newTestPool(t, unpinned(1, WithQueueCapacity(2), WithWhenFull(Block))...)
 	inbox := p.workers[0].inbox.Load()
-	st := p.stripe(&p.roomWaits)
-	var ws []*waiter
-	for range 3 {
-		w := p.newWaiter(st)
-		p.roomWaits.add(w)
-		ws = append(ws, w)
-	}
+	ws := blockedSubmitters(p, 3)
 	p.blocked.Add(3)
 	woken := func() (n int) {
 		for _, w := range ws {
@@ -630,15 +634,9 @@ func TestInboxFullOfWaitingTasks(t *testing.T) {
 		p.submitOpen(funcOf(nothing), nil, 0, nil, true)
 	}
 	if !p.hasRoom() {
-		t.Errorf("%d tasks wait in an inbox without a free slot, and a submitter waits for them", 20)
+		t.Error("20 tasks wait in an inbox without a free slot, and a submitter waits for them")
 	}
-	st := p.stripe(&p.roomWaits)
-	var blocked []*waiter
-	for range 70 {
-		w := p.newWaiter(st)
-		p.roomWaits.add(w)
-		blocked = append(blocked, w)
-	}
+	blocked := blockedSubmitters(p, 70)
 	p.submitOpen(funcOf(nothing), nil, 0, nil, true)
 	if p.workers[0].inbox.Load() == old {
 		t.Error("the inbox is not replaced")

@@ -241,7 +241,7 @@ func (w *waiter) wake() {
 	w.ch <- struct{}{} // has room: it is sent once for each time in a list
 }
 
-const everyone = math.MaxInt
+const everyone = math.MaxInt // for wake
 
 // wake wakes the n goroutines in a list that have waited longest: they look again at
 // what they wait for.
