@@ -125,3 +125,38 @@ func TestBubbleOwnsPool(t *testing.T) {
 		})
 	}
 }
+
+// A poller that saw work while it spun, and did not get it, sleeps all the same: the
+// clock of a bubble waits for it. Without assembly the pool's clock is below 0 there.
+func TestBubblePollerSleepsAfterFalseAlarm(t *testing.T) {
+	watch(t)
+	synctest.Test(t, func(t *testing.T) {
+		p, err := New(unpinned(1)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the worker sleeps
+		r := &runner{pool: p}
+		r.parker.init(false, true)
+		ro := &p.roster
+		ro.poller.Store(r)
+		p.gate.And(^uint64(gateSleeping))
+		p.board.count.Add(1)
+		if !r.poll() {
+			t.Error("there is work, and the poller ended")
+		}
+		p.board.count.Add(-1)
+		go r.poll()
+		synctest.Wait()
+		if n := len(ro.parked); n != 2 || ro.parked[1] != r {
+			t.Fatalf("%d of 2 runners sleep", n)
+		}
+		ro.mu.Lock()
+		ro.parked = ro.parked[:1]
+		ro.mu.Unlock()
+		r.parker.wake()
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

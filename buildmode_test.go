@@ -39,6 +39,7 @@ func buildProgram(t *testing.T, program string, flags ...string) string {
 
 func runProgram(t *testing.T, binary string, args ...string) {
 	t.Helper()
+	watch(t)
 	if out, err := exec.Command(binary, args...).CombinedOutput(); err != nil {
 		t.Errorf("%s %v: %v\n%s", binary, args, err, out)
 	}

@@ -139,6 +139,7 @@ func (r *runner) poll() bool {
 	p, ro := r.pool, &r.pool.roster
 	if !r.polled {
 		r.polled = true
+		r.pollTill = ticks() + p.times.poll
 		for n := 0; n < p.spins && !r.beside; n++ {
 			if p.hasWork() {
 				return true
@@ -146,7 +147,6 @@ func (r *runner) poll() bool {
 			relax(32)
 			spinTurn()
 		}
-		r.pollTill = ticks() + p.times.poll
 	}
 	gate := p.gate.Load()
 	work := p.hasWork()

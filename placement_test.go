@@ -169,6 +169,7 @@ func TestWithCPUs(t *testing.T) {
 // ended.
 func asChild(t *testing.T, command ...string) bool {
 	t.Helper()
+	watch(t)
 	const variable = "ZEROPOOL_TEST_CHILD"
 	if os.Getenv(variable) == t.Name() {
 		return true
