@@ -1,6 +1,9 @@
 package zeropool
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // How many elements of a batch or loop one goroutine takes on at a time. These
 // are functions of what has been measured and of nothing else, so that the
@@ -27,13 +30,21 @@ func claimSize(left, chunk, part int) int {
 	return min(chunk, left, max(left/part, chunk/8, 1))
 }
 
+// grown returns a chunk of n elements, by times longer, as far as an int goes.
+func grown(n, by int) int {
+	if n > math.MaxInt/by {
+		return math.MaxInt
+	}
+	return n * by
+}
+
 // nextChunk returns the chunk to ask for when the last request, for chunk
 // elements, brought ran and they took that many ticks; target is what a claim
 // should take.
 func nextChunk(chunk, ran int, took, target int64) int {
 	switch {
 	case took < target/2 && ran == chunk:
-		return 2 * chunk
+		return grown(chunk, 2)
 	case took > 2*target:
 		return max(chunk/2, 1)
 	}
@@ -53,7 +64,7 @@ func afterAlone(chunk, done, left int, elapsed, took, worthwhile int64) (next in
 	if 2*elapsed >= worthwhile && in*float64(left)/of >= float64(worthwhile) {
 		return 0, true
 	}
-	next = growth * chunk
+	next = grown(chunk, growth)
 	if next > firstCheck { // a division less for most short loops
 		if n := float64(worthwhile) * of / (2 * in); n < float64(next) {
 			next = max(firstCheck, int(n))

@@ -98,7 +98,7 @@ func (p *Pool) drive(b *batch, h *hand, lo int) {
 				p.join(b, h)
 				return
 			}
-			next = 2 * chunk
+			next = grown(chunk, 2)
 		}
 		chunk, before = next, now
 	}

@@ -271,6 +271,31 @@ func (w worst) String() string {
 	return fmt.Sprintf("%.2f (%d tasks, %d workers)", w.ratio, w.n, w.with)
 }
 
+// No chunk is ever smaller than one element because its length has overflowed: then a loop
+// would go back, or never end.
+func TestChunksDoNotOverflow(t *testing.T) {
+	for _, chunk := range []int{math.MaxInt, math.MaxInt/2 + 1, math.MaxInt/4 + 1, math.MaxInt / 3} {
+		if next := nextChunk(chunk, chunk, 0, 8000); next < chunk {
+			t.Fatalf("after a quick chunk of %d comes one of %d", chunk, next)
+		}
+		if next, _ := afterAlone(chunk, chunk, 1, 1, 1, math.MaxInt64); next < 1 {
+			t.Fatalf("alone, after a chunk of %d comes one of %d", chunk, next)
+		}
+	}
+	alone := newTestPool(t, unpinned(1)...)
+	alone.times.worthwhile = math.MaxInt64 // it is never worth waking a worker
+	for _, n := range []int{math.MaxInt, math.MaxInt - 1, math.MaxInt/2 + 2} {
+		sum := 0
+		if err := alone.For(n, func(lo, hi int) {
+			if lo == sum && hi > lo {
+				sum = hi
+			}
+		}); err != nil || sum != n {
+			t.Errorf("For(%d) covered %d: %v", n, sum, err)
+		}
+	}
+}
+
 // A loop shares what is left once it has run for a while and the rest is worth
 // waking somebody, and its chunks stay bounded until then.
 func TestAfterAlone(t *testing.T) {
