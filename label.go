@@ -5,14 +5,16 @@ import (
 	"runtime/pprof"
 )
 
-// label gives the calling goroutine, which runs r from now on, labels for
-// profiles: the pool, and what it is there. It would carry those of the goroutine
-// that started it otherwise.
-func (r *runner) label(worker string) {
+// labels returns the labels for profiles of what runs the pool's tasks: the pool, and
+// what it is there.
+func (p *Pool) labels(worker string) context.Context {
+	return pprof.WithLabels(context.Background(), pprof.Labels("zeropool", p.name, "worker", worker))
+}
+
+// label gives the calling goroutine, which runs r from now on, r's labels. It would
+// carry those of the goroutine that started it otherwise.
+func (r *runner) label() {
 	r.settleIn()
-	if r.labels == nil {
-		r.labels = pprof.WithLabels(context.Background(), pprof.Labels("zeropool", r.pool.name, "worker", worker))
-	}
 	pprof.SetGoroutineLabels(r.labels)
 }
 

@@ -26,16 +26,17 @@ type Pool struct {
 	table laneTable
 	_     [lineSize]byte
 
-	workers   []*worker
-	capacity  int // of an inbox
-	whenFull  WhenFull
-	onPanic   func(*PanicError)
-	name      string
-	placement string
-	spins     int
-	bubbled   bool // made in a bubble of testing/synctest
-	times     times
-	helpers   [helpers]helper
+	workers       []*worker
+	capacity      int // of an inbox
+	whenFull      WhenFull
+	onPanic       func(*PanicError)
+	name          string
+	placement     string
+	spins         int
+	bubbled       bool // made in a bubble of testing/synctest
+	standInLabels context.Context
+	times         times
+	helpers       [helpers]helper
 
 	batched atomic.Uint64 // tasks submitted in batches and loops
 	batches atomic.Int64  // of SubmitBatch and SubmitMixed that have not ended
@@ -142,13 +143,14 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	if len(p.pins) > 0 {
 		countCollections()
 	}
+	p.standInLabels = p.labels("stand-in")
 	p.mu.Lock()
 	p.spare() // before the workers, so that it is there when they are
 	p.mu.Unlock()
 	ready, begin := make(chan *worker, n), make(chan struct{})
 	for i := range n {
 		w := &worker{index: i, cpu: plan.Workers[i].CPU}
-		w.pool, w.worker = p, w
+		w.pool, w.worker, w.labels = p, w, p.labels(fmt.Sprint(i))
 		w.lease.hold, w.lease.foreign, w.lease.name, w.lease.times = hold, c.cpus != nil, threadName(p.name, i), &p.times
 		w.lease.cpu.Store(int64(w.cpu))
 		w.keep = hold && w.cpu != topology.Unknown && canPin

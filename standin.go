@@ -56,7 +56,7 @@ func (p *Pool) startStandIn(j job) {
 // p.mu and is a worker or a stand-in, or New.
 func (p *Pool) spare() {
 	s := &standIn{ready: make(chan struct{}, 1)}
-	s.pool, s.standIn, s.near = p, true, p.workers
+	s.pool, s.standIn, s.near, s.labels = p, true, p.workers, p.standInLabels
 	s.lease.cpu.Store(topology.Unknown)
 	s.marks = make([]mark, p.laneIDs) // now, not when s first steals, much later perhaps
 	if n := len(p.jobs); n > 0 {
@@ -75,7 +75,7 @@ func (p *Pool) spare() {
 const maxSpares = 128
 
 func (s *standIn) main() {
-	s.label("stand-in")
+	s.label()
 	s.parker.init(false, s.pool.bubbled)
 	s.serve()
 }
@@ -176,7 +176,7 @@ func (s *standIn) perform(j job) {
 
 // resume goes on after a task has ended the goroutine of s.
 func (s *standIn) resume(placed bool) {
-	s.label("stand-in")
+	s.label()
 	if placed {
 		s.perform(job{})
 	}

@@ -2,7 +2,6 @@ package zeropool
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -25,7 +24,7 @@ type worker struct {
 // start makes the worker's inbox and runs the worker. The inbox is first touched
 // on the worker's CPU, so that its memory comes from the CPU's own NUMA node.
 func (w *worker) start(ready chan<- *worker, begin <-chan struct{}) {
-	w.label(fmt.Sprint(w.index))
+	w.label()
 	p := w.pool
 	if w.cpu != topology.Unknown {
 		w.lease.take()
@@ -71,7 +70,7 @@ func (w *worker) serve() {
 }
 
 func (w *worker) again() {
-	w.label(fmt.Sprint(w.index))
+	w.label()
 	w.serve()
 }
 
