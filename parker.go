@@ -28,22 +28,31 @@ const (
 type parker struct {
 	word    atomic.Uint32
 	inFutex bool
-	timer   *time.Timer // or nil: a bubble, or a system where none can be told
+	timed   bool        // sleeps until a timer; not in a bubble, or where none can be told
+	timer   *time.Timer // or nil: not prepared
 	ch      chan struct{}
 }
 
 func (k *parker) init(thread, bubbled bool) {
 	k.ch = make(chan struct{}, 1)
 	k.inFutex = thread && hasFutex && !bubbled
-	if !k.inFutex && !bubbled && tellsBubbles {
-		k.timer = time.NewTimer(math.MaxInt64)
-		k.timer.Stop()
-	}
+	k.timed = !k.inFutex && !bubbled && tellsBubbles
 }
 
 // announce says that the caller is about to sleep. It looks at every source of
 // work once more between announce and sleep.
-func (k *parker) announce() { k.word.Store(drowsy) }
+func (k *parker) announce() {
+	k.prepare()
+	k.word.Store(drowsy)
+}
+
+// prepare makes what sleep needs, unless there is one.
+func (k *parker) prepare() {
+	if k.timed && k.timer == nil {
+		k.timer = time.NewTimer(math.MaxInt64)
+		k.timer.Stop()
+	}
+}
 
 // retract takes announce back, when nobody can wake the caller any more.
 func (k *parker) retract() { k.word.Store(awake) }
@@ -58,7 +67,7 @@ func (k *parker) sleep() {
 		for k.word.Load() == asleep {
 			futexWait(&k.word, asleep, 0)
 		}
-	case k.timer != nil:
+	case k.timed:
 		select {
 		case <-k.timer.C:
 		case <-k.ch:
@@ -75,7 +84,7 @@ func (k *parker) wake() {
 	case k.word.Swap(awake) != asleep:
 	case k.inFutex:
 		futexWake(&k.word)
-	case k.timer != nil && !inBubble():
+	case k.timed && !inBubble():
 		k.timer.Reset(0)
 	default:
 		k.ch <- struct{}{}

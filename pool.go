@@ -158,6 +158,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	}
 	for _, w := range p.workers {
 		w.parker.init(w.keep, p.bubbled)
+		w.parker.prepare()
 		if w.keep {
 			go onOwnThread(func() { w.start(ready, begin) })
 		} else {
@@ -378,7 +379,7 @@ func (p *Pool) look() {
 	p.wakeParked() // what they waited for will not come
 	for _, s := range p.spares {
 		s.job = job{}
-		s.ready <- struct{}{}
+		s.parker.ch <- struct{}{}
 	}
 	p.spares = nil
 	if len(p.standIns) == 0 {

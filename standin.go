@@ -17,9 +17,8 @@ import (
 // inherit.
 type standIn struct {
 	runner
-	job   job
-	place int           // in pool.standIns; guarded by pool.mu
-	ready chan struct{} // receives when there is a job, or the pool has closed
+	job   job // its parker's channel receives when there is one, or the pool has closed
+	place int // in pool.standIns; guarded by pool.mu
 }
 
 // A job is what a stand-in does first. Then, unless it was handed a task, it goes on as a
@@ -49,13 +48,14 @@ func (p *Pool) startStandIn(j job) {
 	p.spares[n-1] = nil
 	p.spares = p.spares[:n-1]
 	s.job = j
-	s.ready <- struct{}{}
+	s.parker.ch <- struct{}{}
 }
 
 // spare makes another stand-in, with a job if one is waiting. The caller holds
 // p.mu and is a worker or a stand-in, or New.
 func (p *Pool) spare() {
-	s := &standIn{ready: make(chan struct{}, 1)}
+	s := new(standIn)
+	s.parker.init(false, p.bubbled)
 	s.pool, s.standIn, s.near, s.labels = p, true, p.workers, p.standInLabels
 	s.lease.cpu.Store(topology.Unknown)
 	s.marks = make([]mark, p.laneIDs) // now, not when s first steals, much later perhaps
@@ -63,8 +63,9 @@ func (p *Pool) spare() {
 		s.job = p.jobs[n-1]
 		p.jobs[n-1] = job{}
 		p.jobs = p.jobs[:n-1]
-		s.ready <- struct{}{}
+		s.parker.ch <- struct{}{}
 	} else {
+		s.parker.prepare() // now, not when s first sleeps, much later perhaps
 		p.spares = append(p.spares, s)
 	}
 	s.place = len(p.standIns)
@@ -76,7 +77,6 @@ const maxSpares = 128
 
 func (s *standIn) main() {
 	s.label()
-	s.parker.init(false, s.pool.bubbled)
 	s.serve()
 }
 
@@ -84,11 +84,9 @@ func (s *standIn) main() {
 func (s *standIn) serve() {
 	p := s.pool
 	for {
-		<-s.ready
+		<-s.parker.ch
 		p.mu.Lock()
-		j := s.job
-		s.job = job{}
-		if j == (job{}) { // the pool has closed
+		if s.job == (job{}) { // the pool has closed
 			s.end()
 			return
 		}
@@ -96,7 +94,7 @@ func (s *standIn) serve() {
 			p.spare()
 		}
 		p.mu.Unlock()
-		s.perform(j)
+		s.perform()
 		if !s.rest() {
 			return
 		}
@@ -111,6 +109,7 @@ func (s *standIn) rest() bool {
 		s.end()
 		return false
 	}
+	s.parker.prepare()
 	p.spares = append(p.spares, s)
 	p.mu.Unlock()
 	return true
@@ -126,14 +125,18 @@ func (s *standIn) end() {
 
 // perform does the job, then runs queued work, unless s has no place: see handOver.
 // Should a task call runtime.Goexit, another goroutine goes on.
-func (s *standIn) perform(j job) {
-	p := s.pool
+//
+// The job stays where it is, and no frame has a copy: a task that blocks at once then
+// fits into the 2 KB of a new goroutine. Many wait at a time.
+func (s *standIn) perform() {
+	p, j := s.pool, &s.job
 	placed := j.l == nil || j.group != nil // s uses a place that a waiter lends
 	ended := false
 	defer func() {
 		s.endBusy()
 		s.drop()
 		if !ended {
+			*j = job{}
 			p.mu.Lock()
 			s.moveOut()
 			p.mu.Unlock()
@@ -150,17 +153,13 @@ func (s *standIn) perform(j job) {
 			s.on = j.own
 			s.ran, s.spent = 0, 0
 		}
-		s.runHanded(j)
+		s.runHanded()
 		for from := (place{}); j.group != nil; {
 			l, t, key := j.group.find(&from)
 			if l == nil {
 				break
 			}
 			s.runTaken(l, t, key|taken)
-		}
-		if !placed {
-			ended = true
-			return
 		}
 	case j.drive:
 		p.drive(j.b, &s.hand, 0)
@@ -169,8 +168,11 @@ func (s *standIn) perform(j job) {
 	case j.share.b != nil:
 		p.resume(j.share, &s.hand)
 	}
-	s.relabel()
-	s.work(nil)
+	*j = job{}
+	if placed {
+		s.relabel()
+		s.work(nil)
+	}
 	ended = true
 }
 
@@ -178,7 +180,7 @@ func (s *standIn) perform(j job) {
 func (s *standIn) resume(placed bool) {
 	s.label()
 	if placed {
-		s.perform(job{})
+		s.perform()
 	}
 	if s.rest() {
 		s.serve()
@@ -188,7 +190,8 @@ func (s *standIn) resume(placed bool) {
 // runHanded runs a task that a waiter has taken and must not run itself. While the
 // waiter is being woken, it runs further tasks of the same function, so that a
 // waiter can run those to come itself.
-func (s *standIn) runHanded(j job) {
+func (s *standIn) runHanded() {
+	j := &s.job
 	code := codeOf(j.s.fn, j.s.params)
 	s.pool.run(j.l, j.s, j.v, &s.hand) // its begin has been counted
 	s.relabel()
@@ -225,7 +228,13 @@ func (s *standIn) runHanded(j job) {
 // place in use, and the pool would be without a poller once the stand-in has ended.
 func (p *Pool) handOver(l *lane, s *slot, v uint64, stop <-chan struct{}, timeout time.Duration) bool {
 	key := v &^ kindMask
-	j := job{l: l, s: s, v: key | taken}
+	p.handTask(l, s, v)
+	return p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, false, stop, timeout)
+}
+
+// handTask is what handOver does before it waits.
+func (p *Pool) handTask(l *lane, s *slot, v uint64) {
+	j := job{l: l, s: s, v: v&^kindMask | taken}
 	if v&kindMask == owned {
 		s.state.Store(j.v)
 	}
@@ -236,7 +245,6 @@ func (p *Pool) handOver(l *lane, s *slot, v uint64, stop <-chan struct{}, timeou
 		j.own = own
 	}
 	p.startStandIn(j)
-	return p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, false, stop, timeout)
 }
 
 // handGrouped has a stand-in run a task of g out of an inbox, and then further ones; the
