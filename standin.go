@@ -232,7 +232,7 @@ func (p *Pool) handOver(l *lane, s *slot, v uint64, stop <-chan struct{}, timeou
 	return p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, false, stop, timeout)
 }
 
-// handTask is what handOver does before it waits.
+// handTask is what handOver does before it waits; its job is not on the stack then.
 func (p *Pool) handTask(l *lane, s *slot, v uint64) {
 	j := job{l: l, s: s, v: v&^kindMask | taken}
 	if v&kindMask == owned {
