@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/zeropool-go/zeropool/internal/dev/testenv"
+	"github.com/zeropool-go/zeropool/internal/proven"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -324,13 +325,7 @@ func TestZeroAllocationsOfNewFunctions(t *testing.T) {
 	makeReady(t, p)
 	var c count
 	fn := func(c *count) { c.runs.Add(1) }
-	code := funcOf(fn).code
-	forget := func() {
-		trials.Lock()
-		defer trials.Unlock()
-		trials.runs[code] = 0 // its place in the map stays
-		provenSlot(code).CompareAndSwap(code, 0)
-	}
+	forget := func() { proven.Forget(funcOf(fn).code) }
 	const runs = 3400
 	run := func() { Submit(p, &c, fn).Wait() }
 	mallocsOf(p, 1000, forget, run)

@@ -6,6 +6,10 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/chunk"
+	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // A batch is one piece of work of many elements. It stands on the pool's board
@@ -368,10 +372,10 @@ func callEach(call func(unsafe.Pointer), base unsafe.Pointer, stride uintptr, lo
 // afterwards.
 func (b *batch) proven() bool {
 	if b.kind != mixed {
-		return isProven(b.fn.code)
+		return proven.Is(b.fn.code)
 	}
 	for i := range b.tasks {
-		if !proven(b.tasks[i].fn, b.tasks[i].params) {
+		if !provenTask(b.tasks[i].fn, b.tasks[i].params) {
 			return false
 		}
 	}
@@ -469,27 +473,27 @@ func (b *batch) finish(n int) {
 // join works on b until nobody can claim any more of it, and drops the
 // reference that the caller holds.
 func (p *Pool) join(b *batch, h *hand) {
-	chunk, ran := 1, 0
+	want, ran := 1, 0
 	for {
 		if p.gate.Load()&gateCut != 0 {
 			p.cutOffBatch(b)
 		} else if err := b.stops(); err != nil {
 			p.withdraw(b, err)
 		}
-		lo, hi := b.claimRange(chunk, 2*b.width)
+		lo, hi := b.claimRange(want, 2*b.width)
 		if lo == hi {
 			break
 		}
-		start := ticks()
+		start := cpu.Ticks()
 		if !b.loop {
 			h.count(&h.begun, uint64(hi-lo))
 		}
 		p.runShare(share{b, lo, hi, false}, h)
 		ran += b.calls(lo, hi)
-		chunk = nextChunk(chunk, hi-lo, ticks()-start, p.times.chunk)
+		want = chunk.Next(want, hi-lo, cpu.Ticks()-start, p.times.chunk)
 	}
-	if ran > 0 && b.kind != mixed && !isProven(b.fn.code) {
-		observe(b.fn.code, ran)
+	if ran > 0 && b.kind != mixed && !proven.Is(b.fn.code) {
+		proven.Observe(b.fn.code, ran)
 	}
 	b.release()
 }
@@ -497,12 +501,12 @@ func (p *Pool) join(b *batch, h *hand) {
 // helpWith is join for a waiter. It begins alone, as a loop does, and summons a runner
 // when what is left is worth it.
 func (p *Pool) helpWith(b *batch) {
-	h, chunk, start := &p.helper().hand, 1, ticks()
+	h, want, start := &p.helper().hand, 1, cpu.Ticks()
 	for done, before := 0, start; ; {
 		if p.gate.Load()&gateCut != 0 {
 			p.cutOffBatch(b)
 		}
-		lo, hi := b.claimRange(chunk, 1)
+		lo, hi := b.claimRange(want, 1)
 		if lo == hi {
 			b.release()
 			return
@@ -510,26 +514,26 @@ func (p *Pool) helpWith(b *batch) {
 		h.count(&h.begun, uint64(hi-lo))
 		p.runShare(share{b, lo, hi, false}, h)
 		done += hi - lo
-		now := ticks()
-		next, share := afterAlone(chunk, done, b.n-hi, now-start, now-before, p.times.worthwhile)
+		now := cpu.Ticks()
+		next, share := chunk.AfterAlone(want, done, b.n-hi, now-start, now-before, p.times.worthwhile)
 		if share {
 			p.summon()
 			break
 		}
-		chunk, before = next, now
+		want, before = next, now
 	}
 	p.join(b, h)
 }
 
-// claimRange claims up to chunk elements, as claimSize says.
-func (b *batch) claimRange(chunk, part int) (lo, hi int) {
+// claimRange claims up to want elements, as chunk.Claim says.
+func (b *batch) claimRange(want, part int) (lo, hi int) {
 	for {
 		c := b.cursor.Load()
 		left := b.n - int(c)
 		if left <= 0 {
 			return 0, 0
 		}
-		k := claimSize(left, chunk, part)
+		k := chunk.Claim(left, want, part)
 		if b.cursor.CompareAndSwap(c, c+int64(k)) { // K2
 			if k == left {
 				b.pool.unpost(b)
@@ -612,7 +616,7 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 		if b.kind == mixed {
 			fn, params = b.tasks[i].fn, b.tasks[i].params
 		}
-		exited(fn, params)
+		proven.Exited(codeOf(fn, params))
 		b.fail(ErrGoexit, i)
 		return 0
 	}

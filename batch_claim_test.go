@@ -98,17 +98,3 @@ func TestBatchEndsLast(t *testing.T) {
 		}
 	}
 }
-
-// A claim is never empty while there is something left, never more than is left, and
-// never more than was asked for.
-func TestClaimSize(t *testing.T) {
-	for left := 1; left < 300; left++ {
-		for chunk := 1; chunk < 3000; chunk += 1 + chunk/8 {
-			for _, part := range []int{1, 2, 4, 8, 512} {
-				if k := claimSize(left, chunk, part); k < 1 || k > left || k > chunk {
-					t.Fatalf("of %d, %d wanted, 1/%d at most: gave %d", left, chunk, part, k)
-				}
-			}
-		}
-	}
-}

@@ -137,7 +137,7 @@ func TestBubblePollerSleepsAfterFalseAlarm(t *testing.T) {
 		}
 		synctest.Wait() // the worker sleeps
 		r := &runner{pool: p}
-		r.parker.init(false, true)
+		r.parker.Init(false, true)
 		ro := &p.roster
 		ro.poller.Store(r)
 		p.gate.And(^uint64(gateSleeping))
@@ -154,7 +154,7 @@ func TestBubblePollerSleepsAfterFalseAlarm(t *testing.T) {
 		ro.mu.Lock()
 		ro.parked = ro.parked[:1]
 		ro.mu.Unlock()
-		r.parker.wake()
+		r.parker.Wake()
 		if err := p.Close(); err != nil {
 			t.Error(err)
 		}

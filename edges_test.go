@@ -8,6 +8,8 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/zeropool-go/zeropool/internal/membarrier"
+	"github.com/zeropool-go/zeropool/internal/proven"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -101,7 +103,7 @@ func TestOwnersSteps(t *testing.T) {
 // needBarrier skips a test where lanes do without heavy barriers.
 func needBarrier(t *testing.T) {
 	t.Helper()
-	if !hasIdentity || !registerBarrier() {
+	if !hasIdentity || !membarrier.Register() {
 		t.Skip("no heavy barrier here")
 	}
 }
@@ -118,11 +120,11 @@ func TestAttachWaitsForOwner(t *testing.T) {
 		t.Fatalf("attached to a lane whose owner is busy, %d thieves", l.shared.Load())
 	}
 	l.busy.Store(0)
-	before := barrier.count.Load()
+	before := membarrier.Count()
 	if !l.attach(true) || l.shared.Load() != 1 {
 		t.Fatal("not attached to a lane whose owner is quiet")
 	}
-	if barrier.count.Load() == before {
+	if membarrier.Count() == before {
 		t.Fatal("attached to a quiet lane without a heavy barrier")
 	}
 	l.notice()
@@ -250,12 +252,12 @@ func TestLastSleeperExecutesBarrier(t *testing.T) {
 	needBarrier(t)
 	p := newTestPool(t, unpinned(1)...)
 	allAsleep(t, p)
-	before := barrier.count.Load()
+	before := membarrier.Count()
 	done := make(chan struct{})
 	p.Go(func() { close(done) })
 	<-done
 	allAsleep(t, p)
-	if barrier.count.Load() == before {
+	if membarrier.Count() == before {
 		t.Fatal("the only worker went to sleep without a heavy barrier")
 	}
 }
@@ -275,9 +277,9 @@ func TestWaiterExecutesBarrier(t *testing.T) {
 			t.Errorf("state %d: may end plainly: %v", state, !plain)
 		}
 	}
-	before := barrier.count.Load()
+	before := membarrier.Count()
 	p.parkNow(l.waitListOf(0), func() bool { return true }, func() bool { return true }, false, nil, 0)
-	if barrier.count.Load() == before {
+	if membarrier.Count() == before {
 		t.Error("a waiter looked for the last time without a heavy barrier")
 	}
 }
@@ -419,7 +421,7 @@ func TestOwnGroupIsRecognised(t *testing.T) {
 			t.Fatalf("run by %s: Wait inside a task of the group returns %v", who, c.err)
 		}
 	}
-	for range 2 * provenRuns { // by a worker, as it is not known that the function returns
+	for range 2 * proven.Runs { // by a worker, as it is not known that the function returns
 		c := &call{g: p.NewGroup()}
 		SubmitTo(c.g, c, run)
 		check(c, "a worker or stand-in")
@@ -520,12 +522,12 @@ func TestRunnersEndAfterBarrier(t *testing.T) {
 		allAsleep(t, p)
 		var looking atomic.Bool
 		early := make(chan bool)
-		before := barrier.count.Load()
+		before := membarrier.Count()
 		go func() {
 			looking.Store(true)
 			for p.gate.Load()&gateEnding == 0 {
 			}
-			early <- barrier.count.Load() == before
+			early <- membarrier.Count() == before
 		}()
 		for !looking.Load() { // without a pause, so that the observer does not lose its processor to this goroutine
 		}

@@ -129,7 +129,7 @@ func (f Future) waitSlow(l *lane, s *slot, key uint64) error {
 	if s.state.Load()^key == full {
 		p := l.pool
 		if v, h := p.takeBack(l, s, key); v != 0 {
-			if proven(s.fn, s.params) {
+			if provenTask(s.fn, s.params) {
 				p.run(l, s, v, h)
 			} else {
 				p.handOver(l, s, v, nil, 0)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // Tasks add tasks to their own group while several goroutines wait for it, and
@@ -239,7 +241,7 @@ func TestGroupWaitsForItselfUnderneath(t *testing.T) {
 			w.err = w.g.Wait()
 		}
 	}
-	for range 2 * provenRuns {
+	for range 2 * proven.Runs {
 		if err := Submit(p, &waiter{}, wait).WaitContext(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,10 @@
 package zeropool
 
-import "context"
+import (
+	"context"
+
+	"github.com/zeropool-go/zeropool/internal/bubble"
+)
 
 // NewGroupContext returns an empty group whose tasks run on p, and a context derived
 // from ctx which ends when the first task of the group fails, in whatever way, with
@@ -16,8 +20,8 @@ import "context"
 func (p *Pool) NewGroupContext(ctx context.Context) (*Group, context.Context) {
 	check(p, false, "NewGroupContext")
 	ctx, cancel := context.WithCancelCause(ctx)
-	if !p.bubbled && inBubble() {
-		outsideBubble(func() { ctx.Done() }) // makes its channel there
+	if !p.bubbled && bubble.In() {
+		bubble.Outside(func() { ctx.Done() }) // makes its channel there
 	}
 	return &Group{pool: p, cancel: cancel}, ctx
 }

@@ -7,6 +7,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/membarrier"
+	"github.com/zeropool-go/zeropool/internal/park"
 )
 
 // Who looks for work, and who sleeps.
@@ -51,7 +55,7 @@ type roster struct {
 	poller atomic.Pointer[runner]
 	lent   atomic.Int32 // places of blocked waiters; it changes under mu
 	used   atomic.Int32 // of these, those that stand-ins have; it changes under mu
-	napper napper
+	napper park.Napper
 	waker  atomic.Int64  // the CPU of the submitter that has woken a runner last; a hint, no order hangs on it
 	nap    time.Duration // how long the poller naps; only the poller uses it
 	begun  uint64        // what Pool.begun returned when the poller looked last; likewise
@@ -65,7 +69,7 @@ type runner struct {
 	worker   *worker // that it is part of, or nil: a stand-in
 	standIn  bool
 	keep     bool // stays locked to its thread: WithPinning(Hold)
-	parker   parker
+	parker   park.Parker
 	near     []*worker // where to look for work, nearest first
 	lease    lease
 	labels   context.Context
@@ -104,7 +108,7 @@ func (r *runner) idle() bool {
 		ro.mu.Unlock()
 		return false
 	}
-	r.parker.announce()
+	r.parker.Announce()
 	ro.parked = append(ro.parked, r)
 	ro.mu.Unlock()
 	r.sleep()
@@ -126,7 +130,7 @@ func (r *runner) leave() {
 func (r *runner) sleep() {
 	r.parks.add(1)
 	r.endBusy()
-	r.parker.sleep()
+	r.parker.Sleep()
 	cpu := currentCPU()
 	r.beside = cpu >= 0 && int64(cpu) == r.pool.roster.waker.Load()
 	r.beginBusy()
@@ -139,13 +143,13 @@ func (r *runner) poll() bool {
 	p, ro := r.pool, &r.pool.roster
 	if !r.polled {
 		r.polled = true
-		r.pollTill = ticks() + p.times.poll
+		r.pollTill = cpu.Ticks() + p.times.poll
 		for n := 0; n < p.spins && !r.beside; n++ {
 			if p.hasWork() {
 				return true
 			}
-			relax(32)
-			spinTurn()
+			cpu.Relax(32)
+			cpu.SpinTurn()
 		}
 	}
 	gate := p.gate.Load()
@@ -162,7 +166,7 @@ func (r *runner) poll() bool {
 		p.wakeRunner(w)
 		return false
 	}
-	now := ticks()
+	now := cpu.Ticks()
 	if begun := p.begun(); begun != ro.begun {
 		ro.begun = begun
 		ro.nap = min(2*ro.nap, lastNap)
@@ -173,27 +177,27 @@ func (r *runner) poll() bool {
 	}
 	r.beside = false
 	if now < r.pollTill {
-		ro.napper.nap(ro.nap, r.keep)
+		ro.napper.Nap(ro.nap, r.keep)
 		return true
 	}
 	if work {
-		ro.napper.nap(lastNap, r.keep)
+		ro.napper.Nap(lastNap, r.keep)
 		return true
 	}
 	ro.mu.Lock()
 	ro.poller.Store(nil)
-	r.parker.announce()
+	r.parker.Announce()
 	ro.parked = append(ro.parked, r)
 	p.gate.Or(gateSleeping)
 	ro.mu.Unlock()
-	heavyBarrier(true) // P2, pairs with P1
+	membarrier.Heavy(true) // P2, pairs with P1
 	if p.hasWork() || p.gate.Load()&gateEnding != 0 {
 		ro.mu.Lock()
 		// If r is not parked any more, somebody has chosen it, and its wake-up is
 		// coming; if there is a poller, that one sees the work.
 		if i := slices.Index(ro.parked, r); i >= 0 && ro.poller.Load() == nil {
 			ro.parked = slices.Delete(ro.parked, i, i+1)
-			r.parker.retract()
+			r.parker.Retract()
 			ro.poller.Store(r)
 			p.gate.And(^uint64(gateSleeping))
 			ro.mu.Unlock()
@@ -259,7 +263,7 @@ func (p *Pool) wakeRunner(w *runner) {
 	case newcomer:
 		p.startStandIn(job{polls: true})
 	default:
-		w.parker.wake()
+		w.parker.Wake()
 	}
 }
 
@@ -284,7 +288,7 @@ func (p *Pool) summon() {
 		p.wakeOne()
 		return
 	}
-	p.roster.napper.cut()
+	p.roster.napper.Cut()
 }
 
 // wakeParked wakes all parked runners, for Close.
@@ -296,9 +300,9 @@ func (p *Pool) wakeParked() {
 	p.gate.And(^uint64(gateSleeping))
 	ro.mu.Unlock()
 	for _, w := range parked {
-		w.parker.wake()
+		w.parker.Wake()
 	}
-	ro.napper.cut()
+	ro.napper.Cut()
 }
 
 // lend gives the place of a goroutine that parks to a stand-in. If all runners are
@@ -314,7 +318,7 @@ func (p *Pool) lend() {
 	ro.mu.Unlock()
 	p.wakeRunner(w)
 	if w == nil && p.hasWork() {
-		ro.napper.cut()
+		ro.napper.Cut()
 	}
 }
 

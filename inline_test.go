@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+
+	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // mayPanic is a function that becomes proven, because it always returns or
@@ -24,19 +27,19 @@ func TestPanicOfProvenFunction(t *testing.T) {
 	run := (*mayPanic).run
 	release := hold(t, p) // so that the waiter is the one who runs what follows
 	defer release()
-	for range 2 * provenRuns {
+	for range 2 * proven.Runs {
 		if err := Submit(p, new(mayPanic), run).Wait(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	each := func(x *mayPanic) { run(x) }
-	if err := SubmitBatch(p, make([]mayPanic, 2*provenRuns), each).Wait(); err != nil {
+	if err := SubmitBatch(p, make([]mayPanic, 2*proven.Runs), each).Wait(); err != nil {
 		t.Fatal(err)
 	}
 	for _, fn := range []func(*mayPanic){run, each} {
 		code := funcOf(fn).code
 		// Whoever ran the elements of the batch may be about to note it.
-		eventually(t, func() bool { return isProven(code) }, func() string { return "a function that always returned is not proven" })
+		eventually(t, func() bool { return proven.Is(code) }, func() string { return "a function that always returned is not proven" })
 	}
 	for i := range 3 {
 		want := fmt.Errorf("panic %d", i)
@@ -74,7 +77,7 @@ func TestCountersOfWhatIsOver(t *testing.T) {
 	for i := range n {
 		f := Submit(p, &c, (*count).run)
 		for !f.Done() {
-			if spinTurn(); alone {
+			if cpu.SpinTurn(); alone {
 				runtime.Gosched() // or it looks until it is preempted
 			}
 		}

@@ -1,9 +1,10 @@
 package zeropool
 
 import (
-	"runtime"
 	"sync"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/stack"
 )
 
 // Some calls must know whether they come from inside a task. Go has no storage by
@@ -13,7 +14,7 @@ import (
 // inTask reports whether the caller runs inside a task of any pool.
 func inTask() bool {
 	f := taskFrames()
-	return onStack(f[:])
+	return stack.CalledBy(f[:])
 }
 
 // runnerID returns what tells the calling goroutine from all others that live: its
@@ -22,7 +23,7 @@ func runnerID() uint64 {
 	if hasIdentity {
 		return identity()
 	}
-	return goroutineID()
+	return stack.GoroutineID()
 }
 
 // currentRunner returns the worker or stand-in of p that the calling goroutine is,
@@ -73,74 +74,18 @@ func (p *Pool) inOwnTask() bool {
 	return p.helped()
 }
 
-// code is the part of the program that holds one function.
-type code struct{ from, to uintptr }
-
 // taskFrames returns the functions that run tasks; the first function of a Join counts
 // as one, because its second one is called by the same. They have a deferred call, so
 // the compiler inlines none of them.
-var taskFrames func() *[3]code
+var taskFrames func() *[3]stack.Code
 
 func init() { taskFrames = sync.OnceValue(findTaskFrames) } // not above: an initialization cycle
 
-func findTaskFrames() *[3]code {
+func findTaskFrames() *[3]stack.Code {
 	run, runRange, join2 := (*Pool).run, (*Pool).runRange, (*Pool).join2
-	return &[3]code{
-		extentOf(*(**funcval)(unsafe.Pointer(&run))),
-		extentOf(*(**funcval)(unsafe.Pointer(&join2))),
-		extentOf(*(**funcval)(unsafe.Pointer(&runRange))),
+	return &[3]stack.Code{
+		stack.CodeOf((*(**funcval)(unsafe.Pointer(&run))).code),
+		stack.CodeOf((*(**funcval)(unsafe.Pointer(&join2))).code),
+		stack.CodeOf((*(**funcval)(unsafe.Pointer(&runRange))).code),
 	}
 }
-
-// extentOf finds out how far the code of a function reaches: as long as the
-// runtime names the same function.
-func extentOf(fn *funcval) code {
-	const step, limit = 4, 1 << 16
-	entry := runtime.FuncForPC(fn.code).Entry()
-	end := entry + step
-	for end < entry+limit {
-		if f := runtime.FuncForPC(end); f == nil || f.Entry() != entry {
-			break
-		}
-		end += step
-	}
-	return code{entry, end}
-}
-
-// onStack reports whether the caller was called, however deep, by one of the
-// functions. It allocates nothing.
-func onStack(functions []code) bool {
-	var pcs [64]uintptr
-	for skip := 3; ; skip += len(pcs) {
-		n := runtime.Callers(skip, pcs[:])
-		for _, pc := range pcs[:n] {
-			for _, f := range functions {
-				if f.from < pc && pc <= f.to { // pc is where the call returns to
-					return true
-				}
-			}
-		}
-		if n < len(pcs) {
-			return false
-		}
-	}
-}
-
-// goroutineID reads the number of the calling goroutine from its stack trace,
-// the only place where Go shows it.
-func goroutineID() uint64 {
-	buf := traces.Get().(*[40]byte)
-	defer traces.Put(buf)
-	b := buf[:runtime.Stack(buf[:], false)]
-	var id uint64
-	for _, c := range b[min(len("goroutine "), len(b)):] {
-		if c < '0' || c > '9' {
-			break
-		}
-		id = id*10 + uint64(c-'0')
-	}
-	return id
-}
-
-// traces keeps buffers for goroutineID, which would allocate otherwise.
-var traces = sync.Pool{New: func() any { return new([40]byte) }}

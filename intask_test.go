@@ -1,6 +1,10 @@
 package zeropool
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/zeropool-go/zeropool/internal/proven"
+)
 
 // The pool knows whether its caller is inside a task, and whether the task is
 // one of its own, by whomever the task is run; without that, a Wait inside a
@@ -20,7 +24,7 @@ func TestInTask(t *testing.T) {
 	if !inside() {
 		t.Error("a range of a loop is not taken for a task")
 	}
-	for range 2 * provenRuns { // by a worker, a stand-in, and the waiter itself
+	for range 2 * proven.Runs { // by a worker, a stand-in, and the waiter itself
 		in := false
 		if err := p.Go(func() { in = inTask() && p.inOwnTask() && !other.inOwnTask() }).Wait(); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,10 @@
 package zeropool
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/proven"
+)
 
 // Join runs fa(a) and fb(b), possibly at the same time, and returns when both have
 // ended: it queues fb(b), runs fa(a) on the calling goroutine, and then waits for
@@ -75,8 +79,8 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 
 // joinFull is join2 without room in a queue.
 func (p *Pool) joinFull(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) error {
-	proven := isProven(fb.code)
-	if !proven && p.whenFull != Reject {
+	returns := proven.Is(fb.code)
+	if !returns && p.whenFull != Reject {
 		f, _ := p.submit(fb, b, 0, true)
 		if err := p.call(fa, a, f); err != nil {
 			return err
@@ -85,7 +89,7 @@ func (p *Pool) joinFull(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Poi
 	}
 	errA := p.call(fa, a, Future{})
 	errB := ErrGoexit
-	if proven {
+	if returns {
 		errB = p.call(fb, b, Future{})
 	} else { // it may call runtime.Goexit, and the pool will not queue it
 		ended := make(chan struct{})

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 type fibTask struct{ n, out int }
@@ -158,7 +160,7 @@ func TestJoinWithoutRoom(t *testing.T) {
 			runtime.Goexit()
 		}
 	}
-	for round := range 2 * provenRuns { // until run would be known to return, had it not exited
+	for round := range 2 * proven.Runs { // until run would be known to return, had it not exited
 		for does := range 3 {
 			a, b := side{}, side{does: does}
 			err := Join(p, &a, run, &b, run)
@@ -199,7 +201,7 @@ func TestJoinOfProvenFunctions(t *testing.T) {
 		}
 	}
 	var a, b side
-	for range 2 * provenRuns {
+	for range 2 * proven.Runs {
 		if err := Join(p, &a, run, &b, run); err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/membarrier"
 )
 
 // Which goroutine owns which lane.
@@ -171,7 +174,7 @@ func (p *Pool) publishLane(l *lane) {
 // turns to an inbox, or this sees that it is busy, and gives the lane back. One barrier
 // serves all.
 func (p *Pool) takeOver() bool {
-	now := ticks()
+	now := cpu.Ticks()
 	if now-p.takeOverAt < p.times.takeOver || !p.asymmetric() {
 		return false
 	}
@@ -193,7 +196,7 @@ func (p *Pool) takeOver() bool {
 	if quiet == nil {
 		return false
 	}
-	heavyBarrier(true) // B2
+	membarrier.Heavy(true) // B2
 	taken := false
 	for i, l := range quiet {
 		if l.busy.Load() == 0 {
@@ -333,7 +336,7 @@ func (p *Pool) sweep() {
 
 // asymmetric reports whether the owners of this pool's lanes may leave their
 // fences to a heavy barrier of others.
-func (p *Pool) asymmetric() bool { return hasIdentity && !p.bubbled && barrierReady.Load() }
+func (p *Pool) asymmetric() bool { return hasIdentity && !p.bubbled && membarrier.Ready.Load() }
 
 // exorcise lets the thieves leave that stood in for the heavy barrier.
 func (p *Pool) exorcise() {
@@ -354,12 +357,12 @@ func (p *Pool) exorcise() {
 // the kernel milliseconds; until then lanes are shared. It must not outlive a
 // bubble of testing/synctest, so pools in one do without.
 func (p *Pool) prepareBarrier() {
-	if !hasIdentity || p.bubbled || barrierReady.Load() {
+	if !hasIdentity || p.bubbled || membarrier.Ready.Load() {
 		return
 	}
 	go func() {
 		pprof.SetGoroutineLabels(context.Background())
-		if registerBarrier() {
+		if membarrier.Register() {
 			p.exorcise()
 		}
 		runtime.KeepAlive(p)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/zeropool-go/zeropool/internal/membarrier"
 )
 
 // TestDeniedWaits: a goroutine that got no lane does not ask for one, which takes
@@ -38,7 +40,7 @@ func TestDeniedWaits(t *testing.T) {
 
 // needLanes skips a test where goroutines own no lanes.
 func needLanes(t *testing.T) {
-	if !hasIdentity || !registerBarrier() {
+	if !hasIdentity || !membarrier.Register() {
 		t.Skip("no lanes with owners here")
 	}
 }
@@ -210,7 +212,7 @@ func TestShortLivedGoroutines(t *testing.T) {
 	p := newTestPool(t, unpinned(2)...)
 	n := stressRounds(100_000)
 	tasks := make([]countedTask, n)
-	before := barrier.count.Load()
+	before := membarrier.Count()
 	for start := 0; start < n; start += 100 {
 		var wg sync.WaitGroup
 		for i := start; i < min(start+100, n); i++ {
@@ -233,7 +235,7 @@ func TestShortLivedGoroutines(t *testing.T) {
 			t.Fatalf("task %d ran %d times", i, r)
 		}
 	}
-	barriers := barrier.count.Load() - before
+	barriers := membarrier.Count() - before
 	t.Logf("%d barriers for %d goroutines", barriers, n)
 	if barriers > uint64(n)/4 {
 		t.Errorf("%d barriers for %d goroutines", barriers, n)
@@ -292,8 +294,8 @@ func TestOwnerStopsInTake(t *testing.T) {
 // thieves are always attached. Then they leave, in the middle of the work.
 func TestWithoutBarrier(t *testing.T) {
 	needLanes(t)
-	barrierReady.Store(false)
-	defer barrierReady.Store(true)
+	membarrier.Ready.Store(false)
+	defer membarrier.Ready.Store(true)
 	p := newTestPool(t, unpinned(2)...)
 	var wg sync.WaitGroup
 	var half sync.WaitGroup
@@ -310,7 +312,7 @@ func TestWithoutBarrier(t *testing.T) {
 		})
 	}
 	half.Wait()
-	barrierReady.Store(true)
+	membarrier.Ready.Store(true)
 	p.exorcise()
 	wg.Wait()
 	for _, l := range *p.lanes.Load() {

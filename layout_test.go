@@ -165,7 +165,7 @@ func TestStubsDoNotLetPointersEscape(t *testing.T) {
 	}
 	out := goBuild(t, "-m")
 	param := regexp.MustCompile(`(\w+) \*`)
-	for _, file := range []string{"queue_asm.go", "cpu_asm.go"} {
+	for _, file := range []string{"queue_asm.go"} {
 		noescape := false
 		forEachLine(t, file, func(n int, line string) {
 			if line == "//go:noescape" {
@@ -303,9 +303,13 @@ func asmProblems(arch, text string) (problems []string) {
 // not forgive, and none is built where it must not be.
 func TestAssemblyRules(t *testing.T) {
 	for arch := range asmRules {
-		files, err := filepath.Glob("*_" + arch + ".s")
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no assembly for %s: %v", arch, err)
+		var files []string
+		for _, dir := range []string{".", "internal/cpu"} {
+			found, err := filepath.Glob(filepath.Join(dir, "*_"+arch+".s"))
+			if err != nil || len(found) == 0 {
+				t.Fatalf("%s: no assembly for %s: %v", dir, arch, err)
+			}
+			files = append(files, found...)
 		}
 		for _, file := range files {
 			b, err := os.ReadFile(file)

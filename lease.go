@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -117,7 +118,7 @@ func (e *lease) take() bool {
 	}
 	e.err.Store(nil)
 	e.taken.add(1)
-	e.since = ticks()
+	e.since = cpu.Ticks()
 	e.held.Store(true)
 	return true
 }
@@ -177,10 +178,10 @@ func (e *lease) giveUp() {
 	if !e.held.Load() {
 		return
 	}
-	cpu := int(e.cpu.Load())
+	bound := int(e.cpu.Load())
 	e.held.Store(false)
-	e.pinned.add(uint64(ticks() - e.since))
-	if !e.thread.unpin(cpu) {
+	e.pinned.add(uint64(cpu.Ticks() - e.since))
+	if !e.thread.unpin(bound) {
 		e.lost.add(1)
 	}
 	e.unlock()

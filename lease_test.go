@@ -9,13 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
 // steadyWork is a task that takes about 100 µs.
 func steadyWork() {
-	for end := ticks() + ticksOf(100_000); ticks() < end; {
-		spinTurn()
+	for end := cpu.Ticks() + cpu.TicksOf(100_000); cpu.Ticks() < end; {
+		cpu.SpinTurn()
 	}
 }
 

@@ -1,6 +1,12 @@
 package zeropool
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/chunk"
+	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/proven"
+)
 
 // ForEach calls fn(&params[i]) for every element and returns when all calls have
 // returned: nil, or the first panic as a *PanicError. The caller starts at once
@@ -69,8 +75,8 @@ func (p *Pool) loop(w work, t *terms, n int) error {
 // drive runs the elements of b from lo on, alone until it is worth sharing, and
 // drops the caller's reference.
 func (p *Pool) drive(b *batch, h *hand, lo int) {
-	n, chunk := b.n, 1
-	from, calls, start := lo, 0, ticks()
+	n, want := b.n, 1
+	from, calls, start := lo, 0, cpu.Ticks()
 	before := start
 	for lo < n {
 		if p.gate.Load()&gateCut != 0 {
@@ -82,15 +88,15 @@ func (p *Pool) drive(b *batch, h *hand, lo int) {
 			p.skip(b, n-lo, err)
 			break
 		}
-		hi := lo + min(chunk, n-lo)
+		hi := lo + min(want, n-lo)
 		p.runShare(share{b, lo, hi, true}, h)
 		calls += b.calls(lo, hi)
 		lo = hi
 		if lo == n {
 			break
 		}
-		now := ticks()
-		next, share := afterAlone(chunk, lo-from, n-lo, now-start, now-before, p.times.worthwhile)
+		now := cpu.Ticks()
+		next, share := chunk.AfterAlone(want, lo-from, n-lo, now-start, now-before, p.times.worthwhile)
 		if share {
 			if b.width = p.width(); b.width > 1 {
 				p.post(b, lo)
@@ -98,12 +104,12 @@ func (p *Pool) drive(b *batch, h *hand, lo int) {
 				p.join(b, h)
 				return
 			}
-			next = grown(chunk, 2)
+			next = chunk.Grown(want, 2)
 		}
-		chunk, before = next, now
+		want, before = next, now
 	}
-	if b.kind != mixed && !isProven(b.fn.code) {
-		observe(b.fn.code, calls)
+	if b.kind != mixed && !proven.Is(b.fn.code) {
+		proven.Observe(b.fn.code, calls)
 	}
 	b.release()
 }

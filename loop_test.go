@@ -228,3 +228,20 @@ func TestForHugeRanges(t *testing.T) {
 		}
 	}
 }
+
+// A loop whose chunks could be longer than an int holds ends: none of them has become
+// shorter than one element by overflowing.
+func TestForHugeRangesAlone(t *testing.T) {
+	alone := newTestPool(t, unpinned(1)...)
+	alone.times.worthwhile = math.MaxInt64 // it is never worth waking a worker
+	for _, n := range []int{math.MaxInt, math.MaxInt - 1, math.MaxInt/2 + 2} {
+		sum := 0
+		if err := alone.For(n, func(lo, hi int) {
+			if lo == sum && hi > lo {
+				sum = hi
+			}
+		}); err != nil || sum != n {
+			t.Errorf("For(%d) covered %d: %v", n, sum, err)
+		}
+	}
+}

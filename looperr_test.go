@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/cpu"
 )
 
 // errLoops are the loops that end early, over n elements whose ranges are of length 1
@@ -69,7 +71,7 @@ func (f failedAt) Error() string { return fmt.Sprint("failed at ", int(f)) }
 
 func spinFor(n int) {
 	for range n {
-		relax(1)
+		cpu.Relax(1)
 	}
 }
 

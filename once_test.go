@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/zeropool-go/zeropool/internal/membarrier"
 )
 
 // onceTask counts its runs. times needs no atomics: what waits for a task sees all
@@ -276,7 +278,7 @@ func TestEachTaskRunsOnce(t *testing.T) {
 			setProcs(t, procs)
 			eachPool(t, func(t *testing.T, p *Pool) {
 				for _, caller := range onceCallers {
-					if caller.thief && (procs == 1 || !hasIdentity || !registerBarrier()) {
+					if caller.thief && (procs == 1 || !hasIdentity || !membarrier.Register()) {
 						continue // a thief meets no owner of a lane
 					}
 					t.Run(caller.name, func(t *testing.T) {

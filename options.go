@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/zeropool-go/zeropool/internal/place"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -110,6 +111,19 @@ func newConfig(opts []Option) (*config, error) {
 		c.onPanic = func(e *PanicError) { logPanic(name, e, "zeropool: task panicked") }
 	}
 	return c, nil
+}
+
+// workersAt decides where the workers go.
+func (c *config) workersAt() (topology.Plan, *topology.Topology, error) {
+	return place.Workers(place.Request{Workers: c.workers, Placement: c.placement, Placed: c.placed, CPUs: c.cpus, Machine: c.machine})
+}
+
+// placementName is for Pool.Placement.
+func (c *config) placementName() string {
+	if c.cpus != nil {
+		return "cpus"
+	}
+	return c.placement.String()
 }
 
 // WithWorkers sets the number of workers, from 1 to 4096; 0 lets the placement

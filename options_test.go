@@ -7,18 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zeropool-go/zeropool/internal/place"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
 // An invalid option is refused by name, with the value and what is allowed, and
 // before anything has been started.
 func TestInvalidOptions(t *testing.T) {
-	pinned := func() map[int]int {
-		inUse.Lock()
-		defer inUse.Unlock()
-		return maps.Clone(inUse.cpus)
-	}
-	before := pinned()
+	before := place.InUse()
 	for _, c := range []struct {
 		opt   Option
 		words []string
@@ -61,7 +57,7 @@ func TestInvalidOptions(t *testing.T) {
 			}
 		}
 	}
-	if after := pinned(); !maps.Equal(before, after) {
+	if after := place.InUse(); !maps.Equal(before, after) {
 		t.Errorf("CPUs in use before %v, after refused pools %v", before, after)
 	}
 }
@@ -98,7 +94,7 @@ func TestOptions(t *testing.T) {
 // firstCPU returns a CPU that this process may use.
 func firstCPU(t *testing.T) int {
 	t.Helper()
-	machine, err := detect()
+	machine, err := place.Detect()
 	if err != nil {
 		t.Skip(err)
 	}

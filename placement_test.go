@@ -16,6 +16,7 @@ import (
 	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/dev/testenv"
+	"github.com/zeropool-go/zeropool/internal/place"
 	"github.com/zeropool-go/zeropool/topology"
 	"golang.org/x/sys/unix"
 )
@@ -100,7 +101,7 @@ func checkSeats(t *testing.T, p *Pool, name string) {
 
 func allowedCPUs(t *testing.T) []int {
 	t.Helper()
-	machine, err := detect()
+	machine, err := place.Detect()
 	if err != nil {
 		t.Skip(err)
 	}
@@ -274,7 +275,7 @@ func TestWithCPUsOutsideTheMask(t *testing.T) {
 	if !asChild(t, "taskset", "-c", fmt.Sprint(cpus[len(cpus)-1])) {
 		return
 	}
-	machine, err := detect()
+	machine, err := place.Detect()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -349,17 +350,17 @@ func TestUnpinned(t *testing.T) {
 		}
 	}
 	check(t, heldPool(t, WithPlacement(topology.Unpinned), WithWorkers(3)))
-	t.Setenv(placementEnv, "unpinned")
+	t.Setenv(place.Variable, "unpinned")
 	check(t, heldPool(t))
 	check(t, heldPool(t, WithWorkers(2)))
 	// What the program says overrides the environment.
 	checkSeats(t, heldPool(t, WithPlacement(topology.PerThread), WithName("p")), "p")
 	checkSeats(t, heldPool(t, WithCPUs(allowedCPUs(t)[0]), WithName("p")), "p")
-	t.Setenv(placementEnv, "sideways")
+	t.Setenv(place.Variable, "sideways")
 	if p, err := New(); err == nil {
 		p.Close()
 		t.Error("an unknown placement in the environment was accepted")
-	} else if msg := err.Error(); !strings.Contains(msg, placementEnv) || !strings.Contains(msg, "sideways") || !strings.Contains(msg, "unpinned") {
+	} else if msg := err.Error(); !strings.Contains(msg, place.Variable) || !strings.Contains(msg, "sideways") || !strings.Contains(msg, "unpinned") {
 		t.Errorf("error %q does not name the variable, its value and what is allowed", msg)
 	}
 }

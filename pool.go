@@ -9,6 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zeropool-go/zeropool/internal/bubble"
+	"github.com/zeropool-go/zeropool/internal/chunk"
+	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/membarrier"
+	"github.com/zeropool-go/zeropool/internal/place"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -87,12 +92,12 @@ type times struct {
 
 func newTimes() times {
 	return times{
-		answer: ticksOf(answerTime), aged: ticksOf(agedTime), burst: ticksOf(burstTime),
-		worth: ticksOf(worthStealing), firstShun: ticksOf(firstShun), lastShun: ticksOf(lastShun),
-		poll: ticksOf(pollTime), takeOver: ticksOf(takeOverPause),
-		chunk: ticksOf(chunkTime), worthwhile: ticksOf(worthWaking),
-		leaseAfter: ticksOf(leaseAfter), collectOften: ticksOf(collectOften), collectSeldom: ticksOf(collectSeldom),
-		refusedPause: ticksOf(refusedPause), help: ticksOf(helpTime),
+		answer: cpu.TicksOf(answerTime), aged: cpu.TicksOf(agedTime), burst: cpu.TicksOf(burstTime),
+		worth: cpu.TicksOf(worthStealing), firstShun: cpu.TicksOf(firstShun), lastShun: cpu.TicksOf(lastShun),
+		poll: cpu.TicksOf(pollTime), takeOver: cpu.TicksOf(takeOverPause),
+		chunk: cpu.TicksOf(chunk.Time), worthwhile: cpu.TicksOf(chunk.WorthWaking),
+		leaseAfter: cpu.TicksOf(leaseAfter), collectOften: cpu.TicksOf(collectOften), collectSeldom: cpu.TicksOf(collectSeldom),
+		refusedPause: cpu.TicksOf(refusedPause), help: cpu.TicksOf(helpTime),
 	}
 }
 
@@ -105,7 +110,7 @@ func New(opts ...Option) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, machine, err := c.place()
+	plan, machine, err := c.workersAt()
 	if err != nil {
 		return nil, fmt.Errorf("zeropool: %w", err)
 	}
@@ -123,11 +128,11 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		name:      c.name,
 		placement: c.placementName(),
 		spins:     int(c.spin / spinRound),
-		bubbled:   inBubble(),
+		bubbled:   bubble.In(),
 		times:     newTimes(),
 		plan:      plan,
 		live:      n,
-		pins:      plannedCPUs(plan),
+		pins:      place.CPUs(plan),
 		runners:   make(map[uint64]*runner),
 	}
 	if p.bubbled {
@@ -138,7 +143,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		p.helpers[i].many = true
 	}
 	hold := c.pinning == Hold
-	p.roster.napper.init(hold, p.bubbled)
+	p.roster.napper.Init(hold, p.bubbled)
 	p.roster.nap = firstNap
 	if len(p.pins) > 0 {
 		countCollections()
@@ -157,8 +162,8 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		p.workers[i] = w
 	}
 	for _, w := range p.workers {
-		w.parker.init(w.keep, p.bubbled)
-		w.parker.prepare()
+		w.parker.Init(w.keep, p.bubbled)
+		w.parker.Prepare()
 		if w.keep {
 			go onOwnThread(func() { w.start(ready, begin) })
 		} else {
@@ -236,7 +241,7 @@ var (
 // In a bubble of testing/synctest it is a pool outside of the bubble: its tasks
 // must not touch channels and timers of the bubble.
 func Default() *Pool {
-	defaultOnce.Do(func() { outsideBubble(startDefault) })
+	defaultOnce.Do(func() { bubble.Outside(startDefault) })
 	return defaultPool
 }
 
@@ -244,7 +249,7 @@ func startDefault() {
 	p, err := New(WithName("default"))
 	if err != nil {
 		c, _ := newConfig([]Option{WithName("default")})
-		p = start(c, unpinnedPlan(runtime.GOMAXPROCS(0), err.Error()), nil)
+		p = start(c, place.Unpinned(0, err.Error()), nil)
 	}
 	defaultPool = p
 }
@@ -295,7 +300,7 @@ func (p *Pool) Close() error { return p.Shutdown(context.Background()) }
 // was run.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	p.gate.Or(gateClosed)
-	heavyBarrier(true) // D1: now everything that was pushed by one who did not see gateClosed is visible
+	membarrier.Heavy(true) // D1: now everything that was pushed by one who did not see gateClosed is visible
 	p.gate.Or(gateEnding)
 	p.wakeParked()
 	p.mu.Lock()
@@ -312,7 +317,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	p.gate.Or(gateCut)
-	heavyBarrier(true) // D1: who has taken a task and not seen gateCut has it counted as begun for all to see
+	membarrier.Heavy(true) // D1: who has taken a task and not seen gateCut has it counted as begun for all to see
 	p.drain()
 	if p.ended() && !p.cutWork.Load() {
 		return nil
@@ -379,12 +384,12 @@ func (p *Pool) look() {
 	p.wakeParked() // what they waited for will not come
 	for _, s := range p.spares {
 		s.job = job{}
-		s.parker.ch <- struct{}{}
+		s.parker.Signal()
 	}
 	p.spares = nil
 	if len(p.standIns) == 0 {
-		p.roster.napper.close()
-		giveUp(p.pins)
+		p.roster.napper.Close()
+		place.Release(p.pins)
 		p.pins = nil
 		p.wake(&p.closeWaits, everyone)
 	}

@@ -4,6 +4,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/membarrier"
 )
 
 // A lane is a queue of tasks that one goroutine owns: its owner pushes tasks and
@@ -324,19 +327,19 @@ func (l *lane) attach(must bool) bool {
 		return true
 	}
 	q := l.seq.Add(1)
-	for end := ticks() + l.pool.times.answer; ticks() < end; spinTurn() {
+	for end := cpu.Ticks() + l.pool.times.answer; cpu.Ticks() < end; cpu.SpinTurn() {
 		if l.ack.Load() == q { // N1
 			return true
 		}
-		relax(8)
+		cpu.Relax(8)
 	}
-	if heavyBarrier(must) { // B1
+	if membarrier.Heavy(must) { // B1
 		for range answerTurns {
 			if l.busy.Load() == 0 {
 				return true
 			}
-			relax(8)
-			spinTurn()
+			cpu.Relax(8)
+			cpu.SpinTurn()
 		}
 	}
 	l.detach()

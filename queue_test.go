@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/membarrier"
+	"github.com/zeropool-go/zeropool/internal/stack"
 )
 
 // primitives is one implementation of what queue_asm.go declares. me is the
@@ -39,7 +42,7 @@ func testIdentity() uint64 {
 	if hasIdentity {
 		return identity()
 	}
-	return goroutineID()
+	return stack.GoroutineID()
 }
 
 // implementations returns the assembly, where this build has it, and its twin.
@@ -105,7 +108,7 @@ func newTestLane(im primitives, capacity int, start testStart) *testLane {
 	q.owner.Store(im.me())
 	q.table[q.owner.Load()*hashFactor>>(64-laneTableBits)].Store(q.lane)
 	q.shared.Store(0)
-	if hasIdentity && !registerBarrier() {
+	if hasIdentity && !membarrier.Register() {
 		q.ghost = true
 		q.shared.Store(1)
 	}

@@ -3,6 +3,8 @@ package zeropool
 import (
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // A tally counts the tasks that one goroutine, or a group of them, has run.
@@ -74,6 +76,37 @@ func callTask(fn *funcval, params unsafe.Pointer) {
 func callFallible(fn *funcval, params unsafe.Pointer) error {
 	f := fn
 	return (*(*func(unsafe.Pointer) error)(unsafe.Pointer(&f)))(params)
+}
+
+// codeOf returns the entry point of the user's function that a task runs.
+func codeOf(fn *funcval, params unsafe.Pointer) uintptr {
+	if fn == callFunc || fn == callErrFunc {
+		fn = (*funcval)(params)
+	}
+	if fn == nil { // see standIn.runHanded
+		return 0
+	}
+	return fn.code
+}
+
+// provenTask reports whether a task is known to return, so that it may run on a goroutine
+// that must go on afterwards, a waiter's. Workers and stand-ins can be replaced.
+func provenTask(fn *funcval, params unsafe.Pointer) bool { return proven.Is(codeOf(fn, params)) }
+
+// proven is that for the task in s; the owner of the lane calls it. It remembers the
+// last function of which it was true.
+func (l *lane) proven(s *slot) bool {
+	fn := s.fn
+	if fn == l.known {
+		return true
+	}
+	if !provenTask(fn, s.params) {
+		return false
+	}
+	if fn != callFunc && fn != callErrFunc {
+		l.known = fn
+	}
+	return true
 }
 
 // run runs a task that the caller has taken, and ends it; v is the state that the
@@ -211,7 +244,7 @@ func (p *Pool) cutOff(l *lane, s *slot, v uint64, h *hand) {
 // unwound ends a task that did not return; e is what recover returned.
 func (r *running) unwound(e any) {
 	if e == nil {
-		exited(r.s.fn, r.s.params)
+		proven.Exited(codeOf(r.s.fn, r.s.params))
 		r.failed(ErrGoexit)
 		return
 	}

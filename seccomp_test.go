@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/zeropool-go/zeropool/internal/membarrier"
 	"golang.org/x/sys/unix"
 )
 
@@ -77,7 +78,7 @@ func TestMembarrierRefused(t *testing.T) {
 	}
 	forbid(t, unless(unix.SYS_MEMBARRIER, 1), refuse, pass)
 	p := newTestPool(t, unpinned(2)...)
-	if registerBarrier() {
+	if membarrier.Register() {
 		t.Fatal("there is a barrier")
 	}
 	everyForm(t, p)
@@ -96,7 +97,7 @@ func TestMembarrierRefusedLater(t *testing.T) {
 		return
 	}
 	p := newTestPool(t, unpinned(2)...)
-	if !registerBarrier() {
+	if !membarrier.Register() {
 		t.Skip("there is no barrier")
 	}
 	everyForm(t, p)

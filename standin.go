@@ -3,6 +3,7 @@ package zeropool
 import (
 	"time"
 
+	"github.com/zeropool-go/zeropool/internal/proven"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -17,7 +18,7 @@ import (
 // inherit.
 type standIn struct {
 	runner
-	job   job // its parker's channel receives when there is one, or the pool has closed
+	job   job // its parker gets a signal when there is one, or the pool has closed
 	place int // in pool.standIns; guarded by pool.mu
 }
 
@@ -48,14 +49,14 @@ func (p *Pool) startStandIn(j job) {
 	p.spares[n-1] = nil
 	p.spares = p.spares[:n-1]
 	s.job = j
-	s.parker.ch <- struct{}{}
+	s.parker.Signal()
 }
 
 // spare makes another stand-in, with a job if one is waiting. The caller holds
 // p.mu and is a worker or a stand-in, or New.
 func (p *Pool) spare() {
 	s := new(standIn)
-	s.parker.init(false, p.bubbled)
+	s.parker.Init(false, p.bubbled)
 	s.pool, s.standIn, s.near, s.labels = p, true, p.workers, p.standInLabels
 	s.lease.cpu.Store(topology.Unknown)
 	s.marks = make([]mark, p.laneIDs) // now, not when s first steals, much later perhaps
@@ -63,9 +64,9 @@ func (p *Pool) spare() {
 		s.job = p.jobs[n-1]
 		p.jobs[n-1] = job{}
 		p.jobs = p.jobs[:n-1]
-		s.parker.ch <- struct{}{}
+		s.parker.Signal()
 	} else {
-		s.parker.prepare() // now, not when s first sleeps, much later perhaps
+		s.parker.Prepare() // now, not when s first sleeps, much later perhaps
 		p.spares = append(p.spares, s)
 	}
 	s.place = len(p.standIns)
@@ -84,7 +85,7 @@ func (s *standIn) main() {
 func (s *standIn) serve() {
 	p := s.pool
 	for {
-		<-s.parker.ch
+		s.parker.Await()
 		p.mu.Lock()
 		if s.job == (job{}) { // the pool has closed
 			s.end()
@@ -109,7 +110,7 @@ func (s *standIn) rest() bool {
 		s.end()
 		return false
 	}
-	s.parker.prepare()
+	s.parker.Prepare()
 	p.spares = append(p.spares, s)
 	p.mu.Unlock()
 	return true
@@ -154,7 +155,7 @@ func (s *standIn) perform() {
 			s.ran, s.spent = 0, 0
 		}
 		s.runHanded()
-		for from := (place{}); j.group != nil; {
+		for from := (foundAt{}); j.group != nil; {
 			l, t, key := j.group.find(&from)
 			if l == nil {
 				break
@@ -195,11 +196,11 @@ func (s *standIn) runHanded() {
 	code := codeOf(j.s.fn, j.s.params)
 	s.pool.run(j.l, j.s, j.v, &s.hand) // its begin has been counted
 	s.relabel()
-	if isProven(code) {
+	if proven.Is(code) {
 		return
 	}
 	ran := 1
-	defer func() { observe(code, ran) }()
+	defer func() { proven.Observe(code, ran) }()
 	more := j.own
 	if more == nil && j.l.inbox {
 		more = j.l
@@ -207,7 +208,7 @@ func (s *standIn) runHanded() {
 	// A look at a slot that nobody has taken is a race, but not one that harms: if
 	// the slot then still has the key it had before the look, the task is the one
 	// that was seen. Where there are no identities, the race detector may look on.
-	for ; hasIdentity && more != nil && ran < provenRuns; ran++ {
+	for ; hasIdentity && more != nil && ran < proven.Runs; ran++ {
 		t, key, ok := more.find(false)
 		if !ok || codeOf(t.fn, t.params) != code || !more.takeOpen(t, key) {
 			return

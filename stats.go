@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"time"
+
+	"github.com/zeropool-go/zeropool/internal/cpu"
 )
 
 // Stats is a snapshot of a pool's counters. They are read one after the other
@@ -243,7 +245,7 @@ func (p *Pool) submitted() uint64 {
 
 func (e *lease) read(w *WorkerStats) {
 	w.PinsTaken, w.PinsRefused, w.PinsLost = e.taken.load(), e.refused.load(), e.lost.load()
-	w.PinnedFor = durationOf(int64(e.pinned.load()))
+	w.PinnedFor = cpu.DurationOf(int64(e.pinned.load()))
 	if e.held.Load() {
 		w.Pinned = 1
 		w.Thread = e.thread.number()

@@ -1,6 +1,10 @@
 package zeropool
 
-import "time"
+import (
+	"time"
+
+	"github.com/zeropool-go/zeropool/internal/cpu"
+)
 
 // How runners find work, and which.
 //
@@ -71,7 +75,7 @@ func (r *runner) ripe(l *lane, anyway bool) bool {
 	if anyway {
 		return true
 	}
-	now, t := ticks(), &r.pool.times
+	now, t := cpu.Ticks(), &r.pool.times
 	if now < m.till {
 		return false
 	}
@@ -168,7 +172,7 @@ func (r *runner) judge(l *lane, took int64) {
 	m := r.mark(l)
 	if begun := l.begun.load(); r.spent/trial < r.pool.times.worth && begun != m.begun {
 		m.shun = min(max(2*m.shun, r.pool.times.firstShun), r.pool.times.lastShun)
-		m.seen, m.begun = ticks(), begun
+		m.seen, m.begun = cpu.Ticks(), begun
 		m.till = m.seen + m.shun
 		r.drop()
 	} else {

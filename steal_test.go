@@ -3,6 +3,8 @@ package zeropool
 import (
 	"sync/atomic"
 	"testing"
+
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // TestThievesTakeWhatTheOwnerComesToLast protects forks and bursts: where a thief looks
@@ -95,7 +97,7 @@ func TestLeftTaskIsOverdue(t *testing.T) {
 func TestLeftTaskBegins(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	var c count
-	for range 2 * provenRuns { // a lane, and a function that is known to return
+	for range 2 * proven.Runs { // a lane, and a function that is known to return
 		Submit(p, &c, (*count).run).Wait()
 	}
 	var begun atomic.Bool

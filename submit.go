@@ -3,6 +3,8 @@ package zeropool
 import (
 	"time"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/cpu"
 )
 
 // Submit queues one task, fn(params), and returns its Future. The queue keeps
@@ -312,7 +314,7 @@ const (
 // runOwnOldest runs the oldest tasks of the caller's own lane, and reports whether
 // there was one.
 func (p *Pool) runOwnOldest(l *lane) bool {
-	start := ticks()
+	start := cpu.Ticks()
 	for n := range helpRuns {
 		s, v, ok := l.takeOwnOldest()
 		if !ok {
@@ -323,7 +325,7 @@ func (p *Pool) runOwnOldest(l *lane) bool {
 			return true
 		}
 		p.run(l, s, v, &l.hand)
-		if n%4 == 0 && ticks()-start > p.times.help {
+		if n%4 == 0 && cpu.Ticks()-start > p.times.help {
 			break
 		}
 	}

@@ -5,6 +5,10 @@ import (
 	"sync"
 	"time"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/bubble"
+	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/membarrier"
 )
 
 // Goroutines that wait park here: for the end of a task, a batch or a Group, and
@@ -71,8 +75,8 @@ func watchFor(ended func() bool) bool {
 		if ended() {
 			return true
 		}
-		relax(32)
-		spinTurn()
+		cpu.Relax(32)
+		cpu.SpinTurn()
 	}
 	return false
 }
@@ -88,7 +92,7 @@ func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, len
 		list.add(w)
 		st.mu.Unlock()
 		if plain != nil && plain() {
-			heavyBarrier(true) // W1
+			membarrier.Heavy(true) // W1
 		}
 		done, gaveUp := ended(), false // W1
 		if !done {
@@ -152,7 +156,7 @@ func (l *waitList) remove(w *waiter) {
 // be touched from outside, and none of the bubble may be kept. A mutex is of no
 // bubble.
 func (p *Pool) newWaiter(st *waitStripe) *waiter {
-	if !p.bubbled && inBubble() {
+	if !p.bubbled && bubble.In() {
 		w := &waiter{lock: new(sync.Mutex)}
 		w.lock.Lock()
 		return w

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/zeropool-go/zeropool/internal/proven"
+	"github.com/zeropool-go/zeropool/internal/stack"
 )
 
 // wakeUps returns how often runners of p have been woken, or told to look again.
@@ -189,9 +192,9 @@ func TestParkedWaiterLeavesAPoller(t *testing.T) {
 func TestWaitContextThatCannotEndIsWait(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	type place struct{ id uint64 }
-	where := func(w *place) { w.id = goroutineID() }
+	where := func(w *place) { w.id = stack.GoroutineID() }
 	var w place
-	for range 2 * provenRuns { // until where is known to return
+	for range 2 * proven.Runs { // until where is known to return
 		Submit(p, &w, where).Wait()
 	}
 	noStandIns(t, p)
@@ -199,7 +202,7 @@ func TestWaitContextThatCannotEndIsWait(t *testing.T) {
 	defer release()
 	open, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	me := goroutineID()
+	me := stack.GoroutineID()
 	for _, c := range []struct {
 		ctx  context.Context
 		here bool

@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // TestNoWakeUpIsLost submits single tasks, which nobody waits for through a
@@ -31,7 +34,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 					for i := range int32(stressRounds(5000)) {
 						Submit(p, &c, (*count).run)
 						for turns := 1; c.runs.Load() == i; turns++ {
-							spinTurn()
+							cpu.SpinTurn()
 							if turns%4096 == 0 {
 								runtime.Gosched()
 							}
@@ -61,7 +64,7 @@ func TestNoWaiterIsForgotten(t *testing.T) {
 			busy(l.turns)
 		})
 		for turns := 1; !l.begun.Load(); turns++ { // or the waiter would run it
-			spinTurn()
+			cpu.SpinTurn()
 			if turns%4096 == 0 {
 				runtime.Gosched()
 			}
@@ -91,7 +94,7 @@ func TestNewFunctionIsHandedOverOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	code := fs[n-1].lane().slot(fs[n-1].key).fn.code
-	eventually(t, func() bool { return isProven(code) }, func() string { return "nobody runs more of the function" })
+	eventually(t, func() bool { return proven.Is(code) }, func() string { return "nobody runs more of the function" })
 	for i, f := range fs {
 		if err := f.Wait(); err != nil || cs[i].runs.Load() != 1 {
 			t.Fatalf("task %d: %v, ran %d times", i, err, cs[i].runs.Load())
@@ -103,7 +106,7 @@ func TestNewFunctionIsHandedOverOnce(t *testing.T) {
 			own += l.completed.load()
 		}
 	}
-	if own < n-provenRuns-pushesForLane {
+	if own < n-proven.Runs-pushesForLane {
 		t.Errorf("the submitter has run %d of %d", own, n)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/proven"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -140,12 +142,12 @@ func (r *runner) work(w *worker) {
 			r.found()
 			p.join(b, &r.hand)
 			r.relabel()
-			r.lease.check(ticks())
+			r.lease.check(cpu.Ticks())
 			continue
 		}
 		if rounds++; r.soon && rounds < maxRounds && !r.beside {
-			relax(64)
-			spinTurn()
+			cpu.Relax(64)
+			cpu.SpinTurn()
 			continue
 		}
 		rounds = 0
@@ -161,18 +163,18 @@ const maxRounds = 64
 
 // runTaken runs a task that r has taken.
 func (r *runner) runTaken(l *lane, s *slot, v uint64) {
-	code, start := codeOf(s.fn, s.params), ticks()
+	code, start := codeOf(s.fn, s.params), cpu.Ticks()
 	if r.worker != nil && l == r.worker.lane.Load() {
 		r.pool.run(l, s, v, &l.hand)
 	} else {
 		r.begun.add(1)
 		r.pool.run(l, s, v, &r.hand)
 	}
-	if !isProven(code) {
-		observe(code, 1)
+	if !proven.Is(code) {
+		proven.Observe(code, 1)
 	}
 	r.relabel()
-	now := ticks()
+	now := cpu.Ticks()
 	r.judge(l, now-start)
 	r.lease.check(now)
 }

@@ -1,4 +1,4 @@
-package zeropool
+package chunk
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// The schedules that the rules of chunk.go lead to, computed with a virtual
+// The schedules that the rules of this package lead to, computed with a virtual
 // clock: no machine's speed or noise is in them.
 
 // What the simulated machine takes, in ns.
@@ -161,9 +161,9 @@ func (s *sim) join() (end int64) {
 			w.free += simClaim
 		}
 		s.claimer = i
-		k := claimSize(len(s.times)-s.at, w.chunk, 2*s.width)
+		k := Claim(len(s.times)-s.at, w.chunk, 2*s.width)
 		took := s.run(k)
-		w.chunk = nextChunk(w.chunk, k, took, chunkTime.Nanoseconds())
+		w.chunk = Next(w.chunk, k, took, Time.Nanoseconds())
 		w.free += took
 		end = max(end, w.free)
 	}
@@ -182,7 +182,7 @@ func simLoop(times []int64, workers int) (end int64) {
 		if left == 0 {
 			return now
 		}
-		next, share := afterAlone(chunk, s.at, left, now, took, worthWaking.Nanoseconds())
+		next, share := AfterAlone(chunk, s.at, left, now, took, WorthWaking.Nanoseconds())
 		if share {
 			s.workers = []simWorker{{now, 1}}
 			s.wake(workers, now)
@@ -226,7 +226,7 @@ func ideal(times []int64, workers int, start int64) int64 {
 // table of docs/design.md has the worst ratios: those that the code leads to now.
 func TestSchedule(t *testing.T) {
 	const some = 1000 // ns that do not matter: a few claims
-	page, err := os.ReadFile("docs/design.md")
+	page, err := os.ReadFile("../../docs/design.md")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a test binary may run far from the tree
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestSchedule(t *testing.T) {
 			serial := sum(times)
 			for _, w := range []int{2, 4, 8, 64} {
 				l, b := simLoop(times, w), simBatch(times, w)
-				loop.add(float64(l)/float64(some+ideal(times, w, worthWaking.Nanoseconds()/2)), n, w)
+				loop.add(float64(l)/float64(some+ideal(times, w, WorthWaking.Nanoseconds()/2)), n, w)
 				batch.add(float64(b)/float64(some+ideal(times, w, 0)), n, w)
 				if l > serial+serial/20+some {
 					t.Errorf("%s: %d tasks with %d workers: %d ns, a plain loop %d", p.name, n, w, l, serial)
@@ -275,23 +275,11 @@ func (w worst) String() string {
 // would go back, or never end.
 func TestChunksDoNotOverflow(t *testing.T) {
 	for _, chunk := range []int{math.MaxInt, math.MaxInt/2 + 1, math.MaxInt/4 + 1, math.MaxInt / 3} {
-		if next := nextChunk(chunk, chunk, 0, 8000); next < chunk {
+		if next := Next(chunk, chunk, 0, 8000); next < chunk {
 			t.Fatalf("after a quick chunk of %d comes one of %d", chunk, next)
 		}
-		if next, _ := afterAlone(chunk, chunk, 1, 1, 1, math.MaxInt64); next < 1 {
+		if next, _ := AfterAlone(chunk, chunk, 1, 1, 1, math.MaxInt64); next < 1 {
 			t.Fatalf("alone, after a chunk of %d comes one of %d", chunk, next)
-		}
-	}
-	alone := newTestPool(t, unpinned(1)...)
-	alone.times.worthwhile = math.MaxInt64 // it is never worth waking a worker
-	for _, n := range []int{math.MaxInt, math.MaxInt - 1, math.MaxInt/2 + 2} {
-		sum := 0
-		if err := alone.For(n, func(lo, hi int) {
-			if lo == sum && hi > lo {
-				sum = hi
-			}
-		}); err != nil || sum != n {
-			t.Errorf("For(%d) covered %d: %v", n, sum, err)
 		}
 	}
 }
@@ -302,7 +290,7 @@ func TestAfterAlone(t *testing.T) {
 	// A clock that stands still must not let the chunk overflow.
 	chunk := 1
 	for done := 1; done < math.MaxInt/2; done += chunk {
-		next, share := afterAlone(chunk, done, math.MaxInt-done, 0, 0, 8000)
+		next, share := AfterAlone(chunk, done, math.MaxInt-done, 0, 0, 8000)
 		if share || next < 1 {
 			t.Fatalf("after %d: next %d, share %v", done, next, share)
 		}
@@ -312,13 +300,13 @@ func TestAfterAlone(t *testing.T) {
 		}
 	}
 	// Elements that became slower count with their present speed.
-	if _, share := afterAlone(10, 1000, 1000, 6000, 500, 8000); !share {
+	if _, share := AfterAlone(10, 1000, 1000, 6000, 500, 8000); !share {
 		t.Error("1,000 elements that take 6 ticks each are not worth sharing")
 	}
-	if _, share := afterAlone(10, 1000, 16, 6000, 5000, 8000); !share {
+	if _, share := AfterAlone(10, 1000, 16, 6000, 5000, 8000); !share {
 		t.Error("16 elements that take 500 ticks each are not worth sharing")
 	}
-	if _, share := afterAlone(10, 1000, 16, 6000, 60, 8000); share {
+	if _, share := AfterAlone(10, 1000, 16, 6000, 60, 8000); share {
 		t.Error("16 elements that take 6 ticks each are worth sharing")
 	}
 }
@@ -336,7 +324,7 @@ func TestNextChunk(t *testing.T) {
 		{64, 10, 20_000, 32},
 		{1, 1, 1_000_000, 1},
 	} {
-		if got := nextChunk(c.chunk, c.ran, c.took, 8000); got != c.want {
+		if got := Next(c.chunk, c.ran, c.took, 8000); got != c.want {
 			t.Errorf("%+v: %d", c, got)
 		}
 	}
@@ -349,10 +337,24 @@ func TestChunksOfNothingAreBounded(t *testing.T) {
 	chunk, done := 1, 0
 	for range 64 {
 		done += chunk
-		next, share := afterAlone(chunk, done, math.MaxInt-done, 1, 0, worthwhile)
+		next, share := AfterAlone(chunk, done, math.MaxInt-done, 1, 0, worthwhile)
 		if share || next < 1 || float64(next) > worthwhile/minEach {
 			t.Fatalf("after %d elements in chunks of up to %d: share %v, next chunk %d", done, chunk, share, next)
 		}
 		chunk = next
+	}
+}
+
+// A claim is never empty while there is something left, never more than is left, and
+// never more than was asked for.
+func TestClaimSize(t *testing.T) {
+	for left := 1; left < 300; left++ {
+		for chunk := 1; chunk < 3000; chunk += 1 + chunk/8 {
+			for _, part := range []int{1, 2, 4, 8, 512} {
+				if k := Claim(left, chunk, part); k < 1 || k > left || k > chunk {
+					t.Fatalf("of %d, %d wanted, 1/%d at most: gave %d", left, chunk, part, k)
+				}
+			}
+		}
 	}
 }

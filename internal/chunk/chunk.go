@@ -1,21 +1,20 @@
-package zeropool
+// Package chunk says how many elements of a batch or loop one goroutine takes on at a
+// time. Its functions depend on what has been measured and on nothing else, so that the
+// schedule they lead to can be computed (see schedule_test.go).
+package chunk
 
 import (
 	"math"
 	"time"
 )
 
-// How many elements of a batch or loop one goroutine takes on at a time. These
-// are functions of what has been measured and of nothing else, so that the
-// schedule they lead to can be computed (see loop_schedule_test.go).
-
 const (
-	// chunkTime is about how long the elements of one claim should take: long
+	// Time is about how long the elements of one claim should take: long
 	// enough to make the claim cheap, short enough to end together.
-	chunkTime = 8 * time.Microsecond
-	// worthWaking is how long a loop must have run, and how much it must have
+	Time = 8 * time.Microsecond
+	// WorthWaking is how long a loop must have run, and how much it must have
 	// left, before it wakes a worker: a few times what the wake costs both.
-	worthWaking = 8 * time.Microsecond
+	WorthWaking = 8 * time.Microsecond
 	// firstCheck is the most elements that a loop runs between two looks at the
 	// clock while it knows little of their cost.
 	firstCheck = 128
@@ -23,39 +22,39 @@ const (
 	growth = 4
 )
 
-// claimSize returns how many of the elements left a goroutine claims that would like
+// Claim returns how many of the elements left a goroutine claims that would like
 // to have chunk: no more than 1/part, so that all end together, but not so few that the
 // claim costs more than it brings.
-func claimSize(left, chunk, part int) int {
+func Claim(left, chunk, part int) int {
 	return min(chunk, left, max(left/part, chunk/8, 1))
 }
 
-// grown returns a chunk of n elements, by times longer, as far as an int goes.
-func grown(n, by int) int {
+// Grown returns a chunk of n elements, by times longer, as far as an int goes.
+func Grown(n, by int) int {
 	if n > math.MaxInt/by {
 		return math.MaxInt
 	}
 	return n * by
 }
 
-// nextChunk returns the chunk to ask for when the last request, for chunk
+// Next returns the chunk to ask for when the last request, for chunk
 // elements, brought ran and they took that many ticks; target is what a claim
 // should take.
-func nextChunk(chunk, ran int, took, target int64) int {
+func Next(chunk, ran int, took, target int64) int {
 	switch {
 	case took < target/2 && ran == chunk:
-		return grown(chunk, 2)
+		return Grown(chunk, 2)
 	case took > 2*target:
 		return max(chunk/2, 1)
 	}
 	return chunk
 }
 
-// afterAlone says how a loop goes on that its caller has run alone so far: done
+// AfterAlone says how a loop goes on that its caller has run alone so far: done
 // elements in elapsed ticks, the last chunk of them in took. It either shares the
 // elements left or runs next elements more. It goes by the slower of the two
 // speeds, so that it notices elements which become longer.
-func afterAlone(chunk, done, left int, elapsed, took, worthwhile int64) (next int, share bool) {
+func AfterAlone(chunk, done, left int, elapsed, took, worthwhile int64) (next int, share bool) {
 	in, of := float64(elapsed), float64(done)
 	if lately := float64(took); lately*of > in*float64(chunk) {
 		in, of = lately, float64(chunk)
@@ -64,7 +63,7 @@ func afterAlone(chunk, done, left int, elapsed, took, worthwhile int64) (next in
 	if 2*elapsed >= worthwhile && in*float64(left)/of >= float64(worthwhile) {
 		return 0, true
 	}
-	next = grown(chunk, growth)
+	next = Grown(chunk, growth)
 	if next > firstCheck { // a division less for most short loops
 		if n := float64(worthwhile) * of / (2 * in); n < float64(next) {
 			next = max(firstCheck, int(n))

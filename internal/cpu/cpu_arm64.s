@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// func relax(n uint64)
-TEXT ·relax(SB), NOSPLIT, $0-8
+// func Relax(n uint64)
+TEXT ·Relax(SB), NOSPLIT, $0-8
 	MOVD n+0(FP), R0
 
 again:
@@ -12,8 +12,8 @@ again:
 	BNE  again
 	RET
 
-// func ticks() int64
-TEXT ·ticks(SB), NOSPLIT, $0-8
+// func Ticks() int64
+TEXT ·Ticks(SB), NOSPLIT, $0-8
 	MRS  CNTVCT_EL0, R0
 	MOVD R0, ret+0(FP)
 	RET

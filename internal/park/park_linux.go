@@ -1,4 +1,4 @@
-package zeropool
+package park
 
 import (
 	"os"

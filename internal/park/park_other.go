@@ -1,6 +1,6 @@
 //go:build !linux
 
-package zeropool
+package park
 
 import (
 	"os"

@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// func relax(n uint64)
-TEXT ·relax(SB), NOSPLIT, $0-8
+// func Relax(n uint64)
+TEXT ·Relax(SB), NOSPLIT, $0-8
 	MOVQ n+0(FP), AX
 
 again:
@@ -12,8 +12,8 @@ again:
 	JNE  again
 	RET
 
-// func ticks() int64
-TEXT ·ticks(SB), NOSPLIT, $0-8
+// func Ticks() int64
+TEXT ·Ticks(SB), NOSPLIT, $0-8
 	RDTSC
 	SHLQ $32, DX
 	ORQ  DX, AX

@@ -1,10 +1,12 @@
 //go:build gc && !purego && !race && !msan && !asan
 
-package zeropool
+package cpu
 
 import (
 	"slices"
 	"time"
+
+	"github.com/zeropool-go/zeropool/internal/clock"
 )
 
 // measureTicks compares the time-stamp counter with the clock, three times for
@@ -14,12 +16,12 @@ func measureTicks() int64 {
 	const span = int64(30 * time.Microsecond)
 	var rates [3]int64
 	for i := range rates {
-		t0, c0 := monotonic(), ticks()
+		t0, c0 := clock.Monotonic(), Ticks()
 		t1 := t0
 		for t1-t0 < span {
-			t1 = monotonic()
+			t1 = clock.Monotonic()
 		}
-		rates[i] = int64(float64(ticks()-c0) / float64(t1-t0) * float64(time.Second))
+		rates[i] = int64(float64(Ticks()-c0) / float64(t1-t0) * float64(time.Second))
 	}
 	slices.Sort(rates[:])
 	return max(rates[1], 1)

@@ -1,6 +1,6 @@
 //go:build gc && !purego && !race && !msan && !asan
 
-package zeropool
+package cpu
 
 // measureTicks reads the rate of the counter from the system.
 func measureTicks() int64

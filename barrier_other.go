@@ -1,7 +1,0 @@
-//go:build !linux
-
-package zeropool
-
-func registerMembarrier() bool { return false }
-
-func membarrier() {}

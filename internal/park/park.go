@@ -1,0 +1,160 @@
+// Package park blocks goroutines so that waking them is as quick as it can be, at the
+// price that its comments name.
+package park
+
+import (
+	"math"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/zeropool-go/zeropool/internal/bubble"
+)
+
+// States of a Parker.
+const (
+	awake  = 0
+	drowsy = 1 // announced: looks for work once more
+	asleep = 2 // blocked, or about to be
+)
+
+// A Parker blocks one goroutine until another goroutine wakes it. It waits for a timer
+// that whoever wakes it sets to now. So it holds neither a thread nor a P, and for a
+// timer the scheduler interrupts the thread that waits for the network, or starts one
+// where none does: the sleeper is awake as soon as one in a futex would be. A send to a
+// channel starts a thread always, which takes longer. An eventfd is seen by a thread that
+// waits for the network, or after 10 ms: the one that brings the first of two workers to
+// their work has left the second behind.
+//
+// It sleeps in a futex if it is to keep its thread. In a bubble of testing/synctest "now"
+// is another time, so one that is there wakes by a channel.
+type Parker struct {
+	word    atomic.Uint32
+	inFutex bool
+	timed   bool        // sleeps until a timer; not in a bubble, or where none can be told
+	timer   *time.Timer // or nil: not prepared
+	ch      chan struct{}
+}
+
+// Init makes k usable, for a goroutine that keeps its thread, or one that belongs to a
+// bubble of testing/synctest.
+func (k *Parker) Init(thread, bubbled bool) {
+	k.ch = make(chan struct{}, 1)
+	k.inFutex = thread && hasFutex && !bubbled
+	k.timed = !k.inFutex && !bubbled && bubble.Tells
+}
+
+// Announce says that the caller is about to sleep. It looks at what it waits for once
+// more between Announce and Sleep.
+func (k *Parker) Announce() {
+	k.Prepare()
+	k.word.Store(drowsy)
+}
+
+// Prepare makes what Sleep needs, unless it is there: Announce does it otherwise.
+func (k *Parker) Prepare() {
+	if k.timed && k.timer == nil {
+		k.timer = time.NewTimer(math.MaxInt64)
+		k.timer.Stop()
+	}
+}
+
+// Retract takes Announce back, when nobody can wake the caller any more.
+func (k *Parker) Retract() { k.word.Store(awake) }
+
+// Sleep blocks until Wake is called after Announce.
+func (k *Parker) Sleep() {
+	if !k.word.CompareAndSwap(drowsy, asleep) {
+		return
+	}
+	switch {
+	case k.inFutex:
+		for k.word.Load() == asleep {
+			futexWait(&k.word, asleep, 0)
+		}
+	case k.timed:
+		select {
+		case <-k.timer.C:
+		case <-k.ch:
+		}
+	default:
+		<-k.ch
+	}
+}
+
+// Wake ends the sleep that Announce began. It is called once for each Announce that is
+// not retracted.
+func (k *Parker) Wake() {
+	switch {
+	case k.word.Swap(awake) != asleep:
+	case k.inFutex:
+		futexWake(&k.word)
+	case k.timed && !bubble.In():
+		k.timer.Reset(0)
+	default:
+		k.ch <- struct{}{}
+	}
+}
+
+// Signal lets one Await return. A goroutine is in Await or in Sleep, never in both, and
+// at most one signal waits for it.
+func (k *Parker) Signal() { k.ch <- struct{}{} }
+
+// Await blocks until Signal is called.
+func (k *Parker) Await() { <-k.ch }
+
+// A Napper blocks one goroutine for some microseconds. It may be cut short.
+type Napper struct {
+	word    atomic.Uint32 // asleep during a nap
+	bubbled bool          // a bubble stops its clock for a nap in the kernel, and moves it for a time.Sleep
+	timer   *os.File
+	fd      int
+}
+
+// Init makes n usable, see Parker.Init.
+func (n *Napper) Init(thread, bubbled bool) {
+	n.bubbled = bubbled
+	if !thread && !bubbled {
+		n.timer, n.fd = newTimer()
+	}
+}
+
+// Close ends the use of n.
+func (n *Napper) Close() {
+	if n.timer != nil {
+		_ = n.timer.Close()
+	}
+}
+
+// Nap blocks for about d, or until Cut is called; thread says that the caller is
+// to keep its thread.
+func (n *Napper) Nap(d time.Duration, thread bool) {
+	if n.bubbled {
+		runtime.Gosched()
+		return
+	}
+	n.word.Store(asleep)
+	switch {
+	case thread && hasFutex:
+		futexWait(&n.word, asleep, d)
+	case n.timer != nil:
+		setTimer(n.fd, d)
+		waitTimer(n.timer)
+	default:
+		time.Sleep(d)
+	}
+	n.word.Store(awake)
+}
+
+// Cut ends a nap early, as a rule: one that begins at the same moment may last.
+func (n *Napper) Cut() {
+	if n.word.Load() != asleep || !n.word.CompareAndSwap(asleep, awake) {
+		return
+	}
+	if n.timer != nil {
+		setTimer(n.fd, time.Nanosecond)
+	} else if hasFutex {
+		futexWake(&n.word)
+	}
+}
