@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"context"
 	"math"
 	"runtime"
 	"sync/atomic"
@@ -28,14 +29,13 @@ type batch struct {
 	spot  int    // its place on the board, or -1 if it is on the list
 	prev  *batch // on the list; guarded by pool.mu
 	next  *batch // likewise
-	tasks []Task // of a mixed batch, the storage that work points to
+	tasks []Task // of a mixed batch
 	width int    // goroutines that can work on it at a time
 	refs  atomic.Int32
 	fault atomic.Pointer[fault]
 	waits waitList
 	loop  bool // its caller drives it, and has counted all its elements as begun
-	terms
-	_ [lineSize]byte
+	_     [lineSize]byte
 
 	cursor atomic.Int64 // first element that nobody has claimed
 	_      [lineSize - 8]byte
@@ -44,26 +44,27 @@ type batch struct {
 	_        [lineSize - 8]byte
 }
 
-// work says what the elements are.
+// work says what the elements are, and what ends them.
 type work struct {
-	kind   workKind
-	fn     *funcval       // the function, but for mixed
+	body   body           // runs elements
+	fn     *funcval       // the function, or nil: each element has one of its own
 	base   unsafe.Pointer // the first element's params
 	stride uintptr
+	out    unsafe.Pointer  // where the results go
+	whole  bool            // a range of elements is one call, and fails as a whole
+	early  bool            // the first failure withdraws what nobody has claimed
+	limit  context.Context // whose end does so too, or nil
 }
 
-type workKind uint8
-
-const (
-	uniform     workKind = iota // fn(params[i])
-	mixed                       // tasks[i]
-	ranges                      // fn(lo, hi)
-	typed                       // elements that body runs
-	typedRanges                 // body, for a range that fails as a whole
-)
-
-// whole reports whether a range of elements fails as a whole.
-func (k workKind) whole() bool { return k == ranges || k == typedRanges }
+// A body runs elements of a batch from lo to hi, in this order, until one returns an
+// error. It keeps the number of the current one in at, for the case that it does not
+// return, and hi in the end.
+//
+// The implementations have no fields: what they work on is in the batch, so that
+// storing one in an interface allocates nothing, whatever its type parameters are.
+type body interface {
+	run(b *batch, lo, hi int, at *int) error
+}
 
 // A fault is why a batch has failed.
 type fault struct {
@@ -80,7 +81,7 @@ type share struct {
 }
 
 func workOf[T any](params []T, fn func(*T)) work {
-	return work{fn: funcOf(fn), base: unsafe.Pointer(unsafe.SliceData(params)), stride: unsafe.Sizeof(*new(T))}
+	return work{body: elements{}, fn: funcOf(fn), base: unsafe.Pointer(unsafe.SliceData(params)), stride: unsafe.Sizeof(*new(T))}
 }
 
 // SubmitBatch queues one task fn(&params[i]) for each element and returns one
@@ -113,7 +114,7 @@ func (p *Pool) SubmitMixed(tasks []Task) Future {
 	if len(tasks) == 0 {
 		return Future{}
 	}
-	return p.submitBatch(work{kind: mixed}, len(tasks), tasks)
+	return p.submitBatch(work{body: mixed{}}, len(tasks), tasks)
 }
 
 func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
@@ -131,7 +132,6 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 	b := p.newBatch(w, n)
 	if tasks != nil {
 		b.tasks = append(b.tasks[:0], tasks...)
-		b.base = unsafe.Pointer(unsafe.SliceData(b.tasks))
 	}
 	b.width = p.width()
 	p.batches.Add(1)
@@ -212,9 +212,6 @@ func (b *batch) holdKey(key uint64) bool {
 func (b *batch) release() {
 	if b.refs.Add(-1) != 0 { // K1: what other holders did comes before
 		return
-	}
-	if b.kind >= typed {
-		b.terms = terms{}
 	}
 	b.work = work{}
 	clear(b.tasks)
@@ -343,35 +340,10 @@ func (b *batch) holdOpen() bool {
 	return false
 }
 
-// callEach calls the function for the elements from lo to hi and keeps the number
-// of the current one in at, for the case that it does not return. It is a
-// function of its own, and unrolled, because what is live across the call must be
-// stored and loaded again for every element.
-//
-//go:noinline
-func callEach(call func(unsafe.Pointer), base unsafe.Pointer, stride uintptr, lo, hi int, at *int) {
-	i := lo
-	for ; hi-i >= 4; i += 4 {
-		*at = i
-		call(unsafe.Add(base, uintptr(i)*stride))
-		*at = i + 1
-		call(unsafe.Add(base, uintptr(i+1)*stride))
-		*at = i + 2
-		call(unsafe.Add(base, uintptr(i+2)*stride))
-		*at = i + 3
-		call(unsafe.Add(base, uintptr(i+3)*stride))
-	}
-	for ; i < hi; i++ {
-		*at = i
-		call(unsafe.Add(base, uintptr(i)*stride))
-	}
-	*at = hi
-}
-
 // proven reports whether the batch may run on a goroutine that must go on
 // afterwards.
 func (b *batch) proven() bool {
-	if b.kind != mixed {
+	if b.fn != nil {
 		return proven.Is(b.fn.code)
 	}
 	for i := range b.tasks {
@@ -492,7 +464,7 @@ func (p *Pool) join(b *batch, h *hand) {
 		ran += b.calls(lo, hi)
 		want = chunk.Next(want, hi-lo, cpu.Ticks()-start, p.times.chunk)
 	}
-	if ran > 0 && b.kind != mixed && !proven.Is(b.fn.code) {
+	if ran > 0 && b.fn != nil && !proven.Is(b.fn.code) {
 		proven.Observe(b.fn.code, ran)
 	}
 	b.release()
@@ -572,30 +544,70 @@ func (p *Pool) runRange(sh share, h *hand) (next int) {
 			next = p.unwoundRange(sh, i, h, recover())
 		}
 	}()
-	switch b.kind {
-	case uniform:
-		fn := b.fn
-		call := *(*func(unsafe.Pointer))(unsafe.Pointer(&fn))
-		callEach(call, b.base, b.stride, lo, hi, &i)
-	case mixed:
-		for ; i < hi; i++ {
-			callTask(b.tasks[i].fn, b.tasks[i].params)
-		}
-	case ranges:
-		fn := b.fn
-		(*(*func(int, int))(unsafe.Pointer(&fn)))(lo, hi)
+	if err := b.body.run(b, lo, hi, noEscape(&i)); err != nil {
+		at := i
 		i = hi
-	default:
-		if err := b.body.run(b, lo, hi, noEscape(&i)); err != nil {
-			at := i
-			i = hi
-			b.fail(err, at)
-			return p.endFailed(sh, at, h)
-		}
+		b.fail(err, at)
+		return p.endFailed(sh, at, h)
 	}
 	h.count(&h.completed, uint64(hi-lo))
 	b.finish(hi - lo)
 	return hi
+}
+
+// noEscape hides a pointer to a local variable from the compiler, for the call of a
+// function that does not keep it.
+//
+//go:nosplit
+//go:nocheckptr
+func noEscape(p *int) *int {
+	return (*int)(unsafe.Add(nil, uintptr(unsafe.Pointer(p))))
+}
+
+// elements calls fn(&params[i]).
+type elements struct{}
+
+func (elements) run(b *batch, lo, hi int, at *int) error {
+	fn := b.fn
+	callEach(*(*func(unsafe.Pointer))(unsafe.Pointer(&fn)), b.base, b.stride, lo, hi, at)
+	return nil
+}
+
+// callEach calls the function for the elements from lo to hi and keeps the number
+// of the current one in at, for the case that it does not return. It is a
+// function of its own, and unrolled, because what is live across the call must be
+// stored and loaded again for every element.
+//
+//go:noinline
+func callEach(call func(unsafe.Pointer), base unsafe.Pointer, stride uintptr, lo, hi int, at *int) {
+	i := lo
+	for ; hi-i >= 4; i += 4 {
+		*at = i
+		call(unsafe.Add(base, uintptr(i)*stride))
+		*at = i + 1
+		call(unsafe.Add(base, uintptr(i+1)*stride))
+		*at = i + 2
+		call(unsafe.Add(base, uintptr(i+2)*stride))
+		*at = i + 3
+		call(unsafe.Add(base, uintptr(i+3)*stride))
+	}
+	for ; i < hi; i++ {
+		*at = i
+		call(unsafe.Add(base, uintptr(i)*stride))
+	}
+	*at = hi
+}
+
+// mixed runs tasks[i].
+type mixed struct{}
+
+func (mixed) run(b *batch, lo, hi int, at *int) error {
+	for i := lo; i < hi; i++ {
+		*at = i
+		callTask(b.tasks[i].fn, b.tasks[i].params)
+	}
+	*at = hi
+	return nil
 }
 
 // unwoundRange ends the elements of a share up to i, which did not return; e is
@@ -613,7 +625,7 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 	}()
 	if e == nil {
 		fn, params := b.fn, unsafe.Pointer(nil)
-		if b.kind == mixed {
+		if fn == nil {
 			fn, params = b.tasks[i].fn, b.tasks[i].params
 		}
 		proven.Exited(codeOf(fn, params))
@@ -633,7 +645,7 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 func (p *Pool) endFailed(sh share, i int, h *hand) (next int) {
 	b := sh.b
 	done, failed, skipped := i-sh.next, 1, 0
-	if b.kind.whole() {
+	if b.whole {
 		done, failed = 0, sh.hi-sh.next
 	}
 	next = sh.next + done + failed
@@ -649,7 +661,7 @@ func (p *Pool) endFailed(sh share, i int, h *hand) (next int) {
 
 // calls returns how many calls of its function a range of b stands for.
 func (b *batch) calls(lo, hi int) int {
-	if b.kind.whole() {
+	if b.whole {
 		return 1
 	}
 	return hi - lo

@@ -85,41 +85,11 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 // push queues a task of g that has been counted. Without wait it returns false when
 // every queue is full; an error says that the task will not run.
 func (g *Group) push(fn *funcval, params unsafe.Pointer, flags uint64, wait bool) (ok bool, err error) {
-	p := g.pool
-	flags |= grouped
-	if p.gate.Load()&gateClosed != 0 {
+	f, ok := g.pool.submit(fn, params, flags|grouped, g, wait)
+	switch f.at {
+	case closedFuture.at:
 		return true, ErrClosed
-	}
-	l := enter(&p.table)
-	if l == nil {
-		return queued(p.submitElsewhere(fn, params, flags, g, wait))
-	}
-	s := l.at(l.tail.load())
-	v := s.state.Load() // A1, pairs with R1
-	if v&kindMask != free {
-		if s, v = l.room(); s == nil {
-			l.leave()
-			return queued(p.submitFull(l, fn, params, flags, g, wait))
-		}
-	}
-	l.setGroup(v, g)
-	s.fn = fn
-	s.params = params
-	if publish(l, s, v|flags|full) != 0 {
-		l.notice()
-	}
-	if gate := p.gate.Load(); gate&(gateSleeping|gateClosed) != 0 { // P1, as in Pool.submit
-		p.published(gate, l, s, v|flags)
-	}
-	return true, nil
-}
-
-// queued tells apart what a submission of a task of a Group may return, as push does.
-func queued(f Future, ok bool) (bool, error) {
-	switch f {
-	case closedFuture:
-		return true, ErrClosed
-	case rejectedFuture:
+	case rejectedFuture.at:
 		return true, ErrFull
 	}
 	return ok, nil

@@ -35,7 +35,7 @@ const (
 // join2 is Join. Besides run it is the only function that runs single tasks, because a
 // second frame with a deferred call for fb would make a fork half as dear again.
 func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) (err error) {
-	f, ok := p.submit(fb, b, 0, false)
+	f, ok := p.submit(fb, b, 0, nil, false)
 	if !ok {
 		return p.joinFull(fa, a, fb, b)
 	}
@@ -81,7 +81,7 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 func (p *Pool) joinFull(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) error {
 	returns := proven.Is(fb.code)
 	if !returns && p.whenFull != Reject {
-		f, _ := p.submit(fb, b, 0, true)
+		f, _ := p.submit(fb, b, 0, nil, true)
 		if err := p.call(fa, a, f); err != nil {
 			return err
 		}

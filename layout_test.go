@@ -144,8 +144,7 @@ func TestWriteBarriers(t *testing.T) {
 		})
 	}
 	for file, want := range map[string]map[string]int{
-		"submit.go": {"s.fn = fn": 2, "s.params = params": 2},
-		"group.go":  {"s.fn = fn": 1, "s.params = params": 1},
+		"submit.go": {"s.fn = fn": 1, "s.params = params": 1},
 		"queue.go":  {"s.fn = fn": 1, "s.params = params": 1},
 		"run.go":    {"s.fn = nil": 3, "s.params = nil": 3, "s.params = unsafe.Pointer(&outcome{err})": 1},
 	} {

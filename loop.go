@@ -21,7 +21,7 @@ import (
 // It panics if p or fn is nil, and returns ErrClosed after Close.
 func ForEach[T any](p *Pool, params []T, fn func(*T)) error {
 	check(p, fn == nil, "ForEach")
-	return p.loop(workOf(params, fn), nil, len(params))
+	return p.loop(workOf(params, fn), len(params))
 }
 
 // For calls body(lo, hi) for ranges that cover [0,n) exactly once and returns
@@ -36,12 +36,21 @@ func (p *Pool) For(n int, body func(lo, hi int)) error {
 	if n < 0 {
 		panic("zeropool: For: negative n")
 	}
-	return p.loop(work{kind: ranges, fn: *(**funcval)(unsafe.Pointer(&body))}, nil, n)
+	return p.loop(work{body: ranges{}, whole: true, fn: *(**funcval)(unsafe.Pointer(&body))}, n)
 }
 
-// loop runs a loop of n elements, and waits for it. It has terms if its kind is a
-// typed one.
-func (p *Pool) loop(w work, t *terms, n int) error {
+// ranges calls body(lo, hi).
+type ranges struct{}
+
+func (ranges) run(b *batch, lo, hi int, at *int) error {
+	fn := b.fn
+	(*(*func(int, int))(unsafe.Pointer(&fn)))(lo, hi)
+	*at = hi
+	return nil
+}
+
+// loop runs a loop of n elements, and waits for it.
+func (p *Pool) loop(w work, n int) error {
 	if n == 0 {
 		return nil
 	}
@@ -57,9 +66,6 @@ func (p *Pool) loop(w work, t *terms, n int) error {
 		return ErrClosed
 	}
 	b := p.newBatch(w, n)
-	if t != nil {
-		b.terms = *t
-	}
 	b.loop = true
 	h.count(&h.begun, uint64(n))
 	b.refs.Store(2) // K2
@@ -108,7 +114,7 @@ func (p *Pool) drive(b *batch, h *hand, lo int) {
 		}
 		want, before = next, now
 	}
-	if b.kind != mixed && !proven.Is(b.fn.code) {
+	if !proven.Is(b.fn.code) {
 		proven.Observe(b.fn.code, calls)
 	}
 	b.release()

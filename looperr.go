@@ -12,35 +12,8 @@ import (
 // part of a claimed range undone. So when a loop has ended early, every element
 // below the lowest one that failed has run.
 
-// terms are what a batch of a typed kind has beside its work.
-type terms struct {
-	body  body
-	out   unsafe.Pointer  // where the results go
-	limit context.Context // the end of the batch, or nil if it cannot end
-	early bool            // the first failure withdraws what nobody has claimed
-}
-
-// A body runs elements of a batch from lo to hi, in this order, until one returns
-// an error. It keeps the number of the current one in at, for the case that it does
-// not return, and hi in the end.
-//
-// The implementations have no fields: what they work on is in the batch, so that
-// storing one in an interface allocates nothing, whatever its type parameters are.
-type body interface {
-	run(b *batch, lo, hi int, at *int) error
-}
-
 // atEnd is the place of an error that is none of an element, above all of them.
 const atEnd = math.MaxInt
-
-// noEscape hides a pointer to a local variable from the compiler, for the call of a
-// function that does not keep it.
-//
-//go:nosplit
-//go:nocheckptr
-func noEscape(p *int) *int {
-	return (*int)(unsafe.Add(nil, uintptr(unsafe.Pointer(p))))
-}
 
 // stops returns why a batch that ends early is to end now, or nil. Everybody who works
 // on it asks before he begins a range.
@@ -58,8 +31,8 @@ func (b *batch) stops() error {
 }
 
 // errLoop is loop for one that ends early.
-func (p *Pool) errLoop(ctx context.Context, w work, t *terms, n int) error {
-	t.early = true
+func (p *Pool) errLoop(ctx context.Context, w work, n int) error {
+	w.early = true
 	if n == 0 {
 		return nil
 	}
@@ -67,9 +40,9 @@ func (p *Pool) errLoop(ctx context.Context, w work, t *terms, n int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		t.limit = ctx
+		w.limit = ctx
 	}
-	return p.loop(w, t, n)
+	return p.loop(w, n)
 }
 
 // ForEachErr calls fn(&params[i]) for every element until a call fails or ctx ends,
@@ -90,11 +63,11 @@ func (p *Pool) errLoop(ctx context.Context, w work, t *terms, n int) error {
 func ForEachErr[T any](ctx context.Context, p *Pool, params []T, fn func(*T) error) error {
 	check(p, fn == nil, "ForEachErr")
 	return p.errLoop(ctx, work{
-		kind:   typed,
+		body:   elementsErr{},
 		fn:     *(**funcval)(unsafe.Pointer(&fn)),
 		base:   unsafe.Pointer(unsafe.SliceData(params)),
 		stride: unsafe.Sizeof(*new(T)),
-	}, &terms{body: elementsErr{}}, len(params))
+	}, len(params))
 }
 
 // elementsErr calls fn(&params[i]).
@@ -128,10 +101,7 @@ func (p *Pool) ForErr(ctx context.Context, n int, body func(lo, hi int) error) e
 	if n < 0 {
 		panic("zeropool: ForErr: negative n")
 	}
-	return p.errLoop(ctx, work{
-		kind: typedRanges,
-		fn:   *(**funcval)(unsafe.Pointer(&body)),
-	}, &terms{body: rangesErr{}}, n)
+	return p.errLoop(ctx, work{body: rangesErr{}, whole: true, fn: *(**funcval)(unsafe.Pointer(&body))}, n)
 }
 
 // rangesErr calls body(lo, hi).

@@ -274,8 +274,7 @@ func TestContextAfterTheEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	run := (*count).runErr
 	var c count
-	b := p.newBatch(work{kind: typed, fn: *(**funcval)(unsafe.Pointer(&run)), base: unsafe.Pointer(&c)}, 1)
-	b.terms = terms{body: elementsErr{}, limit: ctx, early: true}
+	b := p.newBatch(work{body: elementsErr{}, fn: *(**funcval)(unsafe.Pointer(&run)), base: unsafe.Pointer(&c), limit: ctx, early: true}, 1)
 	b.width = 1
 	b.refs.Store(3)
 	p.batched.Add(1)

@@ -22,10 +22,11 @@ func Map[T, R any](p *Pool, in []T, out []R, fn func(*T) R) error {
 	check(p, fn == nil, "Map")
 	checkOut("Map", len(in), len(out))
 	return p.loop(work{
-		kind: typed,
+		body: mapped[T, R]{},
 		fn:   *(**funcval)(unsafe.Pointer(&fn)),
 		base: unsafe.Pointer(unsafe.SliceData(in)),
-	}, &terms{body: mapped[T, R]{}, out: unsafe.Pointer(unsafe.SliceData(out))}, len(in))
+		out:  unsafe.Pointer(unsafe.SliceData(out)),
+	}, len(in))
 }
 
 // MapErr is Map for a function that may fail, and ends early like ForEachErr: at the
@@ -40,10 +41,11 @@ func MapErr[T, R any](ctx context.Context, p *Pool, in []T, out []R, fn func(*T)
 	check(p, fn == nil, "MapErr")
 	checkOut("MapErr", len(in), len(out))
 	return p.errLoop(ctx, work{
-		kind: typed,
+		body: mappedErr[T, R]{},
 		fn:   *(**funcval)(unsafe.Pointer(&fn)),
 		base: unsafe.Pointer(unsafe.SliceData(in)),
-	}, &terms{body: mappedErr[T, R]{}, out: unsafe.Pointer(unsafe.SliceData(out))}, len(in))
+		out:  unsafe.Pointer(unsafe.SliceData(out)),
+	}, len(in))
 }
 
 func checkOut(call string, in, out int) {
@@ -115,16 +117,18 @@ func Reduce[T, R any](p *Pool, in []T, zero R, fold func(R, *T) R, merge func(R,
 	r.parts = r.parts[:blocks]
 	r.in, r.zero, r.fold, r.merge = in, zero, fold, merge
 	err := p.loop(work{
-		kind: typed,
-		fn:   *(**funcval)(unsafe.Pointer(&fold)),
-		base: unsafe.Pointer(r),
-	}, &terms{body: folded[T, R]{}, early: true}, blocks)
+		body:  folded[T, R]{},
+		fn:    *(**funcval)(unsafe.Pointer(&fold)),
+		base:  unsafe.Pointer(r),
+		early: true,
+	}, blocks)
 	if err == nil && !r.single() {
 		err = p.loop(work{
-			kind: typed,
-			fn:   *(**funcval)(unsafe.Pointer(&merge)),
-			base: unsafe.Pointer(r),
-		}, &terms{body: merged[T, R]{}, early: true}, 1)
+			body:  merged[T, R]{},
+			fn:    *(**funcval)(unsafe.Pointer(&merge)),
+			base:  unsafe.Pointer(r),
+			early: true,
+		}, 1)
 	}
 	if err == nil {
 		zero = r.parts[0].r

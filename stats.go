@@ -70,21 +70,26 @@ func (p *Pool) Stats() Stats {
 // stats is Stats for a caller that holds p.mu.
 func (p *Pool) stats() Stats {
 	s := Stats{Workers: make([]WorkerStats, len(p.workers))}
-	t := &s.Total
-	begun := uint64(0)
 	for _, l := range *p.lanes.Load() {
 		if l.worker != nil {
 			ws := &s.Workers[l.worker.index]
 			ws.Running += l.tally.read(ws) // begun, so far
 		}
 	}
+	t := &s.Total
+	begun := p.others(t)
+	t.Helped = t.Completed + t.Panicked
+	t.Stolen = p.pastStolen
+	for _, r := range p.standIns {
+		t.Stolen += r.stolen.load()
+	}
 	for i, w := range p.workers {
 		ws := &s.Workers[i]
 		b := ws.Running + w.tally.read(ws) + w.pastTally.read(ws)
 		begun += b
 		ws.Running = b - min(b, ws.ended())
-		ws.Stolen = w.stolen.load()
-		ws.Parked, ws.Woken = w.parks.load(), w.wakes.load()
+		ws.Submitted = w.pastPushed
+		ws.Stolen, ws.Parked, ws.Woken = w.stolen.load(), w.parks.load(), w.wakes.load()
 		w.lease.read(ws)
 		t.Completed += ws.Completed
 		t.Panicked += ws.Panicked
@@ -98,41 +103,15 @@ func (p *Pool) stats() Stats {
 		t.Pinned += ws.Pinned
 		t.PinnedFor += ws.PinnedFor
 	}
-	var other WorkerStats
-	begun += p.past.read(&other)
-	other.Stolen = p.pastStolen
-	for _, r := range p.standIns {
-		begun += r.tally.read(&other)
-		other.Stolen += r.stolen.load()
-	}
-	for i := range p.helpers {
-		begun += p.helpers[i].tally.read(&other)
-	}
-	for _, l := range *p.lanes.Load() {
-		if l.worker == nil {
-			begun += l.tally.read(&other)
-		}
-	}
-	t.Completed += other.Completed
-	t.Panicked += other.Panicked
-	t.Canceled += other.Canceled
-	t.Stolen += other.Stolen
-	t.Helped = other.Completed + other.Panicked
 	// Submissions last: what has begun has been submitted.
-	t.Submitted = p.pastPushed + p.batched.Load()
 	for _, l := range *p.lanes.Load() {
-		n := l.pushed.load()
-		t.Submitted += n
 		if l.worker != nil {
 			ws := &s.Workers[l.worker.index]
-			ws.Submitted += n
+			ws.Submitted += l.pushed.load()
 			ws.Queued += uint64(max(l.queued(), 0))
 		}
 	}
-	for i, w := range p.workers {
-		s.Workers[i].Submitted += w.pastPushed
-		t.Submitted += w.pastPushed
-	}
+	t.Submitted = p.submitted()
 	t.Running = begun - min(begun, t.ended())
 	t.Queued = t.Submitted - min(t.Submitted, begun)
 	return s
@@ -215,10 +194,21 @@ func (p *Pool) Load() (queued, running int) {
 
 // totals adds all tallies to w and returns the tasks begun. The caller holds p.mu.
 func (p *Pool) totals(w *WorkerStats) (begun uint64) {
-	begun = p.past.read(w)
+	begun = p.others(w)
 	for _, o := range p.workers {
 		begun += o.tally.read(w) + o.pastTally.read(w)
 	}
+	for _, l := range *p.lanes.Load() {
+		if l.worker != nil {
+			begun += l.tally.read(w)
+		}
+	}
+	return begun
+}
+
+// others is totals without what workers, and the queues that are theirs, count.
+func (p *Pool) others(w *WorkerStats) (begun uint64) {
+	begun = p.past.read(w)
 	for _, r := range p.standIns {
 		begun += r.tally.read(w)
 	}
@@ -226,7 +216,9 @@ func (p *Pool) totals(w *WorkerStats) (begun uint64) {
 		begun += p.helpers[i].tally.read(w)
 	}
 	for _, l := range *p.lanes.Load() {
-		begun += l.tally.read(w)
+		if l.worker == nil {
+			begun += l.tally.read(w)
+		}
 	}
 	return begun
 }

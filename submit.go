@@ -14,13 +14,13 @@ import (
 // It panics if p or fn is nil. After Close the Future is done with ErrClosed.
 // When every queue is full it does what WithWhenFull says.
 func Submit[T any](p *Pool, params *T, fn func(*T)) Future {
-	f, _ := p.submit(funcOf(fn), unsafe.Pointer(params), 0, true)
+	f, _ := p.submit(funcOf(fn), unsafe.Pointer(params), 0, nil, true)
 	return f
 }
 
 // SubmitErr is Submit for a function that may fail: Wait returns its error.
 func SubmitErr[T any](p *Pool, params *T, fn func(*T) error) Future {
-	f, _ := p.submit(*(**funcval)(unsafe.Pointer(&fn)), unsafe.Pointer(params), fallible, true)
+	f, _ := p.submit(*(**funcval)(unsafe.Pointer(&fn)), unsafe.Pointer(params), fallible, nil, true)
 	return f
 }
 
@@ -28,7 +28,7 @@ func SubmitErr[T any](p *Pool, params *T, fn func(*T) error) Future {
 // when every queue is full. After Close it returns a Future that is done with
 // ErrClosed, and true.
 func TrySubmit[T any](p *Pool, params *T, fn func(*T)) (Future, bool) {
-	return p.submit(funcOf(fn), unsafe.Pointer(params), 0, false)
+	return p.submit(funcOf(fn), unsafe.Pointer(params), 0, nil, false)
 }
 
 // Go queues fn and returns its Future. It allocates nothing itself, but a
@@ -38,14 +38,14 @@ func TrySubmit[T any](p *Pool, params *T, fn func(*T)) (Future, bool) {
 // It panics if p or fn is nil.
 func (p *Pool) Go(fn func()) Future {
 	check(p, fn == nil, "Go")
-	f, _ := p.submit(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), 0, true)
+	f, _ := p.submit(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), 0, nil, true)
 	return f
 }
 
 // GoErr is Go for a function that may fail: Wait returns its error.
 func (p *Pool) GoErr(fn func() error) Future {
 	check(p, fn == nil, "GoErr")
-	f, _ := p.submit(callErrFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), fallible, true)
+	f, _ := p.submit(callErrFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), fallible, nil, true)
 	return f
 }
 
@@ -94,8 +94,9 @@ var (
 	callErrFunc = *(**funcval)(unsafe.Pointer(&errFunc))
 )
 
-// submit pushes a task. Without wait it returns false when every queue is full.
-func (p *Pool) submit(fn *funcval, params unsafe.Pointer, flags uint64, wait bool) (Future, bool) {
+// submit pushes a task, of g unless that is nil. Without wait it returns false when
+// every queue is full.
+func (p *Pool) submit(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
 	if p == nil || fn == nil {
 		call := "TrySubmit"
 		if wait {
@@ -108,15 +109,18 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, flags uint64, wait boo
 	}
 	l := enter(&p.table)
 	if l == nil {
-		return p.submitElsewhere(fn, params, flags, nil, wait)
+		return p.submitElsewhere(fn, params, flags, g, wait)
 	}
 	s := l.at(l.tail.load())
 	v := s.state.Load() // A1, pairs with R1
 	if v&kindMask != free {
 		if s, v = l.room(); s == nil {
 			l.leave()
-			return p.submitFull(l, fn, params, flags, nil, wait)
+			return p.submitFull(l, fn, params, flags, g, wait)
 		}
+	}
+	if g != nil {
+		l.setGroup(v, g)
 	}
 	s.fn = fn
 	s.params = params
@@ -182,43 +186,15 @@ func (p *Pool) takeBack(l *lane, s *slot, key uint64) (v uint64, h *hand) {
 	return key | taken, h
 }
 
-// submitElsewhere pushes a task of a goroutine that has no lane, or whose lane is
-// full.
+// submitElsewhere pushes a task of a goroutine that has no lane: to the lane that it
+// has earned, if there is one to be had, else to an inbox.
 func (p *Pool) submitElsewhere(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
 	if hasIdentity && p.capacity >= minSlots {
-		if me := identity(); p.candidates.deserves(me) {
-			if l := p.acquire(me); l != nil {
-				return p.submitOwn(fn, params, flags, g, wait)
-			}
+		if me := identity(); p.candidates.deserves(me) && p.acquire(me) != nil {
+			return p.submit(fn, params, flags, g, wait)
 		}
 	}
 	return p.submitOpen(fn, params, flags, g, wait)
-}
-
-// submitOwn pushes a task to the lane of the calling goroutine, if it has one, else
-// to an inbox.
-func (p *Pool) submitOwn(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
-	l := enter(&p.table)
-	if l == nil {
-		return p.submitOpen(fn, params, flags, g, wait)
-	}
-	s, v := l.room()
-	if s == nil {
-		l.leave()
-		return p.submitFull(l, fn, params, flags, g, wait)
-	}
-	if g != nil {
-		l.setGroup(v, g)
-	}
-	s.fn = fn
-	s.params = params
-	if publish(l, s, v|flags|full) != 0 {
-		l.notice()
-	}
-	if gate := p.gate.Load(); gate&(gateSleeping|gateClosed) != 0 { // P1
-		p.published(gate, l, s, v|flags)
-	}
-	return Future{at: unsafe.Pointer(l), key: v | flags}, true
 }
 
 // submitFull pushes a task of a goroutine whose lane has no free slot. If the lane is
@@ -226,7 +202,7 @@ func (p *Pool) submitOwn(fn *funcval, params unsafe.Pointer, flags uint64, g *Gr
 // locked instructions, only puts that off.
 func (p *Pool) submitFull(l *lane, fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
 	if p.renew(l) != nil || wait && l.limit == p.capacity && p.helpItself(l) {
-		return p.submitOwn(fn, params, flags, g, wait)
+		return p.submit(fn, params, flags, g, wait)
 	}
 	return p.submitOpen(fn, params, flags, g, wait)
 }
@@ -277,7 +253,7 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 		}
 		impatient = !p.makeRoom()
 		if p.hasOwnRoom() {
-			return p.submitOwn(fn, params, flags, g, wait)
+			return p.submit(fn, params, flags, g, wait)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/zeropool-go/zeropool/internal/bubble"
 	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/internal/membarrier"
+	"github.com/zeropool-go/zeropool/internal/park"
 )
 
 // Goroutines that wait park here: for the end of a task, a batch or a Group, and
@@ -35,11 +36,9 @@ type waitStripe struct {
 
 // A waiter is one parked goroutine, in the list of what it waits for.
 type waiter struct {
+	park.Waiter
 	prev, next *waiter // prev of the first is the last
 	listed     bool
-	ch         chan struct{} // receives when woken
-	lock       *sync.Mutex   // or is unlocked when woken, see newWaiter
-	timer      *time.Timer
 }
 
 func (p *Pool) stripe(l *waitList) *waitStripe {
@@ -99,7 +98,7 @@ func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, len
 			if lends {
 				p.lend()
 			}
-			gaveUp = w.sleep(stop, timeout)
+			gaveUp = w.Sleep(stop, timeout)
 			if lends {
 				p.reclaim()
 			}
@@ -108,14 +107,11 @@ func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, len
 		st.mu.Lock()
 		if w.listed {
 			list.remove(w)
-			if w.lock != nil && gaveUp {
-				w.lock.Unlock() // lets the goroutine of sleepInBubble end
+			if gaveUp {
+				w.Abandon()
 			}
-		} else if w.ch != nil {
-			select {
-			case <-w.ch: // woken while it gave up, or before it slept
-			default:
-			}
+		} else {
+			w.Drain() // woken while it gave up, or before it slept
 		}
 		if done || gaveUp {
 			p.free(w, st)
@@ -151,14 +147,11 @@ func (l *waitList) remove(w *waiter) {
 	w.prev, w.next, w.listed = nil, nil, false
 }
 
-// newWaiter returns a waiter. In a bubble of testing/synctest, on a pool outside
-// it, neither a channel nor a condition may be used: those of the bubble must not
-// be touched from outside, and none of the bubble may be kept. A mutex is of no
-// bubble.
+// newWaiter returns a waiter.
 func (p *Pool) newWaiter(st *waitStripe) *waiter {
 	if !p.bubbled && bubble.In() {
-		w := &waiter{lock: new(sync.Mutex)}
-		w.lock.Lock()
+		w := new(waiter)
+		w.InitBetween()
 		return w
 	}
 	if w := p.helper().waiter.Swap(nil); w != nil {
@@ -170,79 +163,17 @@ func (p *Pool) newWaiter(st *waitStripe) *waiter {
 		st.spare, w.next = w.next, nil
 		return w
 	}
-	return &waiter{ch: make(chan struct{}, 1)}
+	w := new(waiter)
+	w.Init()
+	return w
 }
 
 // free keeps w for the next one, that of the same goroutine first. The caller holds
 // st.mu.
 func (p *Pool) free(w *waiter, st *waitStripe) {
-	if w.ch != nil && !p.helper().waiter.CompareAndSwap(nil, w) {
+	if w.Reusable() && !p.helper().waiter.CompareAndSwap(nil, w) {
 		w.next, st.spare = st.spare, w
 	}
-}
-
-// sleep blocks until woken, and reports whether it gave up because stop was
-// closed or the time was over.
-func (w *waiter) sleep(stop <-chan struct{}, timeout time.Duration) (gaveUp bool) {
-	if w.lock != nil {
-		return w.sleepInBubble(stop, timeout)
-	}
-	if stop == nil && timeout == 0 {
-		<-w.ch
-		return false
-	}
-	var over <-chan time.Time
-	if timeout > 0 {
-		if w.timer == nil {
-			w.timer = time.NewTimer(timeout)
-		} else {
-			w.timer.Reset(timeout)
-		}
-		defer w.timer.Stop()
-		over = w.timer.C
-	}
-	select {
-	case <-w.ch:
-		return false
-	case <-stop:
-	case <-over:
-	}
-	return true
-}
-
-// sleepInBubble is sleep for a goroutine of a bubble: a second one waits for the
-// mutex and closes a channel that never leaves the bubble.
-func (w *waiter) sleepInBubble(stop <-chan struct{}, timeout time.Duration) (gaveUp bool) {
-	if stop == nil && timeout == 0 {
-		w.lock.Lock()
-		return false
-	}
-	woken := make(chan struct{})
-	go func() {
-		w.lock.Lock()
-		close(woken)
-	}()
-	var over <-chan time.Time
-	if timeout > 0 {
-		t := time.NewTimer(timeout)
-		defer t.Stop()
-		over = t.C
-	}
-	select {
-	case <-woken:
-		return false
-	case <-stop:
-	case <-over:
-	}
-	return true
-}
-
-func (w *waiter) wake() {
-	if w.lock != nil {
-		w.lock.Unlock()
-		return
-	}
-	w.ch <- struct{}{} // has room: it is sent once for each time in a list
 }
 
 const everyone = math.MaxInt // for wake
@@ -255,7 +186,7 @@ func (p *Pool) wake(list *waitList, n int) {
 	defer st.mu.Unlock()
 	for w := list.first; w != nil && n > 0; w = list.first {
 		list.remove(w)
-		w.wake()
+		w.Wake()
 		n--
 	}
 }
