@@ -118,15 +118,7 @@ func (p *Pool) SubmitMixed(tasks []Task) Future {
 }
 
 func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
-	if p.gate.Load()&gateClosed != 0 {
-		return closedFuture
-	}
-	p.batched.Add(uint64(n)) // a full fence before the load of the gate (D1)
-	h := p.helper()
-	if p.gate.Load()&gateClosed != 0 {
-		h.count(&h.begun, uint64(n))
-		h.count(&h.canceled, uint64(n))
-		p.tellClosers(gateClosed)
+	if !p.accept(n) {
 		return closedFuture
 	}
 	b := p.newBatch(w, n)
@@ -147,6 +139,23 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 		p.wakeOne()
 	}
 	return f
+}
+
+// accept counts n elements as submitted, and reports whether the pool takes them: after
+// Close it does not, and they count as canceled.
+func (p *Pool) accept(n int) bool {
+	if p.gate.Load()&gateClosed != 0 {
+		return false
+	}
+	p.batched.Add(uint64(n)) // a full fence before the load of the gate (D1)
+	if p.gate.Load()&gateClosed == 0 {
+		return true
+	}
+	h := p.helper()
+	h.count(&h.begun, uint64(n))
+	h.count(&h.canceled, uint64(n))
+	p.tellClosers(gateClosed)
+	return false
 }
 
 // width returns how many goroutines can work on a batch at a time.

@@ -54,17 +54,10 @@ func (p *Pool) loop(w work, n int) error {
 	if n == 0 {
 		return nil
 	}
-	if p.gate.Load()&gateClosed != 0 {
+	if !p.accept(n) {
 		return ErrClosed
 	}
-	p.batched.Add(uint64(n)) // a full fence before the load of the gate (D1)
 	h := &p.helper().hand
-	if p.gate.Load()&gateClosed != 0 {
-		h.count(&h.begun, uint64(n))
-		h.count(&h.canceled, uint64(n))
-		p.tellClosers(gateClosed)
-		return ErrClosed
-	}
 	b := p.newBatch(w, n)
 	b.loop = true
 	h.count(&h.begun, uint64(n))

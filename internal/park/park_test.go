@@ -1,0 +1,162 @@
+package park
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Each Wake ends one Sleep, whichever of the two comes first, in every way of parking.
+func TestParkerWakes(t *testing.T) {
+	for _, thread := range []bool{false, true} {
+		var k Parker
+		k.Init(thread, false)
+		turn := make(chan struct{})
+		var slept atomic.Int32
+		const n = 2000
+		go func() {
+			if thread {
+				runtime.LockOSThread()
+			}
+			for range n {
+				k.Announce()
+				turn <- struct{}{}
+				k.Sleep()
+				slept.Add(1)
+			}
+			close(turn)
+		}()
+		woken := int32(0)
+		for range turn {
+			if got := slept.Load(); got != woken {
+				t.Fatalf("thread %v: %d wake-ups ended %d sleeps", thread, woken, got)
+			}
+			woken++
+			k.Wake()
+		}
+		if woken != n {
+			t.Errorf("thread %v: %d turns", thread, woken)
+		}
+	}
+}
+
+// Who takes Announce back needs no Wake, and the next one works.
+func TestParkerRetracts(t *testing.T) {
+	var k Parker
+	k.Init(false, false)
+	k.Announce()
+	k.Retract()
+	k.Announce()
+	go k.Wake()
+	k.Sleep()
+}
+
+// A Signal is for Await.
+func TestParkerSignal(t *testing.T) {
+	var k Parker
+	k.Init(false, false)
+	k.Signal()
+	k.Await()
+	go k.Signal()
+	k.Await()
+}
+
+// A parker of a bubble sleeps and wakes there.
+func TestParkerInBubble(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
+		var k Parker
+		k.Init(false, true)
+		k.Announce()
+		go func() {
+			time.Sleep(time.Hour)
+			k.Wake()
+		}()
+		k.Sleep()
+	})
+}
+
+// A nap ends by itself, and a cut ends a long one: no test may wait for its hour.
+func TestNapperCut(t *testing.T) {
+	for _, thread := range []bool{false, true} {
+		var n Napper
+		n.Init(thread, false)
+		n.Nap(time.Microsecond, thread)
+		var done atomic.Bool
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			if thread {
+				runtime.LockOSThread()
+			}
+			n.Nap(time.Hour, thread)
+			done.Store(true)
+		}()
+		for !done.Load() {
+			n.Cut() // again, because one at the very beginning of a nap may miss it
+			runtime.Gosched()
+		}
+		<-ended
+		n.Close()
+	}
+}
+
+// A Wake before Sleep is kept; a drained one is not; and a Sleep gives up when it is told
+// to.
+func TestWaiter(t *testing.T) {
+	var w Waiter
+	w.Init()
+	w.Wake()
+	if w.Sleep(nil, 0) {
+		t.Error("gave up, though it was woken before")
+	}
+	w.Wake()
+	w.Drain()
+	stop := make(chan struct{})
+	close(stop)
+	if !w.Sleep(stop, 0) || !w.Sleep(nil, time.Nanosecond) {
+		t.Error("was woken by what was drained")
+	}
+	w.Drain()
+	go w.Wake()
+	if w.Sleep(nil, time.Hour) {
+		t.Error("gave up after an hour")
+	}
+	if !w.Reusable() {
+		t.Error("cannot be used again")
+	}
+}
+
+// A goroutine of a bubble is woken from outside of it; one that gives up leaves nobody
+// behind, who would keep the bubble from ending.
+func TestWaiterBetween(t *testing.T) {
+	wake := make(chan *Waiter)
+	defer close(wake)
+	go func() {
+		for w := range wake {
+			w.Wake()
+		}
+	}()
+	synctest.Test(t, func(t *testing.T) {
+		for _, timeout := range []time.Duration{0, time.Hour} {
+			var w Waiter
+			w.InitBetween()
+			wake <- &w
+			if w.Sleep(nil, timeout) {
+				t.Errorf("timeout %v: gave up", timeout)
+			}
+			if w.Reusable() {
+				t.Error("may be used again, though it is of a bubble")
+			}
+		}
+		var w Waiter
+		w.InitBetween()
+		stop := make(chan struct{})
+		close(stop)
+		if !w.Sleep(stop, 0) {
+			t.Error("was woken by nobody")
+		}
+		w.Abandon()
+	})
+}
