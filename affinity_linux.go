@@ -2,31 +2,43 @@ package zeropool
 
 import (
 	"fmt"
+	"math/bits"
 	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// thread is what a pinned worker changed on its thread.
+// thread is what a pinned worker changed on its thread. What it needs to do so it keeps,
+// so that a lease allocates once only.
 type thread struct {
 	before unix.CPUSetDynamic // the affinity mask to restore
+	mask   unix.CPUSetDynamic // of one CPU
+	now    unix.CPUSetDynamic // the mask that was read last
 	name   [16]byte           // the name to restore
+	own    [16]byte           // the name while it is pinned: 15 bytes count, and a 0
 	id     atomic.Int32       // the kernel's number of the thread
 }
 
 // canPin says whether this system can bind a thread to a CPU.
 const canPin = true
 
-// getAffinity returns a thread's mask, 0 being the calling one, whatever the
-// number of CPUs.
-func getAffinity(thread int) (unix.CPUSetDynamic, error) {
+// getAffinity reads a thread's mask into set, which grows with the number of CPUs; 0 is
+// the calling thread.
+func getAffinity(thread int, set *unix.CPUSetDynamic) error {
 	for n := 1024; ; n *= 2 {
-		set := unix.NewCPUSet(n)
-		err := unix.SchedGetaffinityDynamic(thread, set)
+		grow(set, n)
+		err := unix.SchedGetaffinityDynamic(thread, *set)
 		if err != unix.EINVAL || n >= 1<<20 {
-			return set, err
+			return err
 		}
+	}
+}
+
+// grow makes set one for n CPUs at least.
+func grow(set *unix.CPUSetDynamic, n int) {
+	if len(*set)*bits.UintSize < n {
+		*set = unix.NewCPUSet(n)
 	}
 }
 
@@ -34,28 +46,28 @@ func getAffinity(thread int) (unix.CPUSetDynamic, error) {
 // names it. Unless foreign, it refuses a CPU that is not in the thread's mask:
 // somebody has taken it from the process.
 func (t *thread) pin(cpu int, foreign bool, name string) error {
-	before, err := getAffinity(0)
-	if err != nil {
+	if err := getAffinity(0, &t.before); err != nil {
 		return fmt.Errorf("sched_getaffinity: %w", err)
 	}
-	if !foreign && !before.IsSet(cpu) {
+	if !foreign && !t.before.IsSet(cpu) {
 		return fmt.Errorf("CPU %d is not in the affinity mask of the process any more", cpu)
 	}
-	set := unix.NewCPUSet(max(cpu+1, 1024))
-	set.Set(cpu)
-	if err := unix.SchedSetaffinityDynamic(0, set); err != nil {
+	grow(&t.mask, max(cpu+1, 1024))
+	t.mask.Zero()
+	t.mask.Set(cpu)
+	if err := unix.SchedSetaffinityDynamic(0, t.mask); err != nil {
 		return fmt.Errorf("sched_setaffinity to CPU %d: %w", cpu, err)
 	}
-	t.before = before
 	t.id.Store(int32(unix.Gettid()))
 	// Some sandboxes say yes and do nothing, and some refuse to tell of threads by
 	// their number.
-	if now, err := getAffinity(0); err != nil || !only(now, cpu) {
-		_ = unix.SchedSetaffinityDynamic(0, before)
+	if err := getAffinity(0, &t.now); err != nil || !only(t.now, cpu) {
+		_ = unix.SchedSetaffinityDynamic(0, t.before)
 		return fmt.Errorf("sched_setaffinity to CPU %d had no effect", cpu)
 	}
 	_ = unix.Prctl(unix.PR_GET_NAME, uintptr(unsafe.Pointer(&t.name[0])), 0, 0, 0)
-	setName(name)
+	copy(t.own[:15], name)
+	setName(&t.own)
 	return nil
 }
 
@@ -68,9 +80,9 @@ func only(set unix.CPUSetDynamic, cpu int) bool { return set.Count() == 1 && set
 func (t *thread) unpin(cpu int) bool {
 	id := int(t.id.Load())
 	if unix.Gettid() == id {
-		setName(unix.ByteSliceToString(t.name[:]))
+		setName(&t.name)
 	}
-	if !t.has(cpu) {
+	if err := getAffinity(id, &t.now); err == nil && !only(t.now, cpu) {
 		return false
 	}
 	_ = unix.SchedSetaffinityDynamic(id, t.before)
@@ -80,18 +92,17 @@ func (t *thread) unpin(cpu int) bool {
 // has reports whether the thread is bound to cpu, as far as the system tells. It may
 // be called from any thread.
 func (t *thread) has(cpu int) bool {
-	now, err := getAffinity(int(t.id.Load()))
-	return err != nil || only(now, cpu)
+	var now unix.CPUSetDynamic
+	return getAffinity(int(t.id.Load()), &now) != nil || only(now, cpu)
 }
 
 // number returns the kernel's number of the thread that was pinned last.
 func (t *thread) number() int { return int(t.id.Load()) }
 
-// setName names the calling thread as top -H and perf show it: 15 bytes count.
-func setName(name string) {
-	var b [16]byte
-	copy(b[:15], name)
-	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0, 0, 0)
+// setName names the calling thread as top -H and perf show it. The name is not on the
+// stack, which may move before the kernel reads the number that is its address.
+func setName(name *[16]byte) {
+	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
 }
 
 // currentCPU returns the CPU on which the caller runs, or -1.

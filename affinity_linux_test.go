@@ -25,7 +25,8 @@ func TestLeaseLeavesThreadAsItWas(t *testing.T) {
 			why := ""
 			defer func() { skip <- why }()
 			runtime.LockOSThread() // not unlocked: the thread ends with the goroutine
-			before, err := getAffinity(0)
+			var before, after unix.CPUSetDynamic
+			err := getAffinity(0, &before)
 			if err != nil || before.Count() < 2 {
 				why = "needs two CPUs"
 				return
@@ -52,12 +53,36 @@ func TestLeaseLeavesThreadAsItWas(t *testing.T) {
 			if got := threadNameNow(); got != name {
 				t.Errorf("moved %v: the thread is called %q, was %q", moved, got, name)
 			}
-			if after, _ := getAffinity(0); !slices.Equal(after, before) {
+			if getAffinity(0, &after); !slices.Equal(after, before) {
 				t.Errorf("moved %v: the mask is %v, was %v", moved, after, before)
 			}
 		}()
 		if why := <-skip; why != "" {
 			t.Skip(why)
 		}
+	}
+}
+
+// TestLeaseAllocatesOnce protects the promise that a pool at work allocates nothing: a
+// worker takes its lease and gives it back again and again.
+func TestLeaseAllocatesOnce(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	p := newTestPool(t, WithWorkers(1))
+	e := &lease{times: &p.times, name: "zp/test/0"}
+	e.cpu.Store(int64(p.workers[0].cpu))
+	pinned, allocs := true, make(chan float64, 1)
+	go func() {
+		allocs <- testing.AllocsPerRun(100, func() {
+			pinned = e.take() && pinned
+			e.giveUp()
+		})
+	}()
+	if n := <-allocs; n != 0 {
+		t.Errorf("a lease allocates %v objects", n)
+	}
+	if !pinned {
+		t.Skip("threads cannot be pinned here")
 	}
 }

@@ -109,10 +109,10 @@ func (e *lease) take() bool {
 		defer e.worker.pool.mu.Unlock()
 		e.worker.exchange()
 	}
-	err := e.thread.pin(int(e.cpu.Load()), e.foreign, e.name)
-	if err != nil {
+	if err := e.thread.pin(int(e.cpu.Load()), e.foreign, e.name); err != nil {
+		why := err // so that err itself stays on the stack
 		e.refused.add(1)
-		e.err.Store(&err)
+		e.err.Store(&why)
 		e.unlock()
 		return false
 	}
