@@ -220,8 +220,8 @@ func (l *lane) worthReplacing() bool {
 	return queued < l.limit && 4*(slots-queued) >= slots
 }
 
-// mayReplace reports whether l is worth replacing and, if it is failed tasks that fill
-// it, whether what is queued in replaced ones is less than it holds itself: where tasks
+// mayReplace reports whether l is worth replacing and, if it is failed tasks more than
+// running ones that fill it, whether what is queued in replaced ones is less than it holds itself: where tasks
 // fail sooner than they are waited for, the queues would have no bound otherwise, and
 // nor would the failures kept in them. Running tasks are no reason to wait: they may
 // need what is to be queued.
@@ -229,7 +229,7 @@ func (p *Pool) mayReplace(l *lane) bool {
 	if !l.worthReplacing() {
 		return false
 	}
-	if 4*l.lost.Load() <= l.mask {
+	if 2*int(l.lost.Load()) <= int(l.mask)+1-l.queued() {
 		return true
 	}
 	left := 0

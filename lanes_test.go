@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/membarrier"
 )
@@ -386,6 +387,70 @@ func TestFailuresDoNotPileUp(t *testing.T) {
 	collectUntil(t, fmt.Sprintf("the values of %d panics", made.Load()), func() bool {
 		return made.Load()-gone.Load() <= 16*64
 	})
+}
+
+// TestReplacedQueuesAreBounded: a queue that failed tasks fill more than running ones is
+// replaced only while replaced ones hold less than one queue: else what is queued had no
+// bound. One that running tasks fill is replaced always: they may wait for what is to be
+// queued.
+func TestReplacedQueuesAreBounded(t *testing.T) {
+	const capacity = 64
+	for _, c := range []struct {
+		failed, running int
+		want            bool
+	}{
+		{0, 16, true}, {1, 15, true}, {8, 8, true}, {9, 7, false}, {15, 1, false}, {16, 0, false},
+	} {
+		p := newTestPool(t, unpinned(1, WithQueueCapacity(capacity), quiet)...)
+		release := hold(t, p)
+		var n count
+		queue := func() *lane {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			l := newLane(p, capacity, 0)
+			l.inbox = true
+			l.shared.Store(1)
+			p.publishLane(l)
+			return l
+		}
+		fill := func(l *lane) (keys []uint64) {
+			for range capacity {
+				key, ok := l.pushOpen(funcOf((*count).run), unsafe.Pointer(&n), 0, nil)
+				if !ok {
+					t.Fatal("a queue is full too early")
+				}
+				keys = append(keys, key)
+			}
+			return keys
+		}
+		old, l := queue(), queue()
+		fill(old)
+		keys := fill(l)
+		for _, key := range keys[:c.failed] {
+			v, h := p.takeBack(l, l.slot(key), key)
+			p.fail(l, l.slot(key), v, h, errors.New("failed"))
+		}
+		var end []func()
+		for _, key := range keys[c.failed : c.failed+c.running] {
+			v, h := p.takeBack(l, l.slot(key), key)
+			end = append(end, func() { p.run(l, l.slot(key), v, h) })
+		}
+		if !p.mayReplace(l) {
+			t.Errorf("%+v: not replaced, though nothing is left in replaced ones", c)
+		}
+		old.retired.Store(true)
+		if got := p.mayReplace(l); got != c.want {
+			t.Errorf("%+v: replaced: %v", c, got)
+		}
+		for _, run := range end {
+			run()
+		}
+		release()
+		atRest(t, p)
+		if runs := n.runs.Load(); runs != int32(2*capacity-c.failed) {
+			t.Errorf("%+v: %d tasks ran", c, runs)
+		}
+	}
 }
 
 // TestFailuresNobodyWaitsFor: where tasks fail and nobody waits for them, queues that are
