@@ -161,7 +161,7 @@ func (g *Group) help() {
 		l.leave()
 		g.helpFrom(l)
 	}
-	if l, s, key := g.find(&foundAt{}); l != nil {
+	if l, s, key := g.find(&groupSearch{}); l != nil {
 		h := &p.helper().hand
 		h.count(&h.begun, 1)
 		p.handGrouped(l, s, key|taken, g)
@@ -190,16 +190,16 @@ func (g *Group) helpFrom(l *lane) {
 	}
 }
 
-// foundAt is where a search for the tasks of a Group goes on: how many slots of
+// A groupSearch is where a search for the tasks of a Group goes on: how many slots of
 // which worker's inbox it has looked at.
-type foundAt struct {
+type groupSearch struct {
 	worker int
 	slots  uint64
 }
 
 // find takes a task of g out of an inbox, from that place on, or returns nil.
-func (g *Group) find(from *foundAt) (l *lane, s *slot, key uint64) {
-	for ; from.worker < len(g.pool.workers); *from = (foundAt{worker: from.worker + 1}) {
+func (g *Group) find(from *groupSearch) (l *lane, s *slot, key uint64) {
+	for ; from.worker < len(g.pool.workers); *from = (groupSearch{worker: from.worker + 1}) {
 		l := g.pool.workers[from.worker].inbox.Load()
 		for ; from.slots <= l.mask && l.queued() > 0; from.slots++ {
 			s := l.at(from.slots)

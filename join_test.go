@@ -42,7 +42,7 @@ func TestJoinDeep(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		depth := 100_000
 		if raceEnabled || testing.Short() {
-			depth = 5_000
+			depth = 10_000
 		}
 		var leaves atomic.Int64
 		leaf := func(*int) { leaves.Add(1) }

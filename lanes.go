@@ -221,10 +221,10 @@ func (l *lane) worthReplacing() bool {
 }
 
 // mayReplace reports whether l is worth replacing and, if it is failed tasks more than
-// running ones that fill it, whether what is queued in replaced ones is less than it holds itself: where tasks
-// fail sooner than they are waited for, the queues would have no bound otherwise, and
-// nor would the failures kept in them. Running tasks are no reason to wait: they may
-// need what is to be queued.
+// running ones that fill it, whether what is queued in replaced ones is less than it
+// holds itself: where tasks fail sooner than they are waited for, the queues would have
+// no bound otherwise, and nor would the failures kept in them. Running tasks are no
+// reason to wait: they may need what is to be queued.
 func (p *Pool) mayReplace(l *lane) bool {
 	if !l.worthReplacing() {
 		return false

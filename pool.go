@@ -136,7 +136,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		runners:   make(map[uint64]*runner),
 	}
 	if p.bubbled {
-		p.times.poll = 0 // naps are of no use there, see napper
+		p.times.poll = 0 // naps are of no use there, see park.Napper
 	}
 	p.lanes.Store(new([]*lane))
 	for i := range p.helpers {

@@ -825,7 +825,7 @@ func TestQueuedIsNeverTooLow(t *testing.T) {
 				}
 			})
 		}
-		for range stressRounds(2_000_000) {
+		for range stressRounds(4_000_000) {
 			if _, ok := q.push(t, 2, 0); !ok {
 				runtime.Gosched()
 			}

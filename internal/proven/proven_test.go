@@ -2,18 +2,22 @@ package proven
 
 import "testing"
 
-// Addresses that no function of this program has, and that share a place in the tables.
-var same = func() (codes [2]uintptr) {
-	codes[0] = 0x1000
-	for codes[1] = codes[0] + 1; hash(codes[1]) != hash(codes[0]); codes[1]++ {
+// newPair returns addresses that no function of this program has, that no call has
+// returned before, and that share a place in the tables.
+func newPair() (a, b uintptr) {
+	a = last + 1
+	for b = a + 1; hash(b) != hash(a); b++ {
 	}
-	return codes
-}()
+	last = b
+	return a, b
+}
+
+var last uintptr
 
 // A function is proven after Runs runs, and never again once it has exited, whatever
 // other function shares its place.
 func TestProven(t *testing.T) {
-	a, b := same[0], same[1]
+	a, b := newPair()
 	Observe(a, Runs-1)
 	if Is(a) {
 		t.Error("proven one run too early")
@@ -31,7 +35,7 @@ func TestProven(t *testing.T) {
 		t.Error("b is not proven any more, because a has exited")
 	}
 	Exited(b)
-	for _, code := range same {
+	for _, code := range []uintptr{a, b} {
 		Observe(code, 10*Runs)
 		if Is(code) {
 			t.Errorf("%#x has exited, and is proven", code)
@@ -41,7 +45,7 @@ func TestProven(t *testing.T) {
 
 // Forget makes a function begin anew.
 func TestForget(t *testing.T) {
-	const code = 0x123456
+	code, _ := newPair()
 	Observe(code, Runs)
 	Forget(code)
 	if Is(code) {
