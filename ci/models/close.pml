@@ -28,7 +28,7 @@
  * check: Close looks at the slots only, two tasks | -DNO_COUNTS -DTASKS=2
  * check: Close looks at the slots only, a waiter | -DNO_COUNTS -DWAITER
  * check: Close looks at the slots only, a task that submits | -DNO_COUNTS -DFORK
- * check: two workers | -DW=2
+ * slow:  two workers | -DW=2
  * full: Shutdown cuts, two tasks | -DCUT -DTASKS=2
  * full: Shutdown cuts, a waiter | -DCUT -DWAITER
  * full: two submitters | -DSUBMITTERS=2

@@ -21,17 +21,17 @@
  * task is lost, no thief is counted and the owners' count of ends is right.
  *
  * check: two thieves | -DTHIEVES=2 -DTASKS=2
- * check: two thieves, ARM | -DTHIEVES=2 -DTASKS=2 -DARM
+ * slow:  two thieves, ARM | -DTHIEVES=2 -DTASKS=2 -DARM
  * check: a thief that comes again | -DROUNDS=2 -DTASKS=3
  * check: two slots, ARM | -DCAP=2 -DTASKS=2 -DARM
  * check: a thief and a waiter | -DWAITER -DTASKS=2
- * check: a thief and a waiter, ARM | -DWAITER -DTASKS=2 -DARM
- * check: takeover, ARM | -DTAKEOVER -DTASKS=2 -DARM
- * check: two owners, ARM | -DOWNERS=2 -DTASKS=2 -DARM
+ * slow:  a thief and a waiter, ARM | -DWAITER -DTASKS=2 -DARM
+ * slow:  takeover, ARM | -DTAKEOVER -DTASKS=2 -DARM
+ * slow:  two owners, ARM | -DOWNERS=2 -DTASKS=2 -DARM
  * check: two owners, two slots, no thief | -DOWNERS=2 -DCAP=2 -DTASKS=2 -DTHIEVES=0
- * check: two owners, takeover | -DOWNERS=2 -DTAKEOVER -DTASKS=2
+ * slow:  two owners, takeover | -DOWNERS=2 -DTAKEOVER -DTASKS=2
  * check: thieves do not wait for pushes, ARM | -DPUSHING=2 -DTASKS=2 -DARM
- * check: thieves do not wait for pushes, two owners, ARM | -DPUSHING=2 -DOWNERS=2 -DTASKS=2 -DARM
+ * slow:  thieves do not wait for pushes, two owners, ARM | -DPUSHING=2 -DOWNERS=2 -DTASKS=2 -DARM
  * full: thieves do not wait for pushes, two of them, ARM | -DPUSHING=2 -DTHIEVES=2 -DTASKS=2 -DARM
  * full: two thieves, two slots | -DTHIEVES=2 -DCAP=2 -DTASKS=3
  * full: two owners, takeover, ARM | -DOWNERS=2 -DTAKEOVER -DTASKS=2 -DARM
