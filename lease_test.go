@@ -119,6 +119,42 @@ func TestLeaseRefusedAndTakenAgain(t *testing.T) {
 	}
 }
 
+// A worker whose CPU is refused while the pool starts is pinned as soon as it is granted,
+// and Plan shows it as it is, before and after.
+func TestLeaseRefusedAtStart(t *testing.T) {
+	if !asChild(t) {
+		return
+	}
+	cpus := allowedCPUs(t)
+	if len(cpus) < 2 {
+		t.Skip("one CPU")
+	}
+	debug.SetGCPercent(-1)
+	c, err := newConfig([]Option{WithWorkers(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, machine, err := c.workersAt()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cpu := plan.Workers[0].CPU
+	confine(t, cpus[(slices.Index(cpus, cpu)+1)%len(cpus)])
+	p := start(c, plan, machine)
+	defer p.Close()
+	now := p.Plan()
+	if a := now.Workers[0]; a.CPU != topology.Unknown || !strings.Contains(strings.Join(now.Warnings, "\n"), "W-PIN-FAILED worker 0") {
+		t.Errorf("a worker without its CPU is shown as %+v; warnings %q", a, now.Warnings)
+	}
+	confine(t, cpus...)
+	if s := pinnedSeat(t, p); s.cpu != cpu {
+		t.Errorf("the CPU is there now: %+v", s)
+	}
+	if now = p.Plan(); now.Workers[0].CPU != cpu || strings.Contains(strings.Join(now.Warnings, "\n"), "W-PIN-FAILED") {
+		t.Errorf("pinned now, and shown as %+v; warnings %q", now.Workers[0], now.Warnings)
+	}
+}
+
 // Tasks that unlock their goroutine from its thread once too often, under a lease,
 // leave no thread with a narrow mask behind, however many there are of them:
 // checkMasks looks at the end.

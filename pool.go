@@ -171,10 +171,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		}
 	}
 	for range n {
-		w := <-ready
-		if err := w.lease.err.Load(); err != nil {
-			p.unpinned(w, *err)
-		}
+		<-ready
 	}
 	for _, w := range p.workers {
 		w.setNear(machine)
@@ -214,18 +211,6 @@ func onOwnThread(f func()) {
 	}()
 	<-locked
 	runtime.UnlockOSThread()
-}
-
-// unpinned notes that a worker could not be bound to its CPU.
-func (p *Pool) unpinned(w *worker, err error) {
-	a := &p.plan.Workers[w.index]
-	p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("W-PIN-FAILED worker %d could not be pinned to CPU %d: %v", w.index, a.CPU, err))
-	a.Why = fmt.Sprintf("not pinned: CPU %d was refused", a.CPU)
-	unplace(a)
-}
-
-func unplace(a *topology.Assignment) {
-	a.CPU, a.Core, a.L3, a.Node = topology.Unknown, topology.Unknown, topology.Unknown, topology.Unknown
 }
 
 var (
@@ -271,18 +256,20 @@ func (p *Pool) Plan() topology.Plan {
 	}
 	for i, w := range p.workers {
 		a := &plan.Workers[i]
-		if a.CPU == topology.Unknown {
+		err := w.lease.err.Load()
+		switch {
+		case a.CPU == topology.Unknown:
 			continue
-		}
-		if err := w.lease.err.Load(); err != nil {
+		case err != nil:
 			plan.Warnings = append(plan.Warnings, fmt.Sprintf("W-PIN-FAILED worker %d could not be pinned to CPU %d: %v", i, a.CPU, *err))
 			a.Why = fmt.Sprintf("not pinned: CPU %d was refused", a.CPU)
-			unplace(a)
-		} else if w.lease.held.Load() && !w.lease.thread.has(a.CPU) {
+		case w.lease.held.Load() && !w.lease.thread.has(a.CPU):
 			plan.Warnings = append(plan.Warnings, fmt.Sprintf("W-PIN-LOST worker %d is no longer bound to CPU %d: the system has changed the affinity of its thread", i, a.CPU))
 			a.Why = fmt.Sprintf("pin to CPU %d lost", a.CPU)
-			unplace(a)
+		default:
+			continue
 		}
+		a.CPU, a.Core, a.L3, a.Node = topology.Unknown, topology.Unknown, topology.Unknown, topology.Unknown
 	}
 	return plan
 }
