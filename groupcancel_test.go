@@ -212,7 +212,7 @@ func TestGroupCancelWhileOneMoves(t *testing.T) {
 	eventually(t, func() bool {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		return len(m.list) == 0
+		return m.list.Len() == 0
 	}, func() string { return "Cancel does not empty the list" })
 	m.putBack(task, false)
 	if _, ok := m.next(g, false); ok {

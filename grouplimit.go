@@ -2,10 +2,11 @@ package zeropool
 
 import (
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/fifo"
 )
 
 // A groupLimit bounds how many tasks of a Group are queued or running at a time. The
@@ -18,8 +19,7 @@ import (
 type groupLimit struct {
 	mu      sync.Mutex
 	n       int
-	list    []groupTask
-	head    int  // the first in list that waits
+	list    fifo.Queue[groupTask]
 	feeding bool // a goroutine queues tasks as soon as there is room
 	feed    func()
 	stopped int          // calls of Cancel that do not want the list to lose more tasks
@@ -36,12 +36,7 @@ type groupTask struct {
 func (m *groupLimit) add(t groupTask) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.list) == cap(m.list) && 2*m.head > len(m.list) { // so seldom that a task is moved once on average
-		n := copy(m.list, m.list[m.head:])
-		clear(m.list[n:])
-		m.list, m.head = m.list[:n], 0
-	}
-	m.list = append(m.list, t)
+	m.list.Push(t)
 }
 
 // next takes the first task off the list, if it may begin, and counts it as moving. The
@@ -52,19 +47,14 @@ func (m *groupLimit) next(g *Group, feeder bool) (t groupTask, ok bool) {
 	if m.feeding && !feeder {
 		return t, false
 	}
-	waiting := len(m.list) - m.head
+	waiting := m.list.Len()
 	done := g.finished.Load() // before added: rather too many are at work than too few
 	if waiting == 0 || m.stopped > 0 || g.added.Load()-done-int64(waiting) >= int64(m.n) {
 		m.feeding = false
 		return t, false
 	}
-	t = m.list[m.head]
-	m.list[m.head] = groupTask{}
-	if m.head++; m.head == len(m.list) {
-		m.list, m.head = m.list[:0], 0
-	}
 	m.moving.Add(1)
-	return t, true
+	return m.list.Pop(), true
 }
 
 // stop empties the list and returns how many tasks were in it. When it returns, those
@@ -74,9 +64,7 @@ func (m *groupLimit) stop() (n int) {
 	defer m.mu.Unlock()
 	m.stopped++
 	for {
-		n += len(m.list) - m.head
-		clear(m.list)
-		m.list, m.head = m.list[:0], 0
+		n += m.list.Clear()
 		if m.moving.Load() == 0 {
 			return n
 		}
@@ -98,12 +86,7 @@ func (m *groupLimit) putBack(t groupTask, feed bool) (start bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.moving.Add(-1)
-	if m.head > 0 {
-		m.head--
-		m.list[m.head] = t
-	} else {
-		m.list = slices.Insert(m.list, 0, t)
-	}
+	m.list.PutBack(t)
 	start = feed && !m.feeding
 	m.feeding = m.feeding || feed
 	return start

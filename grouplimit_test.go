@@ -142,7 +142,7 @@ func TestLimitChanges(t *testing.T) {
 			}
 		}
 		until(1)
-		if q := len(g.limit.Load().list) - g.limit.Load().head; q != 3 {
+		if q := g.limit.Load().list.Len(); q != 3 {
 			t.Errorf("%d tasks wait inside the group, want 3", q)
 		}
 		g.SetLimit(2)
@@ -151,7 +151,7 @@ func TestLimitChanges(t *testing.T) {
 		g.SetLimit(0)
 		until(4)
 		g.limit.Load().mu.Lock()
-		if q := len(g.limit.Load().list); q != 0 {
+		if q := g.limit.Load().list.Len(); q != 0 {
 			t.Errorf("%d tasks wait without a limit", q)
 		}
 		g.limit.Load().mu.Unlock()

@@ -2,10 +2,10 @@ package zeropool
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/zeropool-go/zeropool/internal/collections"
 	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/topology"
 )
@@ -72,7 +72,7 @@ func (e *lease) check(now int64) {
 	if e.hold {
 		return
 	}
-	if n := collections.Load(); n != e.seen {
+	if n := collections.Count(); n != e.seen {
 		often := now-e.changed < e.times.collectOften
 		e.seen, e.changed = n, now
 		if often && e.held.Load() {
@@ -199,19 +199,6 @@ func (e *lease) unlock() {
 		runtime.UnlockOSThread()
 	}
 	e.locks = 0
-}
-
-// collections counts the cycles of the garbage collector.
-var collections atomic.Uint32
-
-// countCollections starts to count. A cleanup runs after each cycle, and attaches
-// the next one.
-var countCollections = sync.OnceFunc(func() { attachCleanup(0) })
-
-func attachCleanup(int) {
-	collections.Add(1)
-	object := new([16]byte)
-	runtime.AddCleanup(object, attachCleanup, 0)
 }
 
 // Unpinned runs fn, with the mask that the thread had before it was pinned if the

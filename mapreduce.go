@@ -3,8 +3,9 @@ package zeropool
 import (
 	"context"
 	"fmt"
-	"sync"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/scratch"
 )
 
 // Map stores fn(&in[i]) in out[i] for every element and returns when all calls have
@@ -109,7 +110,7 @@ func Reduce[T, R any](p *Pool, in []T, zero R, fold func(R, *T) R, merge func(R,
 	if len(in) == 0 {
 		return zero, nil
 	}
-	r := partsOf[T, R](p)
+	r := scratch.Take[reduction[T, R]](&p.scratch)
 	blocks := min(len(in), max(minBlocks, blocksEach*len(p.workers)))
 	if cap(r.parts) < blocks {
 		r.parts = make([]part[R], blocks)
@@ -206,40 +207,9 @@ func (merged[T, R]) run(b *batch, _, hi int, at *int) error {
 	return nil
 }
 
-// scratches keeps what Reduce needs while it runs, for the next one of the same
-// types.
-type scratches struct {
-	mu   sync.Mutex
-	free []any
-}
-
-const maxScratches = 64
-
-// partsOf returns an unused reduction.
-func partsOf[T, R any](p *Pool) *reduction[T, R] {
-	s := &p.scratches
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := len(s.free) - 1; i >= 0; i-- {
-		if r, ok := s.free[i].(*reduction[T, R]); ok {
-			last := len(s.free) - 1
-			s.free[i], s.free[last] = s.free[last], nil
-			s.free = s.free[:last]
-			return r
-		}
-	}
-	return new(reduction[T, R])
-}
-
-// putBack keeps r, but nothing of the caller's. The one kept longest makes room.
+// putBack keeps r for the next Reduce of the same types, but nothing of the caller's.
 func (r *reduction[T, R]) putBack(p *Pool) {
 	clear(r.parts)
 	*r = reduction[T, R]{parts: r.parts[:0]}
-	s := &p.scratches
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.free) == maxScratches {
-		s.free = s.free[:copy(s.free, s.free[1:])]
-	}
-	s.free = append(s.free, r)
+	scratch.Keep(&p.scratch, r)
 }

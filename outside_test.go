@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"strings"
 	"testing"
 )
@@ -16,17 +15,6 @@ func TestAccessors(t *testing.T) {
 	p := newTestPool(t, unpinned(2, WithName("one"), WithQueueCapacity(100))...)
 	if p.Name() != "one" || p.QueueCapacity() != 128 || p.Placement() != "unpinned" {
 		t.Errorf("%q, %d, %q", p.Name(), p.QueueCapacity(), p.Placement())
-	}
-	const other = "example.com/x"
-	for want, info := range map[string]*debug.BuildInfo{
-		"(devel)": {Main: debug.Module{Path: other}},
-		"v1.2.3":  {Main: debug.Module{Path: other}, Deps: []*debug.Module{{Path: modulePath, Version: "v1.2.3"}}},
-		"v1.2.4":  {Main: debug.Module{Path: modulePath, Version: "v1.2.4"}},
-		"v9.9.9":  {Deps: []*debug.Module{{Path: modulePath, Version: "v1.2.3", Replace: &debug.Module{Version: "v9.9.9"}}}},
-	} {
-		if got := versionIn(info); got != want {
-			t.Errorf("version %q, want %q", got, want)
-		}
 	}
 	if Version() == "" {
 		t.Error("no version")

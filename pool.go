@@ -11,9 +11,11 @@ import (
 
 	"github.com/zeropool-go/zeropool/internal/bubble"
 	"github.com/zeropool-go/zeropool/internal/chunk"
+	"github.com/zeropool-go/zeropool/internal/collections"
 	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/internal/membarrier"
 	"github.com/zeropool-go/zeropool/internal/place"
+	"github.com/zeropool-go/zeropool/internal/scratch"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -53,8 +55,8 @@ type Pool struct {
 	roomWaits  waitList // for room in an inbox
 	closeWaits waitList
 	candidates candidates
-	scratches  scratches
-	cutWork    atomic.Bool // a task has ended with ErrClosed because of gateCut
+	scratch    scratch.Shelf // for Reduce
+	cutWork    atomic.Bool   // a task has ended with ErrClosed because of gateCut
 
 	mu         sync.Mutex
 	laneIDs    int
@@ -146,7 +148,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	p.roster.napper.Init(hold, p.bubbled)
 	p.roster.nap = firstNap
 	if len(p.pins) > 0 {
-		countCollections()
+		collections.Start()
 	}
 	p.standInLabels = p.labels("stand-in")
 	p.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/zeropool-go/zeropool/internal/park"
 	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
@@ -49,7 +50,7 @@ func (h *hand) leave() {
 type helper struct {
 	hand
 	batch  atomic.Pointer[batch] // recycled
-	waiter atomic.Pointer[waiter]
+	waiter atomic.Pointer[park.Waiter]
 	_      [lineSize]byte
 }
 

@@ -2,10 +2,10 @@ package zeropool
 
 import (
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/version"
 )
 
 // Stats is a snapshot of a pool's counters. They are read one after the other
@@ -153,33 +153,10 @@ func (p *Pool) QueueCapacity() int { return p.capacity }
 // says what came of it.
 func (p *Pool) Placement() string { return p.placement }
 
-const modulePath = "github.com/zeropool-go/zeropool"
-
 // Version returns the version of this module that the program was built with,
 // such as "v2.0.0"; "(devel)" where it was built from a working copy, or the
 // program does not tell.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "(devel)"
-	}
-	return versionIn(info)
-}
-
-func versionIn(info *debug.BuildInfo) string {
-	for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) {
-		if m.Path != modulePath {
-			continue
-		}
-		if m.Replace != nil {
-			m = m.Replace
-		}
-		if m.Version != "" {
-			return m.Version
-		}
-	}
-	return "(devel)"
-}
+func Version() string { return version.Of("github.com/zeropool-go/zeropool") }
 
 // Load returns how many tasks are queued and how many are running, without
 // allocating. It may be called at any time, from any goroutine.

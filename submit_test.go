@@ -3,11 +3,12 @@ package zeropool
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/park"
 )
 
 // Results need no atomics: Wait makes them visible.
@@ -580,10 +581,10 @@ func TestChangeOfHabit(t *testing.T) {
 }
 
 // blockedSubmitters puts n waiters in the list of those who wait for room in an inbox.
-func blockedSubmitters(p *Pool, n int) (ws []*waiter) {
+func blockedSubmitters(p *Pool, n int) (ws []*park.Waiter) {
 	for range n {
 		w := p.newWaiter(p.stripe(&p.roomWaits))
-		p.roomWaits.add(w)
+		p.roomWaits.Add(w)
 		ws = append(ws, w)
 	}
 	return ws
@@ -598,15 +599,15 @@ func TestRoomWakesOne(t *testing.T) {
 	p.blocked.Add(3)
 	woken := func() (n int) {
 		for _, w := range ws {
-			if !w.listed {
+			if !w.Listed() {
 				n++
 			}
 		}
 		return n
 	}
 	for i, w := range ws {
-		if p.tellBlocked(inbox); woken() != i+1 || w.listed {
-			t.Fatalf("room for %d: %d woken, the one that has waited longest is listed: %t", i+1, woken(), w.listed)
+		if p.tellBlocked(inbox); woken() != i+1 || w.Listed() {
+			t.Fatalf("room for %d: %d woken, the one that has waited longest is listed: %t", i+1, woken(), w.Listed())
 		}
 	}
 	p.tellBlocked(inbox)
@@ -647,42 +648,13 @@ func TestInboxFullOfWaitingTasks(t *testing.T) {
 		t.Error("the inbox is not replaced")
 	}
 	for i, w := range blocked {
-		if woken := !w.listed; woken != (i < 64) {
+		if woken := !w.Listed(); woken != (i < 64) {
 			t.Errorf("submitter %d of %d, with room for 64: woken %t", i+1, len(blocked), woken)
 		}
-		if w.listed {
-			p.roomWaits.remove(w)
+		if w.Listed() {
+			p.roomWaits.Remove(w)
 		}
 	}
 	close(free)
 	waiters.Wait()
-}
-
-// All waiters of a list are woken, the one that has waited longest first, also after
-// some have left.
-func TestWaitListOrder(t *testing.T) {
-	for _, leave := range [][]int{{}, {0}, {1}, {3}, {0, 1}, {3, 2}, {1, 2}, {0, 3}, {0, 1, 2}, {0, 1, 2, 3}} {
-		var list waitList
-		ws := make([]waiter, 4)
-		for i := range ws {
-			list.add(&ws[i])
-		}
-		want := []*waiter{&ws[0], &ws[1], &ws[2], &ws[3]}
-		for _, i := range leave {
-			list.remove(&ws[i])
-			want = slices.DeleteFunc(want, func(w *waiter) bool { return w == &ws[i] })
-		}
-		last := new(waiter)
-		list.add(last)
-		want = append(want, last)
-		for _, w := range want {
-			if list.first != w || list.first.prev != last {
-				t.Fatalf("without %v: wrong order", leave)
-			}
-			list.remove(w)
-		}
-		if list.first != nil {
-			t.Fatalf("without %v: somebody is left", leave)
-		}
-	}
 }

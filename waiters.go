@@ -24,21 +24,14 @@ import (
 
 // A waitList is the list of the goroutines that wait for one thing, under the
 // lock of its stripe, the one that has waited longest first.
-type waitList struct{ first *waiter }
+type waitList = park.List
 
 const waitStripes = 64
 
 type waitStripe struct {
 	mu    sync.Mutex
-	spare *waiter
+	spare park.List
 	_     [lineSize]byte
-}
-
-// A waiter is one parked goroutine, in the list of what it waits for.
-type waiter struct {
-	park.Waiter
-	prev, next *waiter // prev of the first is the last
-	listed     bool
 }
 
 func (p *Pool) stripe(l *waitList) *waitStripe {
@@ -88,7 +81,7 @@ func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, len
 	for {
 		p.gate.Add(gateWaiter) // W1, pairs with C1
 		st.mu.Lock()
-		list.add(w)
+		list.Add(w)
 		st.mu.Unlock()
 		if plain != nil && plain() {
 			membarrier.Heavy(true) // W1
@@ -105,8 +98,8 @@ func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, len
 			done = ended()
 		}
 		st.mu.Lock()
-		if w.listed {
-			list.remove(w)
+		if w.Listed() {
+			list.Remove(w)
 			if gaveUp {
 				w.Abandon()
 			}
@@ -124,33 +117,10 @@ func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, len
 	}
 }
 
-func (l *waitList) add(w *waiter) {
-	w.prev, w.listed = w, true
-	if first := l.first; first == nil {
-		l.first = w
-	} else {
-		w.prev, first.prev.next, first.prev = first.prev, w, w
-	}
-}
-
-func (l *waitList) remove(w *waiter) {
-	if l.first == w {
-		l.first = w.next
-	} else {
-		w.prev.next = w.next
-	}
-	if w.next != nil {
-		w.next.prev = w.prev
-	} else if l.first != nil {
-		l.first.prev = w.prev
-	}
-	w.prev, w.next, w.listed = nil, nil, false
-}
-
 // newWaiter returns a waiter.
-func (p *Pool) newWaiter(st *waitStripe) *waiter {
+func (p *Pool) newWaiter(st *waitStripe) *park.Waiter {
 	if !p.bubbled && bubble.In() {
-		w := new(waiter)
+		w := new(park.Waiter)
 		w.InitBetween()
 		return w
 	}
@@ -159,20 +129,20 @@ func (p *Pool) newWaiter(st *waitStripe) *waiter {
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if w := st.spare; w != nil {
-		st.spare, w.next = w.next, nil
+	if w := st.spare.Head(); w != nil {
+		st.spare.Remove(w)
 		return w
 	}
-	w := new(waiter)
+	w := new(park.Waiter)
 	w.Init()
 	return w
 }
 
 // free keeps w for the next one, that of the same goroutine first. The caller holds
 // st.mu.
-func (p *Pool) free(w *waiter, st *waitStripe) {
+func (p *Pool) free(w *park.Waiter, st *waitStripe) {
 	if w.Reusable() && !p.helper().waiter.CompareAndSwap(nil, w) {
-		w.next, st.spare = st.spare, w
+		st.spare.Add(w)
 	}
 }
 
@@ -184,8 +154,8 @@ func (p *Pool) wake(list *waitList, n int) {
 	st := p.stripe(list)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	for w := list.first; w != nil && n > 0; w = list.first {
-		list.remove(w)
+	for w := list.Head(); w != nil && n > 0; w = list.Head() {
+		list.Remove(w)
 		w.Wake()
 		n--
 	}

@@ -8,9 +8,11 @@ import (
 // A Waiter blocks any goroutine, for as long as it likes, and again and again. Sleep
 // returns at once if Wake came before it: each Sleep takes one Wake.
 type Waiter struct {
-	ch    chan struct{}
-	lock  *sync.Mutex // or is unlocked by Wake, see InitBetween
-	timer *time.Timer
+	ch         chan struct{}
+	lock       *sync.Mutex // or is unlocked by Wake, see InitBetween
+	timer      *time.Timer
+	prev, next *Waiter // in a List; prev of the first is the last
+	listed     bool
 }
 
 // Init makes w usable.

@@ -87,6 +87,38 @@ func openArena(w *world, r *rand.Rand, k kind) *arena {
 
 func (a *arena) String() string { return a.name }
 
+// fill makes the pool as large as it gets by itself: it keeps up to 64 lanes of
+// goroutines that have ended, and what Groups and parked waiters have needed in each.
+// Under a load of few goroutines they would become more for minutes.
+func (a *arena) fill() {
+	const goroutines, tasks = 96, 16
+	run := func() { a.ledger.returned.Add(1) }
+	judge := func(err error) {
+		switch {
+		case err == nil:
+		case err == zeropool.ErrFull && a.policy == zeropool.Reject:
+			a.ledger.notRun.Add(1)
+		default:
+			a.world.fail("%v: a task that returns ended with %v", a, err)
+		}
+	}
+	var together, all sync.WaitGroup
+	together.Add(goroutines)
+	for range goroutines {
+		all.Go(func() {
+			together.Done()
+			together.Wait() // none shall begin where another one has ended, and have its lane
+			g := a.pool.NewGroup()
+			for range tasks {
+				judge(a.pool.Go(run).WaitTimeout(time.Hour)) // parks where Wait would run the task
+				g.Go(run)
+				judge(g.Wait())
+			}
+		})
+	}
+	all.Wait()
+}
+
 // enter lets the caller use the pool until it calls leave. It refuses when the
 // arena is about to be judged.
 func (a *arena) enter() bool {

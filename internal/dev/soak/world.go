@@ -218,7 +218,9 @@ func (w *world) mayRetire(a *arena, seed uint64) {
 // is pinned, and those of loners have a single worker.
 func (w *world) openResident(i int) *arena {
 	k := kind{resident: true, pinned: i%2 == 0, alone: i >= residents}
-	return openArena(w, w.rng(uint64(400+i)), k)
+	a := openArena(w, w.rng(uint64(400+i)), k)
+	a.fill()
+	return a
 }
 
 func (w *world) openPassing(r *rand.Rand) {

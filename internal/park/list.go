@@ -1,0 +1,36 @@
+package park
+
+// A List is a list of Waiters, the one that was added first at its head. Its users have
+// a lock for it.
+type List struct{ head *Waiter }
+
+// Head returns the Waiter that was added first, or nil.
+func (l *List) Head() *Waiter { return l.head }
+
+// Add makes w, which is in no List, the last one.
+func (l *List) Add(w *Waiter) {
+	w.prev, w.listed = w, true
+	if head := l.head; head == nil {
+		l.head = w
+	} else {
+		w.prev, head.prev.next, head.prev = head.prev, w, w
+	}
+}
+
+// Remove takes w out of the List that it is in.
+func (l *List) Remove(w *Waiter) {
+	if l.head == w {
+		l.head = w.next
+	} else {
+		w.prev.next = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	} else if l.head != nil {
+		l.head.prev = w.prev
+	}
+	w.prev, w.next, w.listed = nil, nil, false
+}
+
+// Listed reports whether w is in a List.
+func (w *Waiter) Listed() bool { return w.listed }
