@@ -164,7 +164,7 @@ func (g *Group) help() {
 	if l, s, key := g.find(&groupSearch{}); l != nil {
 		h := &p.helper().hand
 		h.count(&h.begun, 1)
-		p.handGrouped(l, s, key|taken, g)
+		p.hand(job{l: l, s: s, v: key | taken, group: g})
 	}
 }
 

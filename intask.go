@@ -34,13 +34,7 @@ func (p *Pool) currentRunner() *runner {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.runner(runnerID())
-}
-
-// runner returns the worker or stand-in with that runnerID, or nil. The caller holds
-// p.mu.
-func (p *Pool) runner(id uint64) *runner {
-	return p.runners[id]
+	return p.runners[runnerID()]
 }
 
 // settleIn notes that the calling goroutine is r.

@@ -79,7 +79,7 @@ func (p *Pool) acquire(me uint64) *lane {
 		return nil
 	}
 	var l *lane
-	r := p.runner(me)
+	r := p.runners[me] // by identity: see runnerID
 	if r != nil && r.worker != nil {
 		if l = r.worker.lane.Load(); l == nil {
 			l = p.addLane(min(p.capacity, maxLaneCapacity), r.worker)
@@ -270,16 +270,8 @@ func (p *Pool) renew(l *lane) *lane {
 // is a guess, as slots change meanwhile, and needs no order: a lane that is renewed too
 // early costs its memory.
 func (p *Pool) staysFull(l *lane) bool {
-	running := 0
-	for i := range l.mask + 1 {
-		switch l.at(i).state.Load() & kindMask {
-		case free:
-			return false
-		case owned, taken:
-			running++
-		}
-	}
-	return running > len(p.workers) || 4*l.lost.Load() > l.mask
+	n := l.census()
+	return n[free] == 0 && (n[owned]+n[taken] > len(p.workers) || 4*l.lost.Load() > l.mask)
 }
 
 // renewInbox gives w a new inbox in the place of l, if l is worth replacing, and

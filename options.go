@@ -36,16 +36,13 @@ const (
 )
 
 // String returns the policy's name.
-func (w WhenFull) String() string {
-	switch w {
-	case Help:
-		return "Help"
-	case Block:
-		return "Block"
-	case Reject:
-		return "Reject"
+func (w WhenFull) String() string { return nameOf("WhenFull", uint8(w), "Help", "Block", "Reject") }
+
+func nameOf(kind string, v uint8, names ...string) string {
+	if int(v) < len(names) {
+		return names[v]
 	}
-	return fmt.Sprintf("WhenFull(%d)", uint8(w))
+	return fmt.Sprintf("%s(%d)", kind, v)
 }
 
 // Pinning says how long a worker stays pinned to its CPU.
@@ -66,15 +63,7 @@ const (
 )
 
 // String returns the name of the pinning.
-func (p Pinning) String() string {
-	switch p {
-	case Lease:
-		return "Lease"
-	case Hold:
-		return "Hold"
-	}
-	return fmt.Sprintf("Pinning(%d)", uint8(p))
-}
+func (p Pinning) String() string { return nameOf("Pinning", uint8(p), "Lease", "Hold") }
 
 type config struct {
 	workers   int

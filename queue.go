@@ -403,10 +403,14 @@ func (l *lane) allFailed() bool {
 
 // running reports whether a task of the lane has been taken and not ended.
 func (l *lane) running() bool {
+	n := l.census()
+	return n[owned]+n[taken] > 0
+}
+
+// census counts the slots by the kinds of their states.
+func (l *lane) census() (n [kindMask + 1]int) {
 	for i := range l.mask + 1 {
-		if k := l.at(i).state.Load() & kindMask; k == owned || k == taken {
-			return true
-		}
+		n[l.at(i).state.Load()&kindMask]++
 	}
-	return false
+	return n
 }

@@ -248,12 +248,6 @@ func (p *Pool) handTask(l *lane, s *slot, v uint64) {
 	p.startStandIn(j)
 }
 
-// handGrouped has a stand-in run a task of g out of an inbox, and then further ones; the
-// caller is about to wait for g.
-func (p *Pool) handGrouped(l *lane, s *slot, v uint64, g *Group) {
-	p.hand(job{l: l, s: s, v: v, group: g})
-}
-
 // hand gives a stand-in a job for which the caller is about to lend its place.
 func (p *Pool) hand(j job) {
 	p.roster.mu.Lock()

@@ -209,25 +209,20 @@ func (r *runner) findTask(w *worker) (l *lane, s *slot, v uint64, ok bool) {
 		if l == nil || !r.ripe(l, now) {
 			return false
 		}
-		s, key, ok = r.stealFrom(l)
+		if s, key, ok = r.stealFrom(l); ok {
+			r.stolen.add(1)
+		}
 		return ok
 	}
 	for _, o := range r.near {
-		if o == w {
-			continue
-		}
-		if l = o.inbox.Load(); steal(l) {
-			r.stolen.add(1)
-			return l, s, key | taken, true
-		}
-		if l = o.lane.Load(); steal(l) {
-			r.stolen.add(1)
-			return l, s, key | taken, true
+		for _, l = range [...]*lane{o.inbox.Load(), o.lane.Load()} {
+			if o != w && steal(l) {
+				return l, s, key | taken, true
+			}
 		}
 	}
 	for _, l = range *r.pool.lanes.Load() {
 		if (l.worker == nil || l.retired.Load()) && steal(l) {
-			r.stolen.add(1)
 			return l, s, key | taken, true
 		}
 	}

@@ -48,14 +48,17 @@ func (w *worker) serve() {
 		w.endBusy()
 		w.drop()
 		w.lease.giveUp()
-		w.pool.mu.Lock()
-		w.moveOut()
-		w.pool.mu.Unlock()
 		if l := w.lane.Load(); l != nil {
 			l.owner.Store(0)
 		}
+		w.pool.mu.Lock()
+		w.moveOut()
 		if ended {
-			w.pool.goroutineEnded()
+			w.pool.live--
+			w.pool.look()
+		}
+		w.pool.mu.Unlock()
+		if ended {
 			return
 		}
 		clear(w.groups)
@@ -177,12 +180,4 @@ func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 	now := cpu.Ticks()
 	r.judge(l, now-start)
 	r.lease.check(now)
-}
-
-// goroutineEnded notes that a worker or stand-in has ended for good.
-func (p *Pool) goroutineEnded() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.live--
-	p.look()
 }
