@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/zeropool-go/zeropool/internal/dev/bench"
+	"github.com/zeropool-go/zeropool/internal/svg"
 )
 
 func report(change func(*bench.Report)) *bench.Report {
@@ -537,7 +538,8 @@ func FuzzMatrix(f *testing.F) {
 }
 
 // TestWordsForAll checks that every workload of the set which has a table of its
-// own has a short description, and that none is left from one that is gone.
+// own has a short description, which the overview has room for, and that none is left
+// from one that is gone.
 func TestWordsForAll(t *testing.T) {
 	elsewhere := []string{"sha256-tree", "parse-tree", "resize"} // of the set with peers
 	have := map[string]bool{}
@@ -550,6 +552,9 @@ func TestWordsForAll(t *testing.T) {
 		q := Workload{Name: w.Name, Title: w.Title}
 		if q.words() == w.Title && !scheduled.MatchString(w.Name) {
 			t.Errorf("no words for %q", w.Name)
+		}
+		if words := q.words(); words != w.Title && svg.Fit(words, fontText, overviewLabels-8) != words {
+			t.Errorf("the words for %q are too long for the overview: %q", w.Name, words)
 		}
 	}
 	for _, name := range slices.Concat(slices.Collect(maps.Keys(workloadWords)), readmeRows) {

@@ -20,6 +20,9 @@ func (q *Workload) compared(run *Run) (c *Cell, best bench.Ratio, ok bool) {
 	return c, best, ok
 }
 
+// overviewLabels is the room for a workload's words.
+const overviewLabels = 295.0
+
 // overview draws, for each workload of a run, the ratio to the best peer.
 func (m *Matrix) overview() []byte {
 	type row struct {
@@ -50,7 +53,6 @@ func (m *Matrix) overview() []byte {
 		return frame(y+margin, title, "", &c)
 	}
 	const (
-		labels = 295.0
 		result = 205.0
 		step   = 26.0
 	)
@@ -59,7 +61,7 @@ func (m *Matrix) overview() []byte {
 		keyEntry{"win", circle, "", "as fast as the best other, or faster"},
 		keyEntry{"lose", diamond, "", "slower"},
 		keyEntry{"them hollow", triangle, "", "compared with a plain loop on one CPU"})
-	a := logAxis(labels+margin, width-margin-result, values...)
+	a := logAxis(overviewLabels+margin, width-margin-result, values...)
 	top := y + 36
 	bottom := top + step*float64(len(rows))
 	c.text("s b e", a.x(1)-8, top-26, "← zeropool is faster")
@@ -71,7 +73,7 @@ func (m *Matrix) overview() []byte {
 	c.line("one", a.x(1), top, a.x(1), bottom)
 	for i, r := range rows {
 		middle := top + step*(float64(i)+0.5)
-		c.text("", margin, middle+4.5, svg.Fit(r.words, fontText, labels-8))
+		c.text("", margin, middle+4.5, svg.Fit(r.words, fontText, overviewLabels-8))
 		if r.serial.Median > 0 {
 			c.mark("them hollow", triangle, a.x(r.serial.Median), middle, fmt.Sprintf("%s: %s× a plain loop", r.words, bench.Number(r.serial.Median)))
 		}

@@ -99,8 +99,8 @@ var workloadWords = map[string]string{
 	"fork-tree":           "a tree of forks, 16,384 leaves of 2 µs",
 	"quicksort":           "quicksort by forks, 2,000,000 ints, each",
 	"n-queens":            "11 queens by forks, each",
-	"http-1":              "HTTP handlers, 100 µs each, 1 connection",
-	"http-8":              "HTTP handlers, 100 µs each, 8 connections",
+	"http-1":              "HTTP, 100 µs each, 1 connection",
+	"http-8":              "HTTP, 100 µs each, 8 connections",
 	"idle-cpu":            "CPU time of an idle pool",
 	"idle-memory":         "memory of an idle pool",
 }
