@@ -2,7 +2,7 @@ package scratch
 
 import "testing"
 
-type box[T any] struct{ v T }
+type box[T any] struct{ V T }
 
 // A value that is kept is taken again, by callers of its type only, and by one at a time.
 func TestTakeWhatIsKept(t *testing.T) {
