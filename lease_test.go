@@ -106,16 +106,23 @@ func TestLeaseRefusedAndTakenAgain(t *testing.T) {
 		}
 		return p.Stats().Total.PinsRefused > 0
 	}, func() string { return "a CPU that was taken away is not refused" })
-	plan := p.Plan()
-	if a := plan.Workers[0]; a.CPU != topology.Unknown || !strings.Contains(strings.Join(plan.Warnings, "\n"), "W-PIN-FAILED worker 0") {
-		t.Errorf("a worker without its CPU is shown as %+v; warnings %q", a, plan.Warnings)
+	refusedThenPinned(t, p, cpu, cpus)
+}
+
+// refusedThenPinned shows that Plan tells of the only worker of p that its CPU is refused,
+// and that the worker is pinned to it once it may be, which Plan tells too.
+func refusedThenPinned(t *testing.T, p *Pool, cpu int, cpus []int) {
+	t.Helper()
+	now := p.Plan()
+	if a := now.Workers[0]; a.CPU != topology.Unknown || !strings.Contains(strings.Join(now.Warnings, "\n"), "W-PIN-FAILED worker 0") {
+		t.Errorf("a worker without its CPU is shown as %+v; warnings %q", a, now.Warnings)
 	}
 	confine(t, cpus...)
 	if s := pinnedSeat(t, p); s.cpu != cpu {
-		t.Errorf("the CPU is there again: %+v", s)
+		t.Errorf("the CPU is granted: %+v", s)
 	}
-	if a := p.Plan().Workers[0]; a.CPU != cpu {
-		t.Errorf("pinned again, and shown as %+v", a)
+	if now = p.Plan(); now.Workers[0].CPU != cpu || strings.Contains(strings.Join(now.Warnings, "\n"), "W-PIN-FAILED") {
+		t.Errorf("pinned, and shown as %+v; warnings %q", now.Workers[0], now.Warnings)
 	}
 }
 
@@ -142,17 +149,7 @@ func TestLeaseRefusedAtStart(t *testing.T) {
 	confine(t, cpus[(slices.Index(cpus, cpu)+1)%len(cpus)])
 	p := start(c, plan, machine)
 	defer p.Close()
-	now := p.Plan()
-	if a := now.Workers[0]; a.CPU != topology.Unknown || !strings.Contains(strings.Join(now.Warnings, "\n"), "W-PIN-FAILED worker 0") {
-		t.Errorf("a worker without its CPU is shown as %+v; warnings %q", a, now.Warnings)
-	}
-	confine(t, cpus...)
-	if s := pinnedSeat(t, p); s.cpu != cpu {
-		t.Errorf("the CPU is there now: %+v", s)
-	}
-	if now = p.Plan(); now.Workers[0].CPU != cpu || strings.Contains(strings.Join(now.Warnings, "\n"), "W-PIN-FAILED") {
-		t.Errorf("pinned now, and shown as %+v; warnings %q", now.Workers[0], now.Warnings)
-	}
+	refusedThenPinned(t, p, cpu, cpus)
 }
 
 // Tasks that unlock their goroutine from its thread once too often, under a lease,

@@ -25,8 +25,9 @@ func (q *Queue[T]) Push(v T) {
 
 // Pop takes the first one out of a queue that is not empty.
 func (q *Queue[T]) Pop() T {
+	var none T
 	v := q.list[q.head]
-	clear(q.list[q.head : q.head+1])
+	q.list[q.head] = none
 	if q.head++; q.head == len(q.list) {
 		q.list, q.head = q.list[:0], 0
 	}

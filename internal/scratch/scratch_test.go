@@ -19,7 +19,7 @@ func TestTakeWhatIsKept(t *testing.T) {
 }
 
 // However many types there are, a Shelf keeps a bounded number of values: those that were
-// kept last.
+// kept last. Keeping and taking one again allocates nothing.
 func TestBound(t *testing.T) {
 	var s Shelf
 	first := new(box[string])
@@ -38,7 +38,7 @@ func TestBound(t *testing.T) {
 			t.Error("one of the last ones was not kept")
 		}
 	}
-	if n := testing.AllocsPerRun(100, func() { Keep(&s, Take[box[int]](&s)) }); n > 1 {
+	if n := testing.AllocsPerRun(100, func() { Keep(&s, Take[box[int]](&s)) }); n != 0 {
 		t.Errorf("%v allocations each time", n)
 	}
 }
