@@ -218,6 +218,66 @@ func TestSuspectRunsAlone(t *testing.T) {
 	wantOutcomes(t, e, 7, 0)
 }
 
+// TestWaitingSuspectIsNotLost: of two tasks that are each lost again and again in the
+// middle, neither is given up sooner because the other one had the worker to itself: once
+// they run alone, both begin as often as MaxLosses says.
+func TestWaitingSuspectIsNotLost(t *testing.T) {
+	t.Parallel()
+	const losses = 4
+	e, ctx := testEngine(t), patient(t)
+	begun := make(chan struct{}, 100)
+	var begins atomic.Int32
+	f := Define("f@v1", func(ctx context.Context, _ *int) (int, error) {
+		if TaskOf(ctx).Delivery > suspect {
+			begins.Add(1)
+		}
+		begun <- struct{}{}
+		<-ctx.Done()
+		return 0, ctx.Err()
+	})
+	var fs Futures[int]
+	for n := range 2 {
+		fs = append(fs, must(f.Submit(ctx, e, &n)))
+	}
+	var left atomic.Int64
+	left.Store(2)
+	over := make(chan struct{})
+	for _, f := range fs {
+		go func() {
+			f.Wait(ctx)
+			if left.Add(-1) == 0 {
+				close(over)
+			}
+		}()
+	}
+	for left.Load() > 0 {
+		s := must(Serve(e, testPool(t), f, Slots(2), MaxLosses(losses), AckWait(time.Second)))
+		select {
+		case <-begun:
+			until(t, "all that are left are fetched", func() bool { return s.holding.Load() >= left.Load() })
+		case <-over:
+		case <-ctx.Done():
+			t.Fatal(ctx.Err())
+		}
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		s.Shutdown(ended)
+		<-s.ended
+		for len(begun) > 0 {
+			<-begun
+		}
+	}
+	for _, f := range fs {
+		_, err := f.Wait(ctx)
+		if d := deadLetter(t, err); !strings.Contains(d.Reason, fmt.Sprintf("%d deliveries ended without a word", losses)) {
+			t.Errorf("dead letter %+v", d)
+		}
+	}
+	if n := begins.Load(); n != 2*(losses-suspect) {
+		t.Errorf("two tasks began %d times after their second loss, and %d are allowed", n, losses)
+	}
+}
+
 // TestLeaseLost: a worker that cannot reach the server for AckWait tells its
 // function so. The task is not counted as failed, is run again, and has one
 // outcome.

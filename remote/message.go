@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,8 @@ type message struct {
 	first      int // the index of its first item in the batch
 	deliveries int // of the task, with that of its batch before it left it
 	failures   int // before this delivery
-	losses     int // likewise: deliveries without a word of the worker
+	losses     int // likewise, deliveries without a word of the worker; of a suspect those in which it had begun
+	begun      int // likewise, times that it has begun as a suspect
 
 	ctx   context.Context // of the functions
 	items []item
@@ -49,7 +51,7 @@ type item struct {
 }
 
 // suspect is the number of losses from which on a task is taken for one that may
-// kill its process.
+// kill its process, and runs alone in its worker.
 const suspect = 2
 
 // handle does all that a fetched message needs. It is where a message waits for
@@ -122,16 +124,19 @@ func (m *message) read() (settled bool, err error) {
 	if m.deliveries > 1 {
 		m.failures = moved
 		_, err := m.ask(func(ctx context.Context, function, token string) (bool, error) {
-			failed, err := stored(ctx, e.outcomes, e.names.failed(function, token))
-			if failed != nil {
-				m.failures = max(moved, number(failed.Header, headerFailures))
+			note, err := stored(ctx, e.outcomes, e.names.failed(function, token))
+			if note != nil {
+				m.failures = max(moved, number(note.Header, headerFailures))
+				m.begun = number(note.Header, headerBegun)
 			}
-			return failed != nil, err
+			return note != nil, err
 		}, m.token)
 		if err != nil {
 			return false, err
 		}
-		m.losses = max(0, m.deliveries-1-m.failures)
+		// Nothing is held against a suspect that was waiting to be alone: what killed that
+		// worker was something else.
+		m.losses = min(max(0, m.deliveries-1-m.failures), suspect+m.begun)
 	}
 
 	m.batch, m.first = h.Get(headerItems) != "", number(h, headerFirst)
@@ -202,6 +207,11 @@ func (m *message) run() error {
 	}
 	if err := context.Cause(m.ctx); err != nil {
 		return m.release(err)
+	}
+	if m.losses >= suspect {
+		if err := m.note(nil, m.failures, m.begun+1); err != nil {
+			return m.release(err)
+		}
 	}
 	m.left.Store(int64(len(todo)))
 	for {
@@ -304,7 +314,7 @@ func (m *message) settle() error {
 	if isPermanent(it.err) || failures >= m.s.c.maxFailures {
 		return m.bury(m.token, m.id, it.params, it.err.Error(), it.stack, failures)
 	}
-	if err := m.note(m.token, it, failures); err != nil {
+	if err := m.note(it, failures, m.begun); err != nil {
 		return err
 	}
 	if !m.s.keeper.held(m.lease) {
@@ -422,10 +432,16 @@ func (m *message) subject(tok, kind string) string {
 	return withKind(m.s.e.names.outcome(m.f.Name(), tok), kind)
 }
 
-// note stores how often the task has failed, which the server does not count.
-func (m *message) note(tok string, it *item, failures int) error {
-	n := (&DeadLetter{ID: it.id, Reason: it.err.Error(), Stack: it.stack, Failures: failures, Deliveries: m.deliveries}).message(m.s.e.names.failed(m.f.Name(), tok))
+// note stores how often the task has failed, and has begun as a suspect, which the
+// server does not count, and of the item that has failed, unless it is nil, the error.
+func (m *message) note(it *item, failures, begun int) error {
+	d := &DeadLetter{ID: m.id, Failures: failures, Deliveries: m.deliveries}
+	if it != nil {
+		d.Reason, d.Stack = it.err.Error(), it.stack
+	}
+	n := d.message(m.s.e.names.failed(m.f.Name(), m.token))
 	n.Header.Del("Nats-TTL")
+	n.Header.Set(headerBegun, strconv.Itoa(begun))
 	return m.s.e.retry(m.ctx, func(ctx context.Context) (bool, error) {
 		_, err := m.s.e.js.PublishMsg(ctx, n)
 		return err == nil, err

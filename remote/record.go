@@ -21,6 +21,7 @@ const (
 	headerError      = "Zeropool-Error"      // of a dead letter or of a failed try
 	headerStack      = "Zeropool-Stack"      // likewise, of a panic
 	headerFailures   = "Zeropool-Failures"   // likewise
+	headerBegun      = "Zeropool-Begun"      // times that a task which is not given up has begun as a suspect
 	headerDeliveries = "Zeropool-Deliveries" // likewise
 	headerTime       = "Zeropool-Time"       // likewise, RFC 3339
 )

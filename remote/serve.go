@@ -106,9 +106,9 @@ func MaxFailures(n int) ServeOption {
 
 // MaxLosses sets how many deliveries of a task may end without a word of the
 // worker, which died or lost its lease; then it becomes a dead letter. The default
-// is 10. What kills its process takes its neighbours with it, which are counted
-// too: a task that has been lost twice runs alone in its worker, but a low limit
-// still sends sound tasks after the one that kills.
+// is 10. What kills its process takes its neighbours with it, so a task that has been
+// lost twice runs alone in its worker, and from then on only deliveries count in which
+// it had begun. With a limit of 1 or 2 sound tasks go after the one that kills.
 func MaxLosses(n int) ServeOption {
 	return serveOption(func(c *serveConfig) error {
 		if n < 1 {
