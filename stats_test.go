@@ -116,10 +116,10 @@ func TestStatsAddUp(t *testing.T) {
 func TestStatsOnlyGrow(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
 		var wg sync.WaitGroup
-		stop := make(chan struct{})
+		look := make(chan struct{}, 1) // one that looks without a pause would keep one P to itself
 		wg.Go(func() {
 			before := p.Stats()
-			for {
+			for range look {
 				now := p.Stats()
 				for i := range append(now.Workers, now.Total) {
 					a, b := before.Total, now.Total
@@ -134,12 +134,6 @@ func TestStatsOnlyGrow(t *testing.T) {
 					}
 				}
 				before = now
-				select {
-				case <-stop:
-					return
-				default:
-					runtime.Gosched() // with one P it would hold up the others until it is preempted
-				}
 			}
 		})
 		var users sync.WaitGroup
@@ -150,12 +144,15 @@ func TestStatsOnlyGrow(t *testing.T) {
 				for i := range 100 {
 					for j := range 20 {
 						Submit(p, &xs[j], (*count).run)
+						remind(look)
 					}
 					Submit(p, &xs[0], (*count).run).Cancel()
 					p.Go(func() { panic("x") })
 					SubmitTo(g, &xs[1], (*count).run)
+					remind(look)
 					SubmitBatch(p, xs, (*count).run).Cancel()
 					ForEach(p, xs, (*count).run)
+					remind(look)
 					if i%10 == 0 {
 						p.Go(func() { runtime.Goexit() }).WaitContext(t.Context())
 					}
@@ -164,9 +161,17 @@ func TestStatsOnlyGrow(t *testing.T) {
 			})
 		}
 		users.Wait()
-		close(stop)
+		close(look)
 		wg.Wait()
 	})
+}
+
+// remind lets the goroutine that waits for c have one more look, and does not wait for it.
+func remind(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // What a worker has run in a lane stays counted for it when the lane, full of tasks
