@@ -260,6 +260,9 @@ func TestGCContract(t *testing.T) {
 	if os.Getenv(gcChild) != "" {
 		t.Skip("in a child")
 	}
+	if brief() {
+		t.Skip("the aids are the same without the race detector; TestGCContractChild runs here too")
+	}
 	testenv.NeedsProcesses(t)
 	exe, err := os.Executable()
 	if err != nil {

@@ -44,6 +44,9 @@ func TestJoinDeep(t *testing.T) {
 		if raceEnabled || testing.Short() {
 			depth = 10_000
 		}
+		if brief() {
+			depth = 2_000
+		}
 		var leaves atomic.Int64
 		leaf := func(*int) { leaves.Add(1) }
 		var left, right func(*int)

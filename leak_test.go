@@ -120,10 +120,14 @@ func useAndClose(t testing.TB, p *Pool) {
 // Pools that were used and closed, one after another, leave no goroutine,
 // thread, memory or narrowed mask.
 func TestHundredPoolsLeaveNothing(t *testing.T) {
+	pools := 100
+	if brief() {
+		pools = 20
+	}
 	for name, opts := range map[string][]Option{"pinned": nil, "unpinned": unpinned(2), "more workers than CPUs": {WithWorkers(5)}} {
 		t.Run(name, func(t *testing.T) {
 			checkLeftovers(t, func() {
-				for range 100 {
+				for range pools {
 					useAndClose(t, mustNew(t, opts...))
 				}
 			})

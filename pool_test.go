@@ -115,27 +115,37 @@ func unpinned(n int, more ...Option) []Option {
 // quiet keeps expected panics out of the log.
 var quiet = WithPanicHandler(func(*PanicError) {})
 
-// eachPool runs a test on pools of different shapes.
+// brief says that few shapes and rounds are to do: in short mode, where each takes ten
+// times as long. The race detector needs no luck, and an emulator has none to offer.
+func brief() bool { return testing.Short() && (raceEnabled || testenv.Emulated()) }
+
+// eachPool runs a test on pools of different shapes; on the first ones only if brief.
 func eachPool(t *testing.T, test func(t *testing.T, p *Pool)) {
-	for _, shape := range []struct {
+	for i, shape := range []struct {
 		name string
 		opts []Option
 	}{
 		{"default", []Option{quiet}},
-		{"one worker", unpinned(1, quiet)},
-		{"one pinned worker", []Option{WithWorkers(1), quiet}},
 		{"four workers", unpinned(4, quiet)},
 		{"full queues", unpinned(2, WithQueueCapacity(2), quiet)},
+		{"one worker", unpinned(1, quiet)},
+		{"one pinned worker", []Option{WithWorkers(1), quiet}},
 		{"full queues, pinned", []Option{WithWorkers(3), WithQueueCapacity(4), WithSpin(0), quiet}},
 		{"full queues, blocking", unpinned(2, WithQueueCapacity(2), WithWhenFull(Block), quiet)},
 	} {
+		if i > 2 && brief() {
+			break
+		}
 		t.Run(shape.name, func(t *testing.T) { test(t, newTestPool(t, shape.opts...)) })
 	}
 }
 
-// eachProcs runs a test with different numbers of processors.
+// eachProcs runs a test with different numbers of processors; with two of them if brief.
 func eachProcs(t *testing.T, test func(t *testing.T)) {
 	for _, n := range []int{1, 2, 4, 16} {
+		if brief() && n != 2 && n != 16 {
+			continue
+		}
 		t.Run(fmt.Sprintf("procs=%d", n), func(t *testing.T) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
 			test(t)

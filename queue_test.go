@@ -81,7 +81,7 @@ func forEachLane(t *testing.T, f func(t *testing.T, q *testLane)) {
 	forEachImplementation(t, func(t *testing.T, im primitives) {
 		for _, capacity := range testCapacities {
 			for i, start := range testStarts(capacity) {
-				if raceEnabled && capacity == maxLaneCapacity && i > 0 {
+				if (raceEnabled || brief()) && capacity == maxLaneCapacity && i > 0 {
 					break // these tests have one goroutine only, and large lanes take long
 				}
 				t.Run(fmt.Sprintf("%d/%#x/%#x", capacity, start.position, start.count), func(t *testing.T) {
@@ -829,7 +829,7 @@ func TestQueuedIsNeverTooLow(t *testing.T) {
 			})
 		}
 		rounds := stressRounds(4_000_000)
-		if raceEnabled {
+		if raceEnabled || brief() {
 			rounds /= 8 // each takes twenty times as long, and all accesses are atomic
 		}
 		for range rounds {

@@ -385,6 +385,9 @@ func TestRandomPrograms(t *testing.T) {
 	if raceEnabled || testing.Short() {
 		programs = 100
 	}
+	if brief() {
+		programs = 30
+	}
 	for seed := range programs {
 		randomProgram(t, seed, nil)
 	}

@@ -26,7 +26,10 @@ import (
 // lock of its stripe, the one that has waited longest first.
 type waitList = park.List
 
-const waitStripes = 64
+const (
+	waitStripeBits = 4
+	waitStripes    = 1 << waitStripeBits
+)
 
 type waitStripe struct {
 	mu    sync.Mutex
@@ -35,7 +38,7 @@ type waitStripe struct {
 }
 
 func (p *Pool) stripe(l *waitList) *waitStripe {
-	return &p.stripes[uint64(uintptr(unsafe.Pointer(l))>>3)*hashFactor>>58%waitStripes]
+	return &p.stripes[uint64(uintptr(unsafe.Pointer(l))>>3)*hashFactor>>(64-waitStripeBits)]
 }
 
 // waitListOf returns the list of those who wait for the task with that key.
