@@ -40,7 +40,7 @@
  * mutant: MUTANT_ignore_busy | the thief does not look at busy after the barrier | -DTASKS=2
  * mutant: MUTANT_no_ack | the thief does not wait for the acknowledgement | -DTASKS=2
  * mutant: MUTANT_old_seq | an old acknowledgement serves again | -DTASKS=2
- * mutant: MUTANT_no_mutex | two thieves attach at a time | -DTASKS=2 -DTHIEVES=2
+ * mutant: MUTANT_no_mutex | two thieves attach at a time | -DTASKS=1 -DTHIEVES=2
  * mutant: MUTANT_busy_late | the owner looks at the mode before it is busy | -DTASKS=2
  * mutant: MUTANT_busy_short | the owner is no longer busy when it takes | -DTASKS=2
  * mutant: MUTANT_ignore_mode | the owner takes in the shared mode as in the private one | -DTASKS=2
@@ -51,8 +51,8 @@
  * mutant: MUTANT_plain_ack | nor is the acknowledgement | -DTASKS=2 -DARM
  * mutant: MUTANT_over_no_barrier | a takeover without a barrier | -DTASKS=2 -DTAKEOVER
  * mutant: MUTANT_over_busy | a takeover of a lane whose owner is busy | -DTASKS=2 -DTAKEOVER
- * mutant: MUTANT_reuse | a lane that was taken over gets a new owner | -DTASKS=2 -DTAKEOVER -DOWNERS=2
- * mutant: MUTANT_give_store | a lane is given back with a store | -DTASKS=2 -DTAKEOVER -DOWNERS=2
+ * mutant: MUTANT_reuse | a lane that was taken over gets a new owner | -DTASKS=1 -DTAKEOVER -DOWNERS=2
+ * mutant: MUTANT_give_store | a lane is given back with a store | -DTASKS=1 -DTAKEOVER -DOWNERS=2
  * mutant: MUTANT_give_running | a lane is given back while its owner runs a task of it | -DTASKS=2 -DCAP=2 -DOWNERS=2 -DTHIEVES=0
  */
 
