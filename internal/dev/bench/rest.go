@@ -60,6 +60,7 @@ func watch(kind Kind, v Variant, window time.Duration) (r rest, err error) {
 	var before MemoryUse
 	if kind == Memory {
 		stirThreads()
+		time.Sleep(min(settle, window)) // or a pool that was closed just now would count as memory that was in use
 		before = memoryUse()
 	}
 	in, err := v.Start()
