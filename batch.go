@@ -33,7 +33,6 @@ type batch struct {
 	width int    // goroutines that can work on it at a time
 	refs  atomic.Int32
 	fault atomic.Pointer[fault]
-	waits waitList
 	loop  bool // its caller drives it, and has counted all its elements as begun
 	_     [lineSize]byte
 
@@ -445,7 +444,7 @@ func (b *batch) finish(n int) {
 	}
 	gate := p.gate.Load()
 	if gate >= gateWaiter { // C1
-		p.wake(&b.waits, everyone)
+		p.wake(unsafe.Pointer(b), everyone)
 	}
 	b.release()
 	p.tellClosers(gate)
@@ -696,7 +695,7 @@ func (f Future) waitBatch() error {
 func (f Future) blockBatch() error {
 	err, done := f.poll()
 	if !done {
-		f.batch().pool.park(&f.batch().waits, f.Done, nil, true, nil, 0)
+		f.batch().pool.park(f.at, f.Done, nil, true, nil, 0)
 		err, _ = f.poll()
 	}
 	return err
@@ -717,5 +716,5 @@ func (f Future) waitBatchFree(stop <-chan struct{}, timeout time.Duration) bool 
 			b.release()
 		}
 	}
-	return b.pool.parkNow(&b.waits, f.Done, nil, true, stop, timeout)
+	return b.pool.parkNow(f.at, f.Done, nil, true, stop, timeout)
 }

@@ -278,7 +278,7 @@ func TestWaiterExecutesBarrier(t *testing.T) {
 		}
 	}
 	before := membarrier.Count()
-	p.parkNow(l.waitListOf(0), func() bool { return true }, func() bool { return true }, false, nil, 0)
+	p.parkNow(l.waitFor(0), func() bool { return true }, func() bool { return true }, false, nil, 0)
 	if membarrier.Count() == before {
 		t.Error("a waiter looked for the last time without a heavy barrier")
 	}

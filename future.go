@@ -142,7 +142,7 @@ func (f Future) waitSlow(l *lane, s *slot, key uint64) error {
 // block waits until the task has ended.
 func (f Future) block(l *lane, s *slot) error {
 	if pending(s.state.Load(), f.key) {
-		l.pool.park(l.waitListOf(f.key), func() bool { return !pending(s.state.Load(), f.key) }, f.endsPlainly, true, nil, 0)
+		l.pool.park(l.waitFor(f.key), func() bool { return !pending(s.state.Load(), f.key) }, f.endsPlainly, true, nil, 0)
 	}
 	return f.result(s)
 }
@@ -202,7 +202,7 @@ func (f Future) waitFree(stop <-chan struct{}, timeout time.Duration) bool {
 			return p.handOver(l, s, v, stop, timeout)
 		}
 	}
-	return l.pool.park(l.waitListOf(f.key), func() bool { return !pending(s.state.Load(), f.key) }, f.endsPlainly, true, stop, timeout)
+	return l.pool.park(l.waitFor(f.key), func() bool { return !pending(s.state.Load(), f.key) }, f.endsPlainly, true, stop, timeout)
 }
 
 // Cancel withdraws the tasks that have not begun, and returns how many: 0 or 1

@@ -18,9 +18,8 @@ type Group struct {
 	_        [lineSize - 8]byte
 
 	pool   *Pool
-	fault  atomic.Pointer[error] // the first since a Wait has returned one
-	told   atomic.Pointer[error] // what a Wait has returned: the next task added clears it
-	waits  waitList
+	fault  atomic.Pointer[error]      // the first since a Wait has returned one
+	told   atomic.Pointer[error]      // what a Wait has returned: the next task added clears it
 	limit  atomic.Pointer[groupLimit] // nil until SetLimit
 	cancel context.CancelCauseFunc    // of NewGroupContext, or nil
 }
@@ -113,7 +112,7 @@ func (g *Group) Wait() error {
 		g.help()
 	}
 	if !g.ended() {
-		g.pool.park(&g.waits, g.ended, nil, true, nil, 0)
+		g.pool.park(unsafe.Pointer(g), g.ended, nil, true, nil, 0)
 	}
 	return g.result()
 }
@@ -133,7 +132,7 @@ func (g *Group) WaitContext(ctx context.Context) error {
 		if g.own() {
 			return ErrOwnGroup
 		}
-		if !g.pool.park(&g.waits, g.ended, nil, true, ctx.Done(), 0) {
+		if !g.pool.park(unsafe.Pointer(g), g.ended, nil, true, ctx.Done(), 0) {
 			return ctx.Err()
 		}
 	}
@@ -249,6 +248,6 @@ func (g *Group) end(n int64, err error) {
 	}
 	g.finished.Add(n) // F1; C1, pairs with W1
 	if g.pool.gate.Load() >= gateWaiter && g.ended() {
-		g.pool.wake(&g.waits, everyone)
+		g.pool.wake(unsafe.Pointer(g), everyone)
 	}
 }

@@ -121,7 +121,7 @@ func (g *Group) begin(m *groupLimit, wait, feeder bool) {
 		}
 	}
 	if waited { // it has no use for the room that it was told of
-		g.pool.wake(&g.pool.roomWaits, 1)
+		g.pool.wake(unsafe.Pointer(&g.pool.blocked), 1)
 	}
 }
 

@@ -137,10 +137,10 @@ func (p *Pool) addLane(capacity int, w *worker) *lane {
 	return l
 }
 
-// addInbox makes w's inbox. The caller holds p.mu.
-func (p *Pool) addInbox(w *worker) {
-	l := newLane(p, max(p.capacity, minSlots), 0)
-	l.limit = p.capacity
+// addInbox makes an inbox for w that takes so many tasks. The caller holds p.mu.
+func (p *Pool) addInbox(w *worker, limit int) {
+	l := newLane(p, max(limit, minSlots), 0)
+	l.limit = limit
 	l.worker, l.inbox = w, true
 	l.shared.Store(1)
 	p.publishLane(l)
@@ -274,27 +274,31 @@ func (p *Pool) staysFull(l *lane) bool {
 	return n[free] == 0 && (n[owned]+n[taken] > len(p.workers) || 4*l.lost.Load() > l.mask)
 }
 
-// renewInbox gives w a new inbox in the place of l, if l is worth replacing, and
-// reports whether w's inbox may have room now. If l may have a free slot soon, it is
-// replaced only for callers that will not wait for that.
+// renewInbox gives w a new inbox in the place of l, if l is the small one that w began
+// with or worth replacing, and reports whether w's inbox may have room now. If l may have
+// a free slot soon, it is replaced only for callers that will not wait for that.
 func (p *Pool) renewInbox(w *worker, l *lane, impatient bool) bool {
 	if w.inbox.Load() == l {
 		if l.hasFree() {
 			return true // there is room after all
 		}
-		if !p.mayReplace(l) || !impatient && !p.staysFull(l) {
+		if !l.small() && (!p.mayReplace(l) || !impatient && !p.staysFull(l)) {
 			return false
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if w.inbox.Load() == l {
-			p.addInbox(w)
+			p.addInbox(w, p.capacity)
 			p.retire(l)
 			p.wakeBlocked(p.capacity)
 		}
 	}
 	return true
 }
+
+// small reports whether l is an inbox that a worker began with, and is to be replaced by
+// one of the pool's capacity when it is full: many workers never need one.
+func (l *lane) small() bool { return l.limit < l.pool.capacity && l.inbox }
 
 // retire takes l out of use. Thieves know it until nothing is left in it that
 // somebody may take: one that pushes to an inbox may still have the old one in

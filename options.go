@@ -177,7 +177,8 @@ func WithTopology(t *topology.Topology) Option {
 }
 
 // WithQueueCapacity sets how many tasks each worker's inbox holds, from 2 to
-// 16,777,216, rounded up to a power of two. The default is 1024. The lane of a
+// 16,777,216, rounded up to a power of two. The default is 1024. An inbox begins with
+// room for 64 at most, and is replaced by one for all of them when that is not enough. The lane of a
 // goroutine that submits holds as many, 1024 at most; below 64 there are no lanes.
 // Tasks that wait count, not those that run. A batch or loop takes no room,
 // whatever its length.

@@ -63,8 +63,8 @@ func TestInvalidOptions(t *testing.T) {
 }
 
 // The last option of a kind counts and nil options are skipped; a queue has at
-// least the capacity that was asked for, rounded up to a power of two; an
-// option keeps no slice of its caller's.
+// least the capacity that was asked for, rounded up to a power of two, and not before
+// that is needed; an option keeps no slice of its caller's.
 func TestOptions(t *testing.T) {
 	p := newTestPool(t, unpinned(3, nil, WithWorkers(1), WithWorkers(3))...)
 	if p.Workers() != 3 {
@@ -73,11 +73,15 @@ func TestOptions(t *testing.T) {
 	for asked, got := range map[int]int{2: 2, 3: 4, 4: 4, 5: 8, 1000: 1024, 1025: 2048} {
 		p := newTestPool(t, unpinned(1, WithQueueCapacity(asked), WithWhenFull(Reject))...)
 		release := hold(t, p)
-		if c := p.workers[0].inbox.Load().limit; c != got {
-			t.Errorf("a capacity of %d makes an inbox of %d, want %d", asked, c, got)
+		inbox := func() int { return p.workers[0].inbox.Load().limit }
+		if c, want := inbox(), min(got, minSlots); c != want {
+			t.Errorf("a capacity of %d begins with an inbox of %d, want %d", asked, c, want)
 		}
 		if n := len(fill(p)); n < got-1 || n > 3*got || got < minSlots && n != got {
 			t.Errorf("a capacity of %d takes %d tasks", asked, n)
+		}
+		if c := inbox(); c != got {
+			t.Errorf("a capacity of %d makes an inbox of %d, want %d", asked, c, got)
 		}
 		release()
 	}

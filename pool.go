@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/bubble"
 	"github.com/zeropool-go/zeropool/internal/chunk"
@@ -50,10 +51,8 @@ type Pool struct {
 	board   board
 	roster  roster
 	blocked atomic.Uint32 // submitters that wait for room
-	stripes [waitStripes]waitStripe
+	waits   [1 << waitBucketBits]waitBucket
 
-	roomWaits  waitList // for room in an inbox
-	closeWaits waitList
 	candidates candidates
 	scratch    scratch.Shelf // for Reduce
 	cutWork    atomic.Bool   // a task has ended with ErrClosed because of gateCut
@@ -299,7 +298,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	if p.inOwnTask() {
 		return ErrInTask
 	}
-	if p.park(&p.closeWaits, p.ended, nil, false, ctx.Done(), 0) {
+	if p.park(unsafe.Pointer(&p.live), p.ended, nil, false, ctx.Done(), 0) {
 		if err := ctx.Err(); err != nil && p.cutWork.Load() {
 			return err
 		}
@@ -317,9 +316,9 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 // wakeBlocked lets submitters that wait for room look again: all owners of lanes, and n
 // of the others. The caller holds p.mu.
 func (p *Pool) wakeBlocked(n int) {
-	p.wake(&p.roomWaits, n)
+	p.wake(unsafe.Pointer(&p.blocked), n)
 	for _, l := range *p.lanes.Load() {
-		p.wake(&l.roomWaits, everyone)
+		p.wake(unsafe.Pointer(l), everyone)
 	}
 }
 
@@ -380,7 +379,7 @@ func (p *Pool) look() {
 		p.roster.napper.Close()
 		place.Release(p.pins)
 		p.pins = nil
-		p.wake(&p.closeWaits, everyone)
+		p.wake(unsafe.Pointer(&p.live), everyone)
 	}
 }
 

@@ -53,20 +53,19 @@ type lane struct {
 	mu     sync.Mutex    // one handshake of attaching at a time
 	_      [lineSize]byte
 
-	slots     unsafe.Pointer // *slot, capacity of them
-	mask      uint64         // number of slots-1
-	limit     int            // tasks that it takes before it is full
-	pool      *Pool
-	worker    *worker // whose inbox or lane it is, or nil
-	id        int     // index of a thief's notes on it
-	inbox     bool
-	ghost     bool        // counts one thief that never leaves: there is no heavy barrier yet
-	retired   atomic.Bool // changes under pool.mu
-	quietAt   uint64      // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
-	groups    atomic.Pointer[[]atomic.Pointer[Group]]
-	waits     atomic.Pointer[[]waitList]
-	roomWaits waitList // the owner, while it waits for room
-	_         [lineSize]byte
+	slots   unsafe.Pointer // *slot, capacity of them
+	mask    uint64         // number of slots-1
+	limit   int            // tasks that it takes before it is full
+	pool    *Pool
+	worker  *worker // whose inbox or lane it is, or nil
+	id      int     // index of a thief's notes on it
+	inbox   bool
+	ghost   bool        // counts one thief that never leaves: there is no heavy barrier yet
+	retired atomic.Bool // changes under pool.mu
+	quietAt uint64      // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
+	groups  atomic.Pointer[[]atomic.Pointer[Group]]
+	waited  atomic.Bool // somebody has parked until a task of the lane ended
+	_       [lineSize]byte
 }
 
 // lineSize is the distance that keeps two words off each other's cache lines:

@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -49,9 +50,10 @@ func (h *hand) leave() {
 // own no lane.
 type helper struct {
 	hand
-	batch  atomic.Pointer[batch] // recycled
-	waiter atomic.Pointer[park.Waiter]
-	_      [lineSize]byte
+	batch   atomic.Pointer[batch] // recycled
+	mu      sync.Mutex            // guards waiters
+	waiters park.List             // to be used again
+	_       [lineSize]byte
 }
 
 const helpers = 8
@@ -268,8 +270,8 @@ func (r *running) failed(err error) {
 func (p *Pool) told(l *lane, v uint64) {
 	gate := p.gate.Load()
 	if gate >= gateWaiter {
-		if ws := l.waits.Load(); ws != nil {
-			p.wake(&(*ws)[v>>posShift&l.mask], everyone)
+		if l.waited.Load() {
+			p.wake(unsafe.Pointer(l.slot(v)), everyone)
 		}
 		p.tellBlocked(l)
 	}
@@ -282,9 +284,9 @@ func (p *Pool) tellBlocked(l *lane) {
 	switch {
 	case p.blocked.Load() == 0: // B3, pairs with makeRoom
 	case l.inbox:
-		p.wake(&p.roomWaits, 1)
+		p.wake(unsafe.Pointer(&p.blocked), 1)
 	default:
-		p.wake(&l.roomWaits, everyone)
+		p.wake(unsafe.Pointer(l), everyone)
 	}
 }
 

@@ -230,7 +230,7 @@ func (s *standIn) runHanded() {
 func (p *Pool) handOver(l *lane, s *slot, v uint64, stop <-chan struct{}, timeout time.Duration) bool {
 	key := v &^ kindMask
 	p.handTask(l, s, v)
-	return p.parkNow(l.waitListOf(key), func() bool { return !pending(s.state.Load(), key) }, nil, false, stop, timeout)
+	return p.parkNow(l.waitFor(key), func() bool { return !pending(s.state.Load(), key) }, nil, false, stop, timeout)
 }
 
 // handTask is what handOver does before it waits; its job is not on the stack then.

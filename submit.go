@@ -267,9 +267,9 @@ const patience = time.Millisecond
 // makeRoom waits until there is room for a task, which it reports, or the patience is at
 // an end. It helps, if it may. While it blocks, it lends its place to a stand-in.
 func (p *Pool) makeRoom() bool {
-	list := &p.roomWaits
+	what := unsafe.Pointer(&p.blocked)
 	if l := enter(&p.table); l != nil {
-		list = &l.roomWaits
+		what = unsafe.Pointer(l)
 		l.leave()
 		if p.helpItself(l) || p.mayReplace(l) {
 			return true
@@ -277,7 +277,7 @@ func (p *Pool) makeRoom() bool {
 	}
 	n := p.blocked.Add(1) // B3, pairs with the end of a task
 	defer p.blocked.Add(^uint32(0))
-	return p.park(list, p.hasRoom, nil, p.whenFull == Help || inTask(), nil, time.Duration(n)*patience)
+	return p.park(what, p.hasRoom, nil, p.whenFull == Help || inTask(), nil, time.Duration(n)*patience)
 }
 
 const (
@@ -329,7 +329,7 @@ func (p *Pool) hasRoom() bool {
 		return true
 	}
 	for _, w := range p.workers {
-		if l := w.inbox.Load(); l.hasFree() || p.mayReplace(l) && p.staysFull(l) {
+		if l := w.inbox.Load(); l.hasFree() || l.small() || p.mayReplace(l) && p.staysFull(l) {
 			return true
 		}
 	}

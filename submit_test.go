@@ -583,8 +583,8 @@ func TestChangeOfHabit(t *testing.T) {
 // blockedSubmitters puts n waiters in the list of those who wait for room in an inbox.
 func blockedSubmitters(p *Pool, n int) (ws []*park.Waiter) {
 	for range n {
-		w := p.newWaiter(p.stripe(&p.roomWaits))
-		p.roomWaits.Add(w)
+		w, what := p.newWaiter(), unsafe.Pointer(&p.blocked)
+		p.bucket(what).waiting.Add(w, what)
 		ws = append(ws, w)
 	}
 	return ws
@@ -652,7 +652,7 @@ func TestInboxFullOfWaitingTasks(t *testing.T) {
 			t.Errorf("submitter %d of %d, with room for 64: woken %t", i+1, len(blocked), woken)
 		}
 		if w.Listed() {
-			p.roomWaits.Remove(w)
+			p.bucket(unsafe.Pointer(&p.blocked)).waiting.Remove(w)
 		}
 	}
 	close(free)

@@ -15,41 +15,38 @@ import (
 // Goroutines that wait park here: for the end of a task, a batch or a Group, and
 // submitters for room.
 //
-// A waiter announces itself (the pool's count, then the list), looks once more at
+// A waiter announces itself (the pool's count, then its bucket), looks once more at
 // what it waits for, and sleeps. Whoever ends a task changes the state of its
 // slot, then looks at the count. Both are a store and then a load of what the
 // other one stores: one of the two sees the other (C1, W1). The owner of a lane
 // that runs its own task has no fence between the two, so a waiter that finds a
 // task that may be taken in that way executes a heavy barrier between its own.
 
-// A waitList is the list of the goroutines that wait for one thing, under the
-// lock of its stripe, the one that has waited longest first.
-type waitList = park.List
+// What one waits for is told by an address: of the slot of a task, of a batch, of a
+// Group, of the lane in which its owner wants room; for room in an inbox it is
+// Pool.blocked, for the end of the pool Pool.live. The address says which bucket the
+// waiter is in, as in a table of futexes.
 
-const (
-	waitStripeBits = 4
-	waitStripes    = 1 << waitStripeBits
-)
+const waitBucketBits = 7
 
-type waitStripe struct {
-	mu    sync.Mutex
-	spare park.List
-	_     [lineSize]byte
+// A waitBucket holds those who wait for things with the same hash, the one that has
+// waited longest first.
+type waitBucket struct {
+	mu      sync.Mutex
+	waiting park.List
 }
 
-func (p *Pool) stripe(l *waitList) *waitStripe {
-	return &p.stripes[uint64(uintptr(unsafe.Pointer(l))>>3)*hashFactor>>(64-waitStripeBits)]
+func (p *Pool) bucket(what unsafe.Pointer) *waitBucket {
+	return &p.waits[uint64(uintptr(what)>>3)*hashFactor>>(64-waitBucketBits)]
 }
 
-// waitListOf returns the list of those who wait for the task with that key.
-func (l *lane) waitListOf(key uint64) *waitList {
-	ws := l.waits.Load()
-	if ws == nil {
-		made := make([]waitList, l.mask+1)
-		l.waits.CompareAndSwap(nil, &made)
-		ws = l.waits.Load()
+// waitFor returns the address of the task with that key, after it has noted that
+// somebody waits for a task of the lane.
+func (l *lane) waitFor(key uint64) unsafe.Pointer {
+	if !l.waited.Load() {
+		l.waited.Store(true) // W1: before the count of waiters
 	}
-	return &(*ws)[key>>posShift&l.mask]
+	return unsafe.Pointer(l.slot(key))
 }
 
 // waitSpins is how many turns a waiter watches before it parks.
@@ -60,8 +57,8 @@ const waitSpins = 8
 // waits for may end by a plain store of the owner of a lane.
 //
 // If it lends its place, a stand-in may run queued work meanwhile.
-func (p *Pool) park(list *waitList, ended func() bool, plain func() bool, lends bool, stop <-chan struct{}, timeout time.Duration) bool {
-	return watchFor(ended) || p.parkNow(list, ended, plain, lends, stop, timeout)
+func (p *Pool) park(what unsafe.Pointer, ended func() bool, plain func() bool, lends bool, stop <-chan struct{}, timeout time.Duration) bool {
+	return watchFor(ended) || p.parkNow(what, ended, plain, lends, stop, timeout)
 }
 
 // watchFor reports whether ended returns true within some turns.
@@ -78,14 +75,13 @@ func watchFor(ended func() bool) bool {
 
 // parkNow is park without watching first: for those who have just given work to a
 // stand-in, which is about to run on the caller's P.
-func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, lends bool, stop <-chan struct{}, timeout time.Duration) bool {
-	st := p.stripe(list)
-	w := p.newWaiter(st)
+func (p *Pool) parkNow(what unsafe.Pointer, ended func() bool, plain func() bool, lends bool, stop <-chan struct{}, timeout time.Duration) bool {
+	b, w := p.bucket(what), p.newWaiter()
 	for {
 		p.gate.Add(gateWaiter) // W1, pairs with C1
-		st.mu.Lock()
-		list.Add(w)
-		st.mu.Unlock()
+		b.mu.Lock()
+		b.waiting.Add(w, what)
+		b.mu.Unlock()
 		if plain != nil && plain() {
 			membarrier.Heavy(true) // W1
 		}
@@ -100,40 +96,36 @@ func (p *Pool) parkNow(list *waitList, ended func() bool, plain func() bool, len
 			}
 			done = ended()
 		}
-		st.mu.Lock()
+		b.mu.Lock()
 		if w.Listed() {
-			list.Remove(w)
+			b.waiting.Remove(w)
 			if gaveUp {
 				w.Abandon()
 			}
 		} else {
 			w.Drain() // woken while it gave up, or before it slept
 		}
-		if done || gaveUp {
-			p.free(w, st)
-		}
-		st.mu.Unlock()
+		b.mu.Unlock()
 		p.gate.Add(^uint64(gateWaiter - 1))
 		if done || gaveUp {
+			p.free(w)
 			return done
 		}
 	}
 }
 
 // newWaiter returns a waiter.
-func (p *Pool) newWaiter(st *waitStripe) *park.Waiter {
+func (p *Pool) newWaiter() *park.Waiter {
 	if !p.bubbled && bubble.In() {
 		w := new(park.Waiter)
 		w.InitBetween()
 		return w
 	}
-	if w := p.helper().waiter.Swap(nil); w != nil {
-		return w
-	}
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if w := st.spare.Head(); w != nil {
-		st.spare.Remove(w)
+	h := p.helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if w := h.waiters.Head(); w != nil {
+		h.waiters.Remove(w)
 		return w
 	}
 	w := new(park.Waiter)
@@ -141,25 +133,23 @@ func (p *Pool) newWaiter(st *waitStripe) *park.Waiter {
 	return w
 }
 
-// free keeps w for the next one, that of the same goroutine first. The caller holds
-// st.mu.
-func (p *Pool) free(w *park.Waiter, st *waitStripe) {
-	if w.Reusable() && !p.helper().waiter.CompareAndSwap(nil, w) {
-		st.spare.Add(w)
+// free keeps w for the next one.
+func (p *Pool) free(w *park.Waiter) {
+	if w.Reusable() {
+		h := p.helper()
+		h.mu.Lock()
+		h.waiters.Add(w, nil)
+		h.mu.Unlock()
 	}
 }
 
 const everyone = math.MaxInt // for wake
 
-// wake wakes the n goroutines in a list that have waited longest: they look again at
-// what they wait for.
-func (p *Pool) wake(list *waitList, n int) {
-	st := p.stripe(list)
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	for w := list.Head(); w != nil && n > 0; w = list.Head() {
-		list.Remove(w)
-		w.Wake()
-		n--
-	}
+// wake wakes the n goroutines that have waited longest for what is at that address: they
+// look again at it.
+func (p *Pool) wake(what unsafe.Pointer, n int) {
+	b := p.bucket(what)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting.Wake(what, n)
 }

@@ -32,7 +32,7 @@ func (w *worker) start(ready chan<- *worker, begin <-chan struct{}) {
 		w.lease.take()
 	}
 	p.mu.Lock()
-	p.addInbox(w)
+	p.addInbox(w, min(p.capacity, minSlots))
 	p.mu.Unlock()
 	w.lease.giveUp()
 	ready <- w

@@ -2,7 +2,7 @@
  * Waiters that park until their task has ended (docs/protocol.md: parked
  * waiters), with the store buffer of the lane's owner.
  *
- * One slot, so all positions share one list of waiters. The owner pushes each
+ * One slot, so all positions share one address to wait for. The owner pushes each
  * task, takes it or leaves it, and waits for it or not; a thief takes what it
  * finds. A task leaves a result, or fails. Attaching is one step, and so is the
  * owner's take in the private mode: lane.pml has their parts. An attempt to

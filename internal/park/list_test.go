@@ -3,6 +3,7 @@ package park
 import (
 	"slices"
 	"testing"
+	"unsafe"
 )
 
 // Waiters leave a List in the order in which they came, also after some have left from
@@ -12,7 +13,7 @@ func TestListOrder(t *testing.T) {
 		var list List
 		ws := make([]Waiter, 4)
 		for i := range ws {
-			list.Add(&ws[i])
+			list.Add(&ws[i], nil)
 		}
 		want := []*Waiter{&ws[0], &ws[1], &ws[2], &ws[3]}
 		for _, i := range leave {
@@ -20,7 +21,7 @@ func TestListOrder(t *testing.T) {
 			want = slices.DeleteFunc(want, func(w *Waiter) bool { return w == &ws[i] })
 		}
 		last := new(Waiter)
-		list.Add(last)
+		list.Add(last, nil)
 		for _, w := range append(want, last) {
 			if list.Head() != w || !w.Listed() {
 				t.Fatalf("without %v: wrong order", leave)
@@ -32,6 +33,31 @@ func TestListOrder(t *testing.T) {
 		}
 		if list.Head() != nil {
 			t.Fatalf("without %v: somebody is left", leave)
+		}
+	}
+}
+
+// Wake wakes those who wait for the thing that has happened, as many as it is told, who
+// came first, and nobody else.
+func TestListWakes(t *testing.T) {
+	things := make([]int, 2)
+	const waiters = 6 // every other one for the second thing
+	for n := range waiters {
+		var list List
+		ws := make([]Waiter, waiters)
+		for i := range ws {
+			ws[i].Init()
+			list.Add(&ws[i], unsafe.Pointer(&things[i%2]))
+		}
+		list.Wake(unsafe.Pointer(&things[1]), n)
+		for i := range ws {
+			woken := i%2 == 1 && i/2 < n
+			if ws[i].Listed() == woken {
+				t.Errorf("%d to be woken: waiter %d, listed: %t", n, i, ws[i].Listed())
+			}
+			if woken {
+				ws[i].Sleep(nil, 0) // returns, because w was woken
+			}
 		}
 	}
 }

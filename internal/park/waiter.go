@@ -3,6 +3,7 @@ package park
 import (
 	"sync"
 	"time"
+	"unsafe"
 )
 
 // A Waiter blocks any goroutine, for as long as it likes, and again and again. Sleep
@@ -11,7 +12,8 @@ type Waiter struct {
 	ch         chan struct{}
 	lock       *sync.Mutex // or is unlocked by Wake, see InitBetween
 	timer      *time.Timer
-	prev, next *Waiter // in a List; prev of the first is the last
+	what       unsafe.Pointer // see List.Add
+	prev, next *Waiter        // in a List; prev of the first is the last
 	listed     bool
 }
 
