@@ -184,6 +184,9 @@ func (r *runner) poll() bool {
 		ro.napper.Nap(lastNap, r.keep)
 		return true
 	}
+	p.mu.Lock()
+	p.sweep()
+	p.mu.Unlock()
 	ro.mu.Lock()
 	ro.poller.Store(nil)
 	r.parker.Announce()

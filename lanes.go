@@ -308,9 +308,13 @@ func (p *Pool) retire(l *lane) {
 	p.sweep()
 }
 
-// sweep forgets the retired lanes in which nothing is left. The caller holds p.mu.
+// sweep forgets the retired lanes in which nothing is left. The last runner that goes to
+// sleep sweeps too. The caller holds p.mu.
 func (p *Pool) sweep() {
 	list := *p.lanes.Load()
+	if !slices.ContainsFunc(list, func(l *lane) bool { return l.retired.Load() }) {
+		return
+	}
 	left := slices.DeleteFunc(slices.Clone(list), func(l *lane) bool {
 		if !l.retired.Load() || !l.allFailed() {
 			return false

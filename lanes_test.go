@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -536,5 +537,22 @@ func TestFailuresLeaveTheHeapAsItWas(t *testing.T) {
 	}
 	if after := heap(); after > before+8<<20 {
 		t.Errorf("the heap has grown from %d to %d bytes", before, after)
+	}
+}
+
+// TestSweptBeforeSleep: a queue that was replaced is looked at by everybody who looks for
+// work until it is empty, and no longer than the pool is at work.
+func TestSweptBeforeSleep(t *testing.T) {
+	p := newTestPool(t, unpinned(1, WithWhenFull(Reject))...)
+	release := hold(t, p)
+	small := p.workers[0].inbox.Load()
+	fill(p)
+	if !small.retired.Load() {
+		t.Error("the inbox that the worker began with is not replaced when it is full")
+	}
+	release()
+	allAsleep(t, p)
+	if slices.Contains(*p.lanes.Load(), small) {
+		t.Error("all runners sleep, and a queue that was replaced is on the list")
 	}
 }
