@@ -55,8 +55,8 @@ func TestListWakes(t *testing.T) {
 			if ws[i].Listed() == woken {
 				t.Errorf("%d to be woken: waiter %d, listed: %t", n, i, ws[i].Listed())
 			}
-			if woken {
-				ws[i].Sleep(nil, 0) // returns, because w was woken
+			if !ws[i].Listed() {
+				ws[i].Sleep(nil, 0) // returns, because it was woken
 			}
 		}
 	}
