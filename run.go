@@ -270,7 +270,7 @@ func (r *running) failed(err error) {
 func (p *Pool) told(l *lane, v uint64) {
 	gate := p.gate.Load()
 	if gate >= gateWaiter {
-		if l.waited.Load() {
+		if l.waited.Load() { // W1: stored before the count
 			p.wake(unsafe.Pointer(l.slot(v)), everyone)
 		}
 		p.tellBlocked(l)

@@ -251,7 +251,7 @@ func TestWaitingSuspectIsNotLost(t *testing.T) {
 		}()
 	}
 	for left.Load() > 0 {
-		s := must(Serve(e, testPool(t), f, Slots(2), MaxLosses(losses), AckWait(time.Second)))
+		s := must(Serve(e, testPool(t), f, Slots(2), MaxLosses(losses), AckWait(4*time.Second)))
 		select {
 		case <-begun:
 			until(t, "all that are left are fetched", func() bool { return s.holding.Load() >= left.Load() })

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -205,7 +206,9 @@ func (m *message) run() error {
 		m.s.alone.RLock()
 		defer m.s.alone.RUnlock()
 	}
-	if err := context.Cause(m.ctx); err != nil {
+	// The server's own context first: it ends before those of its messages, one of which
+	// may just have let this one be alone.
+	if err := cmp.Or(context.Cause(m.s.ctx), context.Cause(m.ctx)); err != nil {
 		return m.release(err)
 	}
 	if m.losses >= suspect {
