@@ -37,6 +37,14 @@ func (f Future) lane() *lane {
 	return (*lane)(f.at)
 }
 
+// refusal returns why the pool has not taken a single task, or nil.
+func (f Future) refusal() error {
+	if l := (*lane)(f.at); l != nil && l.pool == nil {
+		return (*outcome)(l.at(0).params).err
+	}
+	return nil
+}
+
 func (f Future) batch() *batch { return (*batch)(f.at) }
 
 // pending reports whether the task with that key has not ended, when the state of

@@ -76,22 +76,11 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 		g.begin(m, true, false)
 		return
 	}
-	if _, err := g.push(fn, params, flags, true); err != nil {
-		g.finish(1, err)
+	f, _ := g.pool.submit(fn, params, flags|grouped, g, true)
+	if err := f.refusal(); err != nil {
+		g.fail(err)
+		g.end()
 	}
-}
-
-// push queues a task of g that has been counted. Without wait it returns false when
-// every queue is full; an error says that the task will not run.
-func (g *Group) push(fn *funcval, params unsafe.Pointer, flags uint64, wait bool) (ok bool, err error) {
-	f, ok := g.pool.submit(fn, params, flags|grouped, g, wait)
-	switch f.at {
-	case closedFuture.at:
-		return true, ErrClosed
-	case rejectedFuture.at:
-		return true, ErrFull
-	}
-	return ok, nil
 }
 
 // Wait blocks until every task added so far, and every task that those added,
@@ -170,18 +159,23 @@ func (g *Group) help() {
 // helpFrom runs the tasks of g in the calling goroutine's own lane.
 func (g *Group) helpFrom(l *lane) {
 	p := g.pool
+	l.hand.enter(g) // once for all of them
+	defer l.hand.leave()
 	// Tasks that end may push others of g: a whole round must find none.
-	for i, end := l.tail.load(), l.tail.load()+l.mask+1; i != end && l.queued() > 0; i++ {
+	for i, end := l.tail.load(), l.tail.load()+l.mask+1; i != end; i++ {
 		s := l.at(i)
 		v := s.state.Load()
-		if v&kindMask != full || v&grouped == 0 || l.group(v) != g {
+		if v&kindMask != full || v&grouped == 0 || l.group(v).g.Load() != g {
+			if l.queued() <= 0 {
+				return
+			}
 			continue
 		}
 		if v = l.takeOwn(s, v&^kindMask); v == 0 {
 			continue
 		}
 		end = i + l.mask + 1
-		if l.proven(s) {
+		if s.fn == l.known || l.proven(s) {
 			p.run(l, s, v, &l.hand)
 			continue
 		}
@@ -203,7 +197,7 @@ func (g *Group) find(from *groupSearch) (l *lane, s *slot, key uint64) {
 		for ; from.slots <= l.mask && l.queued() > 0; from.slots++ {
 			s := l.at(from.slots)
 			v := s.state.Load()
-			if v&kindMask == full && v&grouped != 0 && l.group(v) == g && l.takeOpen(s, v&^kindMask) {
+			if v&kindMask == full && v&grouped != 0 && l.group(v).g.Load() == g && l.takeOpen(s, v&^kindMask) {
 				return l, s, v &^ kindMask
 			}
 		}
@@ -230,24 +224,38 @@ func (g *Group) ended() bool {
 	return done == g.added.Load()
 }
 
-// finish counts n tasks as ended, and lets waiting ones begin in their place.
-func (g *Group) finish(n int64, err error) {
-	g.end(n, err)
+// end counts a task as ended, and lets one begin that waits because of the limit.
+func (g *Group) end() {
+	g.finished.Add(1) // F1; C1, pairs with W1
+	if g.limit.Load() != nil || g.pool.gate.Load() >= gateWaiter {
+		g.ends()
+	}
+}
+
+// ends is the rest of end.
+func (g *Group) ends() {
+	g.tell()
 	if m := g.limit.Load(); m != nil {
 		g.begin(m, false, false)
 	}
 }
 
-// end counts n tasks as ended.
-func (g *Group) end(n int64, err error) {
-	if err != nil {
-		first := err // so that err itself stays on the stack
-		if g.fault.CompareAndSwap(nil, &first) && g.cancel != nil {
-			g.cancel(err)
-		}
-	}
-	g.finished.Add(n) // F1; C1, pairs with W1
-	if g.pool.gate.Load() >= gateWaiter && g.ended() {
+// endUnbegun counts n tasks as ended that have never been queued.
+func (g *Group) endUnbegun(n int64) {
+	g.finished.Add(n) // F1; C1
+	g.tell()
+}
+
+// tell wakes those who wait for the end of g, if that has come.
+func (g *Group) tell() {
+	if g.ended() {
 		g.pool.wake(unsafe.Pointer(g), everyone)
+	}
+}
+
+// fail notes the error of a task, before the task is counted as ended.
+func (g *Group) fail(err error) {
+	if g.fault.CompareAndSwap(nil, &err) && g.cancel != nil {
+		g.cancel(err)
 	}
 }

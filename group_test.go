@@ -264,9 +264,9 @@ func TestGroupErrorIsToldOnce(t *testing.T) {
 			t.Fatalf("round %d: Wait returns %v, want %v", i, err, last)
 		}
 		last = failedAt(i)
-		g.end(0, last)
+		g.fail(last)
 		if i == 0 {
-			g.end(0, failedAt(7)) // not the first
+			g.fail(failedAt(7)) // not the first
 		}
 		g.Go(func() {})
 		if err := g.Wait(); err != last {

@@ -39,7 +39,8 @@ func (g *Group) Cancel() int {
 	if m := g.limit.Load(); m != nil {
 		// First, so that the ends of the others let none of these begin.
 		if n = m.stop(); n > 0 {
-			g.end(int64(n), ErrCanceled)
+			g.fail(ErrCanceled)
+			g.endUnbegun(int64(n))
 		}
 		defer func() {
 			m.goOn()
@@ -65,7 +66,7 @@ func (g *Group) cancelIn(l *lane) int {
 	for i := range l.mask + 1 {
 		s := l.at(i)
 		state := s.state.Load()
-		if state&kindMask != full || state&grouped == 0 || l.group(state) != g {
+		if state&kindMask != full || state&grouped == 0 || l.group(state).g.Load() != g {
 			continue
 		}
 		// If the slot still holds that task when it is taken, its Group was g.

@@ -98,7 +98,8 @@ func (m *groupLimit) putBack(t groupTask, feed bool) (start bool) {
 func (g *Group) begin(m *groupLimit, wait, feeder bool) {
 	waited := false
 	for t, ok := m.next(g, feeder); ok; t, ok = m.next(g, feeder) {
-		queued, err := g.push(t.fn, t.params, t.flags, false)
+		f, queued := g.pool.submit(t.fn, t.params, t.flags|grouped, g, false)
+		err := f.refusal()
 		if !queued && wait && g.pool.whenFull == Reject {
 			queued, err = true, ErrFull
 		}
@@ -106,7 +107,8 @@ func (g *Group) begin(m *groupLimit, wait, feeder bool) {
 		case queued:
 			m.moving.Add(-1)
 			if err != nil {
-				g.end(1, err)
+				g.fail(err)
+				g.endUnbegun(1)
 			}
 			waited = false
 		case wait:

@@ -48,7 +48,7 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 		case joinsFirst:
 			err = p.unwoundJoin(f, recover())
 		case joinsSecond:
-			r := running{l, s, v, &l.hand, false}
+			r := running{l: l, s: s, v: v, h: &l.hand}
 			r.unwound(recover())
 			err = f.result(s)
 		}

@@ -60,11 +60,11 @@ type lane struct {
 	worker  *worker // whose inbox or lane it is, or nil
 	id      int     // index of a thief's notes on it
 	inbox   bool
-	ghost   bool        // counts one thief that never leaves: there is no heavy barrier yet
-	retired atomic.Bool // changes under pool.mu
-	quietAt uint64      // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
-	groups  atomic.Pointer[[]atomic.Pointer[Group]]
-	waited  atomic.Bool // somebody has parked until a task of the lane ended
+	ghost   bool                    // counts one thief that never leaves: there is no heavy barrier yet
+	retired atomic.Bool             // changes under pool.mu
+	quietAt uint64                  // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
+	groups  atomic.Pointer[groupOf] // of the slot of index 0, and those of the others after it; nil before the first task of a Group
+	waited  atomic.Bool             // somebody has parked until a task of the lane ended
 	_       [lineSize]byte
 }
 
@@ -200,7 +200,10 @@ func (l *lane) pushOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *Gro
 		s.fn = fn
 		s.params = params
 		if g != nil {
-			l.setGroup(v, g)
+			if l.groups.Load() == nil {
+				l.makeGroups()
+			}
+			l.group(v).store(g)
 		}
 		store(&l.tail.v, i+1)
 		l.pushed.v.Add(1)
@@ -350,39 +353,31 @@ const answerTurns = 100
 // detach ends attach.
 func (l *lane) detach() { l.shared.Add(^uint32(0)) } // R3, pairs with the load of shared in take
 
-// setGroup notes the Group of the task that is about to be pushed at v.
-func (l *lane) setGroup(v uint64, g *Group) {
-	gs := l.groups.Load()
-	if gs == nil {
-		made := make([]atomic.Pointer[Group], l.mask+1)
-		l.groups.CompareAndSwap(nil, &made)
-		gs = l.groups.Load()
-	}
-	storeGroup(&(*gs)[v>>posShift&l.mask], g)
+// A groupOf says which Group the task in a slot belongs to.
+type groupOf struct{ g atomic.Pointer[Group] }
+
+// group returns where the Group of the task with that state is. The task must be
+// grouped, or the lane have been prepared for it.
+func (l *lane) group(v uint64) *groupOf {
+	first := unsafe.Pointer(l.groups.Load())
+	return (*groupOf)(unsafe.Add(first, uintptr(v>>posShift&l.mask)*wordSize))
 }
 
-// storeGroup stores the Group of a slot that belongs to the caller. The store of the
-// slot's state, which comes after it, releases it. Builds without identities are those
-// that the race detector watches.
-func storeGroup(p *atomic.Pointer[Group], g *Group) {
+// makeGroups makes room for the Groups of the lane's tasks.
+func (l *lane) makeGroups() {
+	made := make([]groupOf, l.mask+1)
+	l.groups.CompareAndSwap(nil, unsafe.SliceData(made))
+}
+
+// store stores the Group of a slot that belongs to the caller. The store of the slot's
+// state, which comes after it, releases it. Builds without identities are those that
+// the race detector watches.
+func (o *groupOf) store(g *Group) {
 	if hasIdentity {
-		*(**Group)(unsafe.Pointer(p)) = g
+		*(**Group)(unsafe.Pointer(o)) = g
 	} else {
-		p.Store(g)
+		o.g.Store(g)
 	}
-}
-
-// group returns the Group of a task, or nil.
-func (l *lane) group(v uint64) *Group {
-	gs := l.groups.Load()
-	if gs == nil {
-		return nil
-	}
-	return (*gs)[v>>posShift&l.mask].Load()
-}
-
-func (l *lane) clearGroup(v uint64) {
-	storeGroup(&(*l.groups.Load())[v>>posShift&l.mask], nil)
 }
 
 // allFailed makes every free slot of a retired lane unusable and reports whether

@@ -33,17 +33,22 @@ func (h *hand) count(c *counter, n uint64) {
 	}
 }
 
-func (h *hand) enter(g *Group) {
-	if !h.many {
-		h.groups = append(h.groups, g)
+// enter notes that the goroutine runs a task of g. It returns false if there is
+// nothing to leave: the innermost task is one of g already.
+func (h *hand) enter(g *Group) bool {
+	n := len(h.groups)
+	if h.many || n > 0 && h.groups[n-1] == g {
+		return false
 	}
+	h.groups = append(h.groups, g)
+	return true
 }
 
+// leave ends enter.
 func (h *hand) leave() {
-	if n := len(h.groups); n > 0 {
-		h.groups[n-1] = nil
-		h.groups = h.groups[:n-1]
-	}
+	n := len(h.groups) - 1
+	h.groups[n] = nil
+	h.groups = h.groups[:n]
 }
 
 // A helper is the hand of goroutines that are neither workers nor stand-ins and
@@ -123,18 +128,19 @@ func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
 		p.cutOff(l, s, v, h)
 		return false
 	}
-	r := running{l, s, v, h, false}
+	r := running{l: l, s: s, v: v, h: h}
 	defer func() {
 		if !r.returned {
 			r.unwound(recover())
 		}
 	}()
-	if v&flagMask != 0 {
-		r.runFlagged()
+	if v&flagMask == 0 {
+		callTask(s.fn, s.params)
+		r.returned = true
+	} else if err := r.callFlagged(); err != nil {
+		p.fail(l, s, v, h, err)
 		return true
 	}
-	callTask(s.fn, s.params)
-	r.returned = true
 	r.s.fn = nil
 	r.s.params = nil
 	if r.v&kindMask == owned {
@@ -142,6 +148,9 @@ func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
 	} else {
 		r.h.count(&r.h.completed, 1)
 		r.s.state.Store(r.l.next(r.v)) // F1, R1; C1: a full fence before the load of the gate
+	}
+	if r.group != nil {
+		r.group.end()
 	}
 	if g := p.gate.Load(); g&^gateSleeping != 0 { // C1
 		p.told(r.l, r.v)
@@ -155,44 +164,32 @@ type running struct {
 	s        *slot
 	v        uint64
 	h        *hand
+	group    *Group // that it belongs to, or nil
 	returned bool
+	entered  bool // h has entered the Group
 }
 
-// runFlagged is the rest of run for a task that belongs to a Group or returns an
-// error.
-func (r *running) runFlagged() {
-	l, s, v, h := r.l, r.s, r.v, r.h
-	g := (*Group)(nil)
-	if v&grouped != 0 {
-		g = l.group(v)
-		h.enter(g)
+// callFlagged calls the function of a task that belongs to a Group or returns an error.
+func (r *running) callFlagged() (err error) {
+	var of *groupOf
+	if r.v&grouped != 0 {
+		of = r.l.group(r.v)
+		r.group = of.g.Load()
+		r.entered = r.h.enter(r.group)
 	}
-	var err error
-	if v&fallible != 0 {
-		err = callFallible(s.fn, s.params)
+	if r.v&fallible != 0 {
+		err = callFallible(r.s.fn, r.s.params)
 	} else {
-		callTask(s.fn, s.params)
+		callTask(r.s.fn, r.s.params)
 	}
 	r.returned = true
-	if g != nil {
-		h.leave()
+	if r.entered {
+		r.h.leave()
 	}
-	if err != nil {
-		l.pool.fail(l, s, v, h, err)
-		return
+	if of != nil && err == nil {
+		of.store(nil)
 	}
-	s.fn = nil
-	s.params = nil
-	if g != nil {
-		l.clearGroup(v)
-	}
-	if v&kindMask == owned {
-		finish(l, s, l.next(v)) // F1, R1; C1: as in run
-	} else {
-		h.count(&h.completed, 1)
-		s.state.Store(l.next(v)) // F1, R1; C1
-	}
-	l.pool.tell(l, v, g, nil)
+	return err
 }
 
 // putBack counts a task that has not returned normally, or not been run, stores its
@@ -207,8 +204,10 @@ func (p *Pool) putBack(l *lane, s *slot, v uint64, h *hand, err error) (g *Group
 		h.count(&h.panicked, 1)
 	}
 	if v&grouped != 0 { // the Group keeps the error
-		g = l.group(v)
-		l.clearGroup(v)
+		of := l.group(v)
+		g = of.g.Load()
+		of.store(nil)
+		g.fail(err)
 		s.state.Store(l.next(v)) // F1, R1; C1
 		return g
 	}
@@ -218,10 +217,10 @@ func (p *Pool) putBack(l *lane, s *slot, v uint64, h *hand, err error) (g *Group
 	return nil
 }
 
-// tell tells those that wait for the end of a task.
-func (p *Pool) tell(l *lane, v uint64, g *Group, err error) {
+// tell tells those that wait for the end of a task, and g, which is its Group or nil.
+func (p *Pool) tell(l *lane, v uint64, g *Group) {
 	if g != nil {
-		g.finish(1, err)
+		g.end()
 	}
 	if p.gate.Load()&^gateSleeping != 0 { // C1
 		p.told(l, v)
@@ -230,7 +229,7 @@ func (p *Pool) tell(l *lane, v uint64, g *Group, err error) {
 
 // fail ends a task that has not returned normally, or not been run.
 func (p *Pool) fail(l *lane, s *slot, v uint64, h *hand, err error) {
-	p.tell(l, v, p.putBack(l, s, v, h, err), err)
+	p.tell(l, v, p.putBack(l, s, v, h, err))
 }
 
 // cutOff ends a task that has not begun because Shutdown's context has ended. It
@@ -241,7 +240,7 @@ func (p *Pool) cutOff(l *lane, s *slot, v uint64, h *hand) {
 	p.mu.Lock()
 	g := p.putBack(l, s, v, h, ErrClosed)
 	p.mu.Unlock()
-	p.tell(l, v, g, ErrClosed)
+	p.tell(l, v, g)
 }
 
 // unwound ends a task that did not return; e is what recover returned.
@@ -259,7 +258,7 @@ func (r *running) unwound(e any) {
 // failed ends a task that did not return. The goroutine is inside its Group until then:
 // the panic handler, too, would wait for ever for the Group.
 func (r *running) failed(err error) {
-	if r.v&grouped != 0 {
+	if r.entered {
 		r.h.leave()
 	}
 	r.l.pool.fail(r.l, r.s, r.v, r.h, err)

@@ -120,7 +120,10 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, flags uint64, g *Group
 		}
 	}
 	if g != nil {
-		l.setGroup(v, g)
+		if l.groups.Load() == nil {
+			l.makeGroups()
+		}
+		l.group(v).store(g)
 	}
 	s.fn = fn
 	s.params = params

@@ -580,14 +580,23 @@ func TestChangeOfHabit(t *testing.T) {
 	})
 }
 
-// blockedSubmitters puts n waiters in the list of those who wait for room in an inbox.
-func blockedSubmitters(p *Pool, n int) (ws []*park.Waiter) {
+// blockedSubmitters puts n waiters in the list of those who wait for room in an inbox, and
+// returns them and what says whether the i-th of them is listed still. Others may wait for
+// something else in the same bucket.
+func blockedSubmitters(p *Pool, n int) (ws []*park.Waiter, listed func(i int) bool) {
+	what := unsafe.Pointer(&p.blocked)
+	b := p.bucket(what)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for range n {
-		w, what := p.newWaiter(), unsafe.Pointer(&p.blocked)
-		p.bucket(what).waiting.Add(w, what)
-		ws = append(ws, w)
+		ws = append(ws, p.newWaiter())
+		b.waiting.Add(ws[len(ws)-1], what)
 	}
-	return ws
+	return ws, func(i int) bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return ws[i].Listed()
+	}
 }
 
 // Room for one task wakes one of the submitters that wait for it, and the one that has
@@ -595,19 +604,19 @@ func blockedSubmitters(p *Pool, n int) (ws []*park.Waiter) {
 func TestRoomWakesOne(t *testing.T) {
 	p := newTestPool(t, unpinned(1, WithQueueCapacity(2), WithWhenFull(Block))...)
 	inbox := p.workers[0].inbox.Load()
-	ws := blockedSubmitters(p, 3)
+	ws, listed := blockedSubmitters(p, 3)
 	p.blocked.Add(3)
 	woken := func() (n int) {
-		for _, w := range ws {
-			if !w.Listed() {
+		for i := range ws {
+			if !listed(i) {
 				n++
 			}
 		}
 		return n
 	}
-	for i, w := range ws {
-		if p.tellBlocked(inbox); woken() != i+1 || w.Listed() {
-			t.Fatalf("room for %d: %d woken, the one that has waited longest is listed: %t", i+1, woken(), w.Listed())
+	for i := range ws {
+		if p.tellBlocked(inbox); woken() != i+1 || listed(i) {
+			t.Fatalf("room for %d: %d woken, the one that has waited longest is listed: %t", i+1, woken(), listed(i))
 		}
 	}
 	p.tellBlocked(inbox)
@@ -642,17 +651,21 @@ func TestInboxFullOfWaitingTasks(t *testing.T) {
 	if !p.hasRoom() {
 		t.Error("20 tasks wait in an inbox without a free slot, and a submitter waits for them")
 	}
-	blocked := blockedSubmitters(p, 70)
+	blocked, listed := blockedSubmitters(p, 70)
 	p.submitOpen(funcOf(nothing), nil, 0, nil, true)
 	if p.workers[0].inbox.Load() == old {
 		t.Error("the inbox is not replaced")
 	}
 	for i, w := range blocked {
-		if woken := !w.Listed(); woken != (i < 64) {
-			t.Errorf("submitter %d of %d, with room for 64: woken %t", i+1, len(blocked), woken)
+		waits := listed(i)
+		if waits != (i >= 64) {
+			t.Errorf("submitter %d of %d, with room for 64: woken %t", i+1, len(blocked), !waits)
 		}
-		if w.Listed() {
-			p.bucket(unsafe.Pointer(&p.blocked)).waiting.Remove(w)
+		if waits {
+			b := p.bucket(unsafe.Pointer(&p.blocked))
+			b.mu.Lock()
+			b.waiting.Remove(w)
+			b.mu.Unlock()
 		}
 	}
 	close(free)

@@ -282,6 +282,59 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestEdges: the functions that docs/protocol.md names for an ordering edge exist, and
+// carry its label.
+func TestEdges(t *testing.T) {
+	functions := map[string][]string{} // by name: their sources, with those of methods of other types
+	add := func(name, source string) { functions[name] = append(functions[name], source) }
+	for _, path := range files(t, ".go") {
+		if filepath.Dir(path) != root || strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		fset, text := token.NewFileSet(), read(t, path)
+		file, err := parser.ParseFile(fset, path, text, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			begin := f.Pos()
+			if f.Doc != nil {
+				begin = f.Doc.Pos()
+			}
+			source, _, _ := strings.Cut(text[fset.Position(begin).Offset:], "\n}\n")
+			add(strings.TrimSuffix(f.Name.Name, "Generic"), source)
+			if f.Recv != nil {
+				if star, ok := f.Recv.List[0].Type.(*ast.StarExpr); ok {
+					add(fmt.Sprint(star.X)+"."+f.Name.Name, source)
+				} else {
+					add(fmt.Sprint(f.Recv.List[0].Type)+"."+f.Name.Name, source)
+				}
+			}
+		}
+	}
+	row := regexp.MustCompile(`(?m)^\| ([A-Z]\d(?: / [A-Z]\d)?) \|.*\| (.*) \|$`)
+	rows := row.FindAllStringSubmatch(read(t, filepath.Join(root, "docs", "protocol.md")), -1)
+	if len(rows) < 10 {
+		t.Fatalf("only %d edges were found", len(rows))
+	}
+	for _, r := range rows {
+		labels := strings.Split(r[1], " / ")
+		for i, side := range strings.Split(r[2], " / ") {
+			label := labels[min(i, len(labels)-1)]
+			for _, name := range code.FindAllString(side, -1) {
+				name = strings.Trim(name, "`")
+				if !slices.ContainsFunc(functions[name], func(source string) bool { return strings.Contains(source, label) }) {
+					t.Errorf("edge %s, %s: there is no %s with that label", r[1], label, name)
+				}
+			}
+		}
+	}
+}
+
 // TestPromises: every test and fuzz target, in every module of the repository, has a
 // comment, in which it says which promise it protects.
 func TestPromises(t *testing.T) {
