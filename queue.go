@@ -129,7 +129,8 @@ func newLane(p *Pool, capacity int, start uint64) *lane {
 	l.slots = unsafe.Pointer(unsafe.SliceData(slots))
 	l.last.v.Store(start<<posShift + 1<<62) // newer than all: the owner has taken none
 	for i := range slots {
-		slots[i].state.Store((start + uint64(i)) << posShift)
+		// Nobody else knows it yet, and a thousand locked stores take 5 to 8 µs.
+		*(*uint64)(unsafe.Pointer(&slots[i].state)) = (start + uint64(i)) << posShift
 	}
 	return l
 }
