@@ -68,6 +68,9 @@ func TestMemoryUse(t *testing.T) {
 	if got, want := a.since(b), (MemoryUse{50, -10, 4096, 0, 1}); got != want {
 		t.Errorf("growth %+v, want %+v", got, want)
 	}
+	if got, want := a.each(2), (MemoryUse{50, 15, 2048, 1, 1.5}); got != want {
+		t.Errorf("of two, each: %+v, want %+v", got, want)
+	}
 	if got := b.since(a).held(); got != 0 {
 		t.Errorf("less than before counts as %v bytes", got)
 	}
