@@ -70,24 +70,25 @@ func (p *Pool) Stats() Stats {
 // stats is Stats for a caller that holds p.mu.
 func (p *Pool) stats() Stats {
 	s := Stats{Workers: make([]WorkerStats, len(p.workers))}
-	for _, l := range *p.lanes.Load() {
-		if l.worker != nil {
-			ws := &s.Workers[l.worker.index]
-			ws.Running += l.tally.read(ws) // begun, so far
-		}
-	}
 	t := &s.Total
-	begun := p.others(t)
-	t.Helped = t.Completed + t.Panicked
 	t.Stolen = p.pastStolen
+	var begun uint64
+	p.tallies(func(of *tally, w *worker) {
+		if w == nil {
+			begun += of.read(t)
+		} else {
+			ws := &s.Workers[w.index]
+			ws.Running += of.read(ws) // begun, so far
+		}
+	})
+	t.Helped = t.Completed + t.Panicked
 	for _, r := range p.standIns {
 		t.Stolen += r.stolen.load()
 	}
 	for i, w := range p.workers {
 		ws := &s.Workers[i]
-		b := ws.Running + w.tally.read(ws) + w.pastTally.read(ws)
-		begun += b
-		ws.Running = b - min(b, ws.ended())
+		begun += ws.Running
+		ws.Running -= min(ws.Running, ws.ended())
 		ws.Submitted = w.pastPushed
 		ws.Stolen, ws.Parked, ws.Woken = w.stolen.load(), w.parks.load(), w.wakes.load()
 		w.lease.read(ws)
@@ -171,33 +172,27 @@ func (p *Pool) Load() (queued, running int) {
 
 // totals adds all tallies to w and returns the tasks begun. The caller holds p.mu.
 func (p *Pool) totals(w *WorkerStats) (begun uint64) {
-	begun = p.others(w)
-	for _, o := range p.workers {
-		begun += o.tally.read(w) + o.pastTally.read(w)
-	}
-	for _, l := range *p.lanes.Load() {
-		if l.worker != nil {
-			begun += l.tally.read(w)
-		}
-	}
+	p.tallies(func(t *tally, _ *worker) { begun += t.read(w) })
 	return begun
 }
 
-// others is totals without what workers, and the queues that are theirs, count.
-func (p *Pool) others(w *WorkerStats) (begun uint64) {
-	begun = p.past.read(w)
+// tallies calls f with each tally of the pool and the worker whose it is, or whose queue
+// it is of, or nil. The caller holds p.mu.
+func (p *Pool) tallies(f func(*tally, *worker)) {
+	f(&p.past, nil)
 	for _, r := range p.standIns {
-		begun += r.tally.read(w)
+		f(&r.tally, nil)
 	}
 	for i := range p.helpers {
-		begun += p.helpers[i].tally.read(w)
+		f(&p.helpers[i].tally, nil)
+	}
+	for _, w := range p.workers {
+		f(&w.tally, w)
+		f(&w.pastTally, w)
 	}
 	for _, l := range *p.lanes.Load() {
-		if l.worker == nil {
-			begun += l.tally.read(w)
-		}
+		f(&l.tally, l.worker)
 	}
-	return begun
 }
 
 // submitted returns how many tasks have been accepted. The caller holds p.mu.
