@@ -2,8 +2,9 @@ package zeropool
 
 import (
 	"context"
-	"math"
+
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -26,8 +27,7 @@ type batch struct {
 	work
 	n     int
 	gen   uint64
-	spot  int    // its place on the board, or -1 if it is on the list
-	prev  *batch // on the list; guarded by pool.mu
+	prev  *batch // on the board; guarded by its mutex
 	next  *batch // likewise
 	tasks []Task // of a mixed batch
 	width int    // goroutines that can work on it at a time
@@ -126,7 +126,7 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 	}
 	b.width = p.width()
 	p.batches.Add(1)
-	b.refs.Store(1) // K2: after the fields, before the cursor is opened
+	b.refs.Store(1) // K2: after the fields
 	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
 	p.post(b, 0)
 	// D1: if Close has missed the batch, the workers may have ended; the stand-ins
@@ -166,11 +166,9 @@ func (p *Pool) newBatch(w work, n int) *batch {
 	if b == nil {
 		b = p.spareBatch()
 	}
-	b.cursor.Store(math.MaxInt) // K2: nothing can be claimed before it is on the board
 	b.work = w
 	b.n = n
 	b.gen++
-	b.spot = -1
 	b.loop = false
 	b.finished.Store(0)
 	b.state.Store(b.gen << 1)
@@ -189,24 +187,18 @@ func (p *Pool) spareBatch() *batch {
 	return &batch{pool: p}
 }
 
-// hold takes a reference to the batch unless it has ended. It never raises the
-// count from 0 (K1): by then somebody recycles the batch, or fills it.
-func (b *batch) hold() bool {
+// holdKey takes a reference to the batch if it is still the one that key names, and has
+// not ended. It never raises the count from 0 (K1): by then somebody recycles the batch,
+// or fills it.
+func (b *batch) holdKey(key uint64) bool {
 	for {
 		n := b.refs.Load()
 		if n == 0 {
 			return false
 		}
-		if b.refs.CompareAndSwap(n, n+1) {
-			return true
+		if b.refs.CompareAndSwap(n, n+1) { // K2
+			break
 		}
-	}
-}
-
-// holdKey is hold, provided that the batch is still the one that key names.
-func (b *batch) holdKey(key uint64) bool {
-	if !b.hold() {
-		return false
 	}
 	if b.state.Load() == key<<1 {
 		return true
@@ -245,107 +237,66 @@ func (b *batch) poll(key uint64) (err error, done bool) {
 	return nil, true // ended, and may serve another batch already
 }
 
-// boardSize is how many batches can be open at a time without a list.
-const boardSize = 16
-
-// A board holds the batches that have elements which nobody has claimed.
+// A board is the list of the batches that have elements which nobody has claimed, the
+// oldest first. A batch on it has a reference: that of its unfinished work, or of the one
+// who has claimed its last element and is about to take it off.
 type board struct {
-	spots [boardSize]atomic.Pointer[batch]
-	count atomic.Int32 // batches on the board or the list
-	more  atomic.Int32 // length of the list
-	first *batch       // of the list; guarded by pool.mu
-	last  *batch       // likewise
+	count atomic.Int32 // how many they are
+	mu    sync.Mutex   // guards the list
+	first *batch
+	last  *batch
 }
 
-// post puts b on the board and then opens it at element lo: until then nothing of
-// it can be claimed, not even by one that has known it before (K2). The caller
-// holds a reference for the unfinished work.
+// post puts b on the board, to be claimed from element lo on.
 func (p *Pool) post(b *batch, lo int) {
+	b.cursor.Store(int64(lo))
 	d := &p.board
-	d.count.Add(1)
-	b.spot = -1
-	for i := range d.spots {
-		if s := &d.spots[i]; s.Load() == nil {
-			b.spot = i
-			if s.CompareAndSwap(nil, b) {
-				break
-			}
-			b.spot = -1
-		}
+	d.mu.Lock()
+	if b.prev = d.last; b.prev == nil {
+		d.first = b
+	} else {
+		b.prev.next = b
 	}
-	if b.spot < 0 {
-		p.mu.Lock()
-		if b.prev = d.last; b.prev == nil {
-			d.first = b
-		} else {
-			b.prev.next = b
-		}
-		d.last = b
-		d.more.Add(1)
-		p.mu.Unlock()
-	}
-	b.cursor.Store(int64(lo)) // K2; P1: a full fence before the load of the gate
+	d.last = b
+	d.mu.Unlock()
+	d.count.Add(1) // P1: a full fence before the load of the gate
 }
 
 // unpost takes b off the board. Only the goroutine that has claimed the last
 // element does, while it holds a reference.
 func (p *Pool) unpost(b *batch) {
 	d := &p.board
-	if b.spot >= 0 {
-		d.spots[b.spot].CompareAndSwap(b, nil)
+	d.mu.Lock()
+	if b.prev == nil {
+		d.first = b.next
 	} else {
-		p.mu.Lock()
-		if b.prev == nil {
-			d.first = b.next
-		} else {
-			b.prev.next = b.next
-		}
-		if b.next == nil {
-			d.last = b.prev
-		} else {
-			b.next.prev = b.prev
-		}
-		b.prev, b.next = nil, nil
-		d.more.Add(-1)
-		p.mu.Unlock()
+		b.prev.next = b.next
 	}
+	if b.next == nil {
+		d.last = b.prev
+	} else {
+		b.next.prev = b.prev
+	}
+	b.prev, b.next = nil, nil
+	d.mu.Unlock()
 	d.count.Add(-1)
 }
 
-// openBatch returns a batch with work left, which the caller holds, or nil.
+// openBatch returns the oldest batch with work left, which the caller holds, or nil.
 func (p *Pool) openBatch() *batch {
 	d := &p.board
 	if d.count.Load() == 0 {
 		return nil
 	}
-	for i := range d.spots {
-		if b := d.spots[i].Load(); b != nil && b.holdOpen() {
-			return b
-		}
-	}
-	if d.more.Load() == 0 {
-		return nil
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for b := d.first; b != nil; b = b.next {
-		if b.holdOpen() {
+		if int(b.cursor.Load()) < b.n {
+			b.refs.Add(1) // K1
 			return b
 		}
 	}
 	return nil
-}
-
-// holdOpen is hold for a batch of which something can be claimed.
-func (b *batch) holdOpen() bool {
-	if !b.hold() { // K1, K2: what it reads from here on is of the use that it holds
-		return false
-	}
-	if int(b.cursor.Load()) < b.n { // K2
-		return true
-	}
-	b.release()
-	return false
 }
 
 // proven reports whether the batch may run on a goroutine that must go on
@@ -514,7 +465,7 @@ func (b *batch) claimRange(want, part int) (lo, hi int) {
 			return 0, 0
 		}
 		k := chunk.Claim(left, want, part)
-		if b.cursor.CompareAndSwap(c, c+int64(k)) { // K2
+		if b.cursor.CompareAndSwap(c, c+int64(k)) {
 			if k == left {
 				b.pool.unpost(b)
 			}

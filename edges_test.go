@@ -341,7 +341,7 @@ func TestBoardHoldsAll(t *testing.T) {
 	var c count
 	elements := make([]*count, 1)
 	elements[0] = &c
-	const batches = boardSize + 3
+	const batches = 20
 	var futures [batches]Future
 	for i := range futures {
 		futures[i] = SubmitBatch(p, elements, func(c **count) { (*c).run() })
@@ -359,27 +359,9 @@ func TestBoardHoldsAll(t *testing.T) {
 	if n := c.runs.Load(); n != batches {
 		t.Errorf("%d elements ran, not %d", n, batches)
 	}
-	if b := p.openBatch(); b != nil || p.board.count.Load() != 0 || p.board.more.Load() != 0 {
-		t.Errorf("a batch of which nothing is left is on the board; count %d, list %d", p.board.count.Load(), p.board.more.Load())
+	if b := p.openBatch(); b != nil || p.board.count.Load() != 0 || p.board.first != nil {
+		t.Errorf("a batch of which nothing is left is on the board; count %d", p.board.count.Load())
 	}
-	for i := range p.board.spots {
-		if p.board.spots[i].Load() != nil {
-			t.Errorf("place %d of the board is not empty", i)
-		}
-	}
-}
-
-// TestBatchClosedUntilPosted protects recycled batches: until a batch is on the
-// board nothing of it can be claimed, not even by one that has known it before.
-func TestBatchClosedUntilPosted(t *testing.T) {
-	p := newTestPool(t, unpinned(1)...)
-	b := p.newBatch(work{fn: callFunc}, 4)
-	b.refs.Store(1)
-	b.width = 1
-	if lo, hi := b.claimRange(1, 1); lo != hi {
-		t.Fatalf("claimed elements %d to %d of a batch that is not posted", lo, hi)
-	}
-	b.refs.Store(0)
 }
 
 // TestFailedSlotIsKept protects errors: the outcome of a task that failed can be
@@ -546,7 +528,7 @@ func TestManyOpenBatches(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	defer keepBusy(t, p)()
 	empty := func(name string) {
-		if b := p.openBatch(); b != nil || p.board.more.Load() != 0 || p.board.first != nil || p.board.last != nil {
+		if b := p.openBatch(); b != nil || p.board.count.Load() != 0 || p.board.first != nil || p.board.last != nil {
 			t.Errorf("%s: the board is not empty", name)
 		}
 	}
@@ -555,7 +537,7 @@ func TestManyOpenBatches(t *testing.T) {
 		"last to first": func(i, n int) int { return n - 1 - i },
 		"mixed":         func(i, n int) int { return i * 37 % n },
 	} {
-		fs := make([]Future, 10*boardSize)
+		fs := make([]Future, 160)
 		for i := range fs {
 			fs[i] = SubmitBatch(p, make([]count, 3), (*count).run)
 		}
@@ -567,7 +549,7 @@ func TestManyOpenBatches(t *testing.T) {
 		}
 		empty(name + ", canceled")
 	}
-	fs := make([]Future, 10*boardSize)
+	fs := make([]Future, 160)
 	for i := range fs {
 		fs[i] = SubmitBatch(p, make([]count, 3), (*count).run)
 	}

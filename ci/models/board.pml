@@ -2,31 +2,30 @@
  * The board of open batches (docs/protocol.md: board of batches).
  *
  * Posters take a record, fill it, post it and join it, USES times each; records
- * are used again as soon as nobody holds them. Runners look at the board, hold
- * what they see, and claim elements, one or all that are left. Nothing can be
- * claimed before the batch is on the board, for until then its cursor is at the
- * end. A board that is
- * full sends further batches to a list. One access is one step; what a lock
- * protects is one step.
+ * are used again as soon as nobody holds them. Runners hold a batch that they find on
+ * the board, and claim elements, one or all that are left. Cancellers know a batch by its
+ * number, which may be over, and withdraw what nobody has claimed. One access is one
+ * step; what a lock protects is one step.
  *
- * Checked: each element of each batch is run once, by somebody who reads that
- * batch's function; a join returns when all have ended and finds their results;
- * at the end no batch is on the board or the list, and no record is held.
+ * Checked: each element of each batch is run or withdrawn once, by somebody who reads
+ * that batch's function; a join returns when all have ended and finds their results;
+ * at the end no batch is on the board, and no record is held.
  *
  * check: a poster, two runners | -DPOSTERS=1 -DUSES=3 -DRUNNERS=2
- * check: two posters, two spots | -DPOSTERS=2 -DSPOTS=2 -DRUNNERS=1
- * check: two posters, one spot | -DPOSTERS=2 -DSPOTS=1 -DRUNNERS=1 -DUSES=1
+ * check: two posters | -DPOSTERS=2 -DRUNNERS=1
  * check: joiners help | -DPOSTERS=1 -DUSES=2 -DRUNNERS=1 -DHELP
- * check: two posters, two runners | -DPOSTERS=2 -DSPOTS=1 -DRUNNERS=2 -DUSES=1
- * full: two posters, two runners, two spots | -DPOSTERS=2 -DSPOTS=2 -DRUNNERS=2
+ * check: two posters, two runners | -DPOSTERS=2 -DRUNNERS=2 -DUSES=1
+ * check: somebody cancels | -DPOSTERS=1 -DUSES=3 -DRUNNERS=1 -DCANCELLERS=1
+ * check: two cancel | -DPOSTERS=1 -DUSES=2 -DRUNNERS=1 -DCANCELLERS=2
+ * full: two posters, two runners, twice each | -DPOSTERS=2 -DRUNNERS=2
  *
- * mutant: MUTANT_cursor_first | elements can be claimed before the batch is on the board | -DPOSTERS=1 -DRUNNERS=2
- * mutant: MUTANT_old_end | the cursor stays at the end of the batch before | -DPOSTERS=1 -DRUNNERS=2
+ * mutant: MUTANT_cursor_late | a batch is on the board before its cursor is set | -DPOSTERS=1 -DUSES=3 -DRUNNERS=2
  * mutant: MUTANT_no_hold | a runner does not hold the batch | -DPOSTERS=1 -DUSES=3 -DRUNNERS=2
- * mutant: MUTANT_hold_free | a record that nobody holds can be held | -DPOSTERS=1 -DRUNNERS=2
- * mutant: MUTANT_clear_late | the entry is removed by who no longer holds the batch | -DPOSTERS=2 -DRUNNERS=2 -DSPOTS=2
+ * mutant: MUTANT_hold_free | a record that nobody holds can be held | -DPOSTERS=1 -DUSES=3 -DRUNNERS=1 -DCANCELLERS=1
+ * mutant: MUTANT_no_key | who knows a batch by its number does not look whether it is still that one | -DPOSTERS=1 -DUSES=3 -DRUNNERS=1 -DCANCELLERS=1
+ * mutant: MUTANT_clear_late | the entry is removed by who no longer holds the batch | -DPOSTERS=2 -DRUNNERS=2
  * mutant: MUTANT_no_clear | the entry is not removed | -DPOSTERS=1 -DRUNNERS=1
- * mutant: MUTANT_clear_any | whoever finds no element left removes the entry, after its release | -DPOSTERS=2 -DRUNNERS=2 -DSPOTS=2
+ * mutant: MUTANT_clear_any | whoever finds no element left removes the entry, after its release | -DPOSTERS=2 -DRUNNERS=2
  * mutant: MUTANT_no_joiner | the joiner does not count | -DPOSTERS=2 -DRUNNERS=1 -DUSES=1
  * mutant: MUTANT_count_first | an element counts as ended before it has run | -DPOSTERS=1 -DRUNNERS=1
  * mutant: MUTANT_claim_store | elements are claimed with a store | -DPOSTERS=1 -DRUNNERS=2
@@ -42,17 +41,15 @@
 #ifndef RUNNERS
 #define RUNNERS 2
 #endif
-#ifndef SPOTS
-#define SPOTS 1
+#ifndef CANCELLERS
+#define CANCELLERS 0
 #endif
-#define N 2         /* elements of a batch at most, and a cursor at the end of any */
+#define N 2         /* elements of a batch at most */
 #define SIZE(k) (1 + (k) % 2)
 #define RECORDS POSTERS
 #define BATCHES (POSTERS * USES)
-#define LIST SPOTS  /* record.spot of one in the list */
 
-byte board[SPOTS];  /* a record plus 1 */
-byte list;          /* one bit for each record */
+byte board;         /* one bit for each record that is on it */
 
 byte idle = (1 << RECORDS) - 1; /* records that are free for use */
 
@@ -62,13 +59,13 @@ typedef record {
 	byte cursor;
 	byte n;         /* elements */
 	byte left;      /* elements that have not ended */
-	byte spot;
 	byte results;   /* one bit for each element */
 };
 record rec[RECORDS];
 
 byte ran[BATCHES];  /* one bit for each element */
 byte batches;
+byte known;         /* one bit for each that has been posted: before that nobody has its number */
 byte joined;
 
 #define BIT(i) (1 << (i))
@@ -85,12 +82,7 @@ inline release(b) {
 
 /* Removes b's entry. */
 inline clear(b) {
-	s = rec[b].spot;
-	if
-	:: s == LIST -> list = list & (255 - BIT(b))
-	:: else -> board[s] = 0
-	fi;
-	s = 0
+	board = board & (255 - BIT(b))
 }
 
 /* Helps with b, which is held. */
@@ -156,44 +148,28 @@ inline help(b) {
 	c = 0; e = 0; f = 0; w = false
 }
 
-inline hold(b) {
-	if
-#ifdef MUTANT_no_hold
-	:: true -> held = true
-#else
-#ifdef MUTANT_hold_free
-	:: atomic { true -> rec[b].refs++; held = true; idle = idle & (255 - BIT(b)) }
-#else
-	:: atomic { rec[b].refs > 0 -> rec[b].refs++; held = true }
-#endif
-	:: rec[b].refs == 0 -> skip
-#endif
-	fi
-}
-
 proctype runner() {
-	byte b, c, e, f, n, s;
+	byte b, c, e, f, n;
 	bool held, w, last;
 
 	do
 	:: joined == BATCHES -> break
-	:: b = 0;
-	   if
-	   :: atomic { board[0] != 0 -> b = board[0] }
-#if SPOTS > 1
-	   :: atomic { board[1] != 0 -> b = board[1] }
-#endif
-	   :: atomic { list != 0 ->
-	      if
-	      :: list & 1 -> b = 1
+	:: atomic { /* under the board's lock */
+		board != 0 ->
+		if
+		:: board & 1 -> b = 0
 #if RECORDS > 1
-	      :: list & 2 -> b = 2
+		:: board & 2 -> b = 1
 #endif
-	      fi }
-	   :: joined == BATCHES -> break
-	   fi;
-	   b--;
-	   hold(b);
+		fi;
+		held = (rec[b].cursor < rec[b].n);
+#ifndef MUTANT_no_hold
+		if
+		:: held -> assert(rec[b].refs > 0); rec[b].refs++
+		:: else
+		fi
+#endif
+	   };
 	   if
 	   :: held ->
 	      help(b);
@@ -215,8 +191,74 @@ proctype runner() {
 	od
 }
 
+/* Withdraws what nobody has claimed of batch k, which may be over. */
+proctype canceller() {
+	byte b, k, c, f;
+	bool held, w;
+
+	atomic {
+		known != 0 ->
+		do
+		:: k + 1 < BATCHES -> k++
+		:: known & BIT(k) -> break
+		od
+	};
+#if RECORDS > 1
+	if
+	:: true -> b = 0
+	:: true -> b = 1
+	fi;
+#endif
+#ifdef MUTANT_hold_free
+	d_step { rec[b].refs++; held = true; idle = idle & (255 - BIT(b)) };
+#else
+	if
+	:: atomic { rec[b].refs > 0 -> rec[b].refs++; held = true }
+	:: rec[b].refs == 0
+	fi;
+#endif
+	if
+#ifdef MUTANT_no_key
+	:: held ->
+#else
+	:: held && rec[b].fn == k && rec[b].left > 0 ->
+#endif
+	   atomic { c = rec[b].cursor; rec[b].cursor = rec[b].n };
+	   if
+	   :: c < rec[b].n ->
+	      clear(b);
+	      f = rec[b].fn;
+	      d_step {
+		assert(f == k);
+		w = false;
+		do
+		:: c < rec[b].n ->
+		   assert(!(ran[f] & BIT(c)));
+		   ran[f] = ran[f] | BIT(c);
+		   rec[b].results = rec[b].results | BIT(c);
+		   rec[b].left--;
+		   c++
+		:: else -> break
+		od;
+		w = (rec[b].left == 0)
+	      };
+	      if
+	      :: w -> release(b)
+	      :: else
+	      fi
+	   :: else
+	   fi;
+	   release(b)
+	:: else ->
+	   if
+	   :: held -> release(b)
+	   :: else
+	   fi
+	fi
+}
+
 proctype poster() {
-	byte b, c, e, f, n, s, use, k;
+	byte b, c, e, f, n, use, k;
 	bool w, last;
 
 	do
@@ -235,31 +277,20 @@ proctype poster() {
 	   rec[b].fn = k;
 	   rec[b].left = SIZE(k);
 	   rec[b].results = 0;
-#ifdef MUTANT_cursor_first
-	   rec[b].cursor = 0;
-#elif !defined(MUTANT_old_end)
-	   rec[b].cursor = N;
-#endif
 	   rec[b].n = SIZE(k);
 #ifdef MUTANT_no_joiner
 	   rec[b].refs = 1;
 #else
 	   rec[b].refs = 2;
 #endif
-	   s = 0;
-	   do
-	   :: s < SPOTS ->
-	      rec[b].spot = s;
-	      if
-	      :: atomic { board[s] == 0 -> board[s] = b + 1 }; break
-	      :: board[s] != 0 -> s++
-	      fi
-	   :: else -> rec[b].spot = LIST; list = list | BIT(b); break
-	   od;
-	   s = 0;
-#ifndef MUTANT_cursor_first
+#ifdef MUTANT_cursor_late
+	   board = board | BIT(b);
 	   rec[b].cursor = 0;
+#else
+	   rec[b].cursor = 0;
+	   board = board | BIT(b);
 #endif
+	   known = known | BIT(k);
 #ifdef HELP
 	   help(b);
 #endif
@@ -290,10 +321,15 @@ init {
 		:: i < RUNNERS -> run runner(); i++
 		:: else -> break
 		od;
+		i = 0;
+		do
+		:: i < CANCELLERS -> run canceller(); i++
+		:: else -> break
+		od;
 		i = 0
 	};
 	timeout;
 	assert(joined == BATCHES);
-	assert(board[0] == 0 && board[SPOTS - 1] == 0 && list == 0);
+	assert(board == 0);
 	assert(idle == (1 << RECORDS) - 1)
 }
