@@ -71,8 +71,8 @@ type fault struct {
 	at  int // the element, or atEnd
 }
 
-// share is the part of a batch that a task which called runtime.Goexit left
-// undone.
+// share is a part of a batch that somebody has claimed: the elements that a task which
+// called runtime.Goexit left undone, or none.
 type share struct {
 	b        *batch
 	next, hi int
@@ -132,7 +132,7 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 	// D1: if Close has missed the batch, the workers may have ended; the stand-ins
 	// have not, because the batch has been counted.
 	if p.gate.Load()&gateClosed != 0 && b.holdKey(f.key) {
-		p.hand(job{b: b})
+		p.hand(job{share: share{b: b}})
 	}
 	if p.gate.Load()&gateSleeping != 0 { // P1; a napping poller comes by itself, or a waiter summons it
 		p.wakeOne()
@@ -482,7 +482,7 @@ func (p *Pool) runShare(sh share, h *hand) {
 	}
 }
 
-// resume goes on where a task that called runtime.Goexit stopped.
+// resume finishes a share, and goes on with the batch.
 func (p *Pool) resume(sh share, h *hand) {
 	p.runShare(sh, h)
 	if sh.alone {
@@ -662,7 +662,7 @@ func (f Future) waitBatchFree(stop <-chan struct{}, timeout time.Duration) bool 
 	b := f.batch()
 	if b.holdKey(f.key) {
 		if int(b.cursor.Load()) < b.n {
-			b.pool.hand(job{b: b})
+			b.pool.hand(job{share: share{b: b}})
 		} else {
 			b.release()
 		}

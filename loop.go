@@ -66,7 +66,7 @@ func (p *Pool) loop(w work, n int) error {
 	if b.proven() {
 		p.drive(b, h, 0)
 	} else {
-		p.hand(job{b: b, drive: true})
+		p.hand(job{share: share{b: b, alone: true}})
 	}
 	return f.blockBatch()
 }

@@ -30,10 +30,8 @@ type job struct {
 	v     uint64
 	own   *lane  // then more of its function until that is proven: the lane of the caller, who has attached the stand-in to it
 	group *Group // then run what inboxes have of its tasks
-	b     *batch
-	drive bool  // b is a loop that its caller cannot run itself
-	share share // finish a part of a batch
-	polls bool  // it is the poller
+	share share  // work on a batch
+	polls bool   // it is the poller
 }
 
 // startStandIn gives a job to the spare stand-in.
@@ -162,10 +160,6 @@ func (s *standIn) perform() {
 			}
 			s.runTaken(l, t, key|taken)
 		}
-	case j.drive:
-		p.drive(j.b, &s.hand, 0)
-	case j.b != nil:
-		p.join(j.b, &s.hand)
 	case j.share.b != nil:
 		p.resume(j.share, &s.hand)
 	}
