@@ -285,34 +285,17 @@ func TestNames(t *testing.T) {
 // TestEdges: the functions that docs/protocol.md names for an ordering edge exist, and
 // carry its label.
 func TestEdges(t *testing.T) {
-	functions := map[string][]string{} // by name: their sources, with those of methods of other types
-	add := func(name, source string) { functions[name] = append(functions[name], source) }
+	known := map[string][]string{} // sources by name, with the type in front and without
 	for _, path := range files(t, ".go") {
 		if filepath.Dir(path) != root || strings.HasSuffix(path, "_test.go") {
 			continue
 		}
-		fset, text := token.NewFileSet(), read(t, path)
-		file, err := parser.ParseFile(fset, path, text, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, decl := range file.Decls {
-			f, ok := decl.(*ast.FuncDecl)
-			if !ok {
-				continue
-			}
-			begin := f.Pos()
-			if f.Doc != nil {
-				begin = f.Doc.Pos()
-			}
-			source, _, _ := strings.Cut(text[fset.Position(begin).Offset:], "\n}\n")
-			add(strings.TrimSuffix(f.Name.Name, "Generic"), source)
-			if f.Recv != nil {
-				if star, ok := f.Recv.List[0].Type.(*ast.StarExpr); ok {
-					add(fmt.Sprint(star.X)+"."+f.Name.Name, source)
-				} else {
-					add(fmt.Sprint(f.Recv.List[0].Type)+"."+f.Name.Name, source)
-				}
+		for name, source := range functions(t, path, read(t, path)) {
+			known[name] = append(known[name], source)
+			if _, method, ok := strings.Cut(name, "."); ok {
+				known[method] = append(known[method], source)
+			} else if primitive, ok := strings.CutSuffix(name, "Generic"); ok {
+				known[primitive] = append(known[primitive], source)
 			}
 		}
 	}
@@ -327,12 +310,101 @@ func TestEdges(t *testing.T) {
 			label := labels[min(i, len(labels)-1)]
 			for _, name := range code.FindAllString(side, -1) {
 				name = strings.Trim(name, "`")
-				if !slices.ContainsFunc(functions[name], func(source string) bool { return strings.Contains(source, label) }) {
+				if !slices.ContainsFunc(known[name], func(source string) bool { return strings.Contains(source, label) }) {
 					t.Errorf("edge %s, %s: there is no %s with that label", r[1], label, name)
 				}
 			}
 		}
 	}
+}
+
+// newFiles and newCalls are what the first version did not have: sources of the root
+// package, and exported calls in others. lease.go is there because it parked pinned threads.
+var (
+	newFiles = []string{"groupcancel.go", "grouplimit.go", "join.go", "label.go", "lease.go", "looperr.go", "mapreduce.go"}
+	newCalls = []string{
+		"SubmitErr", "SubmitErrTo", "Pool.GoErr", "Group.GoErr", "Future.DoneChan", "Pool.Load", "Pool.Name", "Pool.Placement",
+		"Pool.QueueCapacity", "Version", "Stats.LogValue", "WorkerStats.LogValue", "PanicError.LogValue", "WithPinning", "Pinning.String",
+	}
+)
+
+// firstVersionLines is how many lines of code the root package of the first version had.
+const firstVersionLines = 4170
+
+// TestSize: the core is smaller than that of the first version. Lines of code are those
+// of the root package's sources, assembly too, that are neither blank nor comments.
+func TestSize(t *testing.T) {
+	all, added, sources := 0, 0, 0
+	paths, err := filepath.Glob(filepath.Join(root, "*.[gs]*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		ext := filepath.Ext(path)
+		if ext != ".go" && ext != ".s" || strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		sources++
+		text := read(t, path)
+		n := codeLines(text)
+		all += n
+		switch {
+		case slices.Contains(newFiles, filepath.Base(path)):
+			added += n
+		case ext == ".go":
+			for name, source := range functions(t, path, text) {
+				if slices.Contains(newCalls, name) {
+					added += codeLines(source)
+				}
+			}
+		}
+	}
+	t.Logf("%d lines in %d sources; %d without %d of what the first version did not have", all, sources, all-added, added)
+	if all-added >= firstVersionLines {
+		t.Errorf("the core has %d lines of code without what the first version did not have, which had %d", all-added, firstVersionLines)
+	}
+}
+
+// codeLines counts the lines that are neither blank nor comments.
+func codeLines(text string) (n int) {
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
+			n++
+		}
+	}
+	return n
+}
+
+// functions returns the sources of the functions of a file, with their comments, by their
+// names: those of methods with their types in front.
+func functions(t *testing.T, path, text string) map[string]string {
+	t.Helper()
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, path, text, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources := map[string]string{}
+	for _, decl := range file.Decls {
+		f, ok := decl.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		name, begin := f.Name.Name, f.Pos()
+		if f.Doc != nil {
+			begin = f.Doc.Pos()
+		}
+		if f.Recv != nil {
+			of := f.Recv.List[0].Type
+			if star, ok := of.(*ast.StarExpr); ok {
+				of = star.X
+			}
+			name = fmt.Sprint(of) + "." + name
+		}
+		rest, _, _ := strings.Cut(text[fset.Position(f.End()).Offset:], "\n") // a comment behind it
+		sources[name] = text[fset.Position(begin).Offset:fset.Position(f.End()).Offset] + rest
+	}
+	return sources
 }
 
 // TestPromises: every test and fuzz target, in every module of the repository, has a
