@@ -109,8 +109,9 @@ func TestFirstArgumentsHaveNoAddress(t *testing.T) {
 	}
 }
 
-// slotStore matches a statement that stores a task, or a word of one, in a slot.
-var slotStore = regexp.MustCompile(`^\s*(r\.)?s\.(fn|params) = `)
+// slotStore matches a statement that stores a task, or a word of one, in a slot, or the
+// Group beside it.
+var slotStore = regexp.MustCompile(`^\s*((r\.)?s\.(fn|params)|\*\(\*\*Group\)\(unsafe\.Pointer\(o\)\)) = `)
 
 // TestWriteBarriers checks that the compiler puts a write barrier at every
 // statement that stores pointer words in a slot, and that the statements are
@@ -145,8 +146,9 @@ func TestWriteBarriers(t *testing.T) {
 	}
 	for file, want := range map[string]map[string]int{
 		"submit.go": {"s.fn = fn": 1, "s.params = params": 1},
-		"queue.go":  {"s.fn = fn": 1, "s.params = params": 1},
-		"run.go":    {"s.fn = nil": 3, "s.params = nil": 3, "s.params = unsafe.Pointer(&outcome{err})": 1},
+		"queue.go":  {"s.fn = fn": 1, "s.params = params": 1, "*(**Group)(unsafe.Pointer(o)) = g": 1},
+		"run.go":    {"s.fn = nil": 2, "s.params = nil": 2, "s.params = unsafe.Pointer(&outcome{err})": 1},
+		"join.go":   {"s.fn = nil": 1, "s.params = nil": 1},
 	} {
 		for line, n := range want {
 			if found[file][line] != n {
