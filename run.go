@@ -207,7 +207,6 @@ func (p *Pool) putBack(l *lane, s *slot, v uint64, h *hand, err error) (g *Group
 		of := l.group(v)
 		g = of.g.Load()
 		of.store(nil)
-		g.fail(err)
 		s.state.Store(l.next(v)) // F1, R1; C1
 		return g
 	}
@@ -217,9 +216,11 @@ func (p *Pool) putBack(l *lane, s *slot, v uint64, h *hand, err error) (g *Group
 	return nil
 }
 
-// tell tells those that wait for the end of a task, and g, which is its Group or nil.
-func (p *Pool) tell(l *lane, v uint64, g *Group) {
+// tell tells those that wait for the end of a task that has failed, and g, which is its
+// Group or nil. It may end a context of the user's, so the caller holds no lock.
+func (p *Pool) tell(l *lane, v uint64, g *Group, err error) {
 	if g != nil {
+		g.fail(err)
 		g.end()
 	}
 	if p.gate.Load()&^gateSleeping != 0 { // C1
@@ -229,7 +230,7 @@ func (p *Pool) tell(l *lane, v uint64, g *Group) {
 
 // fail ends a task that has not returned normally, or not been run.
 func (p *Pool) fail(l *lane, s *slot, v uint64, h *hand, err error) {
-	p.tell(l, v, p.putBack(l, s, v, h, err))
+	p.tell(l, v, p.putBack(l, s, v, h, err), err)
 }
 
 // cutOff ends a task that has not begun because Shutdown's context has ended. It
@@ -240,7 +241,7 @@ func (p *Pool) cutOff(l *lane, s *slot, v uint64, h *hand) {
 	p.mu.Lock()
 	g := p.putBack(l, s, v, h, ErrClosed)
 	p.mu.Unlock()
-	p.tell(l, v, g)
+	p.tell(l, v, g, ErrClosed)
 }
 
 // unwound ends a task that did not return; e is what recover returned.
