@@ -2,7 +2,6 @@ package zeropool
 
 import (
 	"context"
-
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -71,8 +70,8 @@ type fault struct {
 	at  int // the element, or atEnd
 }
 
-// share is a part of a batch that somebody has claimed: the elements that a task which
-// called runtime.Goexit left undone, or none.
+// share is what a stand-in is to do of a batch: elements that somebody has claimed and a
+// task which called runtime.Goexit left undone, if any, and then what nobody has claimed.
 type share struct {
 	b        *batch
 	next, hi int
