@@ -133,8 +133,10 @@ func (g *Group) WaitContext(ctx context.Context) error {
 func (g *Group) own() bool {
 	if l := enter(&g.pool.table); l != nil {
 		l.leave()
-		if slices.Contains(l.hand.groups, g) {
-			return true
+		for ; l != nil; l = l.before {
+			if slices.Contains(l.hand.groups, g) {
+				return true
+			}
 		}
 	}
 	r := g.pool.currentRunner()

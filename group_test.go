@@ -253,6 +253,37 @@ func TestGroupWaitsForItselfUnderneath(t *testing.T) {
 	}
 }
 
+// A task of a group whose goroutine gets a new lane while it runs, because failed tasks
+// fill the old one, is inside the group still: Wait there would never return.
+func TestOwnGroupAfterNewLane(t *testing.T) {
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(minSlots))...)
+	fail := func() {
+		for range 3 * minSlots {
+			_ = p.GoErr(func() error { return failedAt(0) }).Wait()
+		}
+	}
+	fail()
+	g := p.NewGroup()
+	var own error
+	call := func(f *func()) { (*f)() }
+	none := func() {}
+	for range 3 * minSlots { // until call is known to return, so that Wait calls it here
+		SubmitTo(g, &none, call)
+		_ = g.Wait()
+	}
+	task := func() {
+		fail()
+		own = g.Wait()
+	}
+	SubmitTo(g, &task, call)
+	if err := g.Wait(); err != nil || own != ErrOwnGroup {
+		t.Errorf("inside: %v; outside: %v", own, err)
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
 // An error that no Wait has returned is not lost when another task is added after a
 // Wait that found none.
 func TestGroupErrorIsToldOnce(t *testing.T) {

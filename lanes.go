@@ -260,6 +260,10 @@ func (p *Pool) renew(l *lane) *lane {
 			p.table[i].Store(fresh)
 		}
 	}
+	fresh.before = l
+	for fresh.before != nil && len(fresh.before.hand.groups) == 0 {
+		fresh.before = fresh.before.before
+	}
 	l.owner.Store(0)
 	p.retire(l)
 	return fresh

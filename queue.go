@@ -64,6 +64,7 @@ type lane struct {
 	retired atomic.Bool             // changes under pool.mu
 	quietAt uint64                  // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
 	groups  atomic.Pointer[groupOf] // of the slot of index 0, and those of the others after it; nil before the first task of a Group
+	before  *lane                   // what this one replaced, if its owner is inside a Group by that; only the owner uses it
 	waited  atomic.Bool             // somebody has parked until a task of the lane ended
 	_       [lineSize]byte
 }
