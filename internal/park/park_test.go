@@ -77,6 +77,24 @@ func TestParkerInBubble(t *testing.T) {
 	})
 }
 
+// A goroutine outside of a bubble is woken from inside, where "now" is long ago for the
+// clock outside.
+func TestParkerWokenFromBubble(t *testing.T) {
+	var k Parker
+	k.Init(false, false)
+	woken := make(chan struct{})
+	k.Announce()
+	go func() {
+		defer close(woken)
+		k.Sleep()
+	}()
+	for k.word.Load() != asleep {
+		runtime.Gosched()
+	}
+	synctest.Test(t, func(*testing.T) { k.Wake() })
+	<-woken
+}
+
 // A nap ends by itself, and a cut ends a long one: no test may wait for its hour.
 func TestNapperCut(t *testing.T) {
 	if !hasFutex {
