@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/chunk"
@@ -177,10 +176,8 @@ func (p *Pool) newBatch(w work, n int) *batch {
 func (p *Pool) spareBatch() *batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n := len(p.recycled); n > 0 {
-		b := p.recycled[n-1]
-		p.recycled[n-1] = nil
-		p.recycled = p.recycled[:n-1]
+	if b := p.recycled; b != nil {
+		p.recycled, b.next = b.next, nil
 		return b
 	}
 	return &batch{pool: p}
@@ -222,7 +219,7 @@ func (b *batch) release() {
 	}
 	b.pool.mu.Lock()
 	defer b.pool.mu.Unlock()
-	b.pool.recycled = append(b.pool.recycled, b)
+	b.next, b.pool.recycled = b.pool.recycled, b
 }
 
 // poll returns how the batch with that generation ended, if it has (F1).
@@ -242,8 +239,7 @@ func (b *batch) poll(key uint64) (err error, done bool) {
 type board struct {
 	count atomic.Int32 // how many they are
 	mu    sync.Mutex   // guards the list
-	first *batch
-	last  *batch
+	ends  batch        // stands before the oldest and behind the newest, in a ring
 }
 
 // post puts b on the board, to be claimed from element lo on.
@@ -251,12 +247,8 @@ func (p *Pool) post(b *batch, lo int) {
 	b.cursor.Store(int64(lo))
 	d := &p.board
 	d.mu.Lock()
-	if b.prev = d.last; b.prev == nil {
-		d.first = b
-	} else {
-		b.prev.next = b
-	}
-	d.last = b
+	b.prev, b.next = d.ends.prev, &d.ends
+	b.prev.next, b.next.prev = b, b
 	d.mu.Unlock()
 	d.count.Add(1) // P1: a full fence before the load of the gate
 }
@@ -266,16 +258,7 @@ func (p *Pool) post(b *batch, lo int) {
 func (p *Pool) unpost(b *batch) {
 	d := &p.board
 	d.mu.Lock()
-	if b.prev == nil {
-		d.first = b.next
-	} else {
-		b.prev.next = b.next
-	}
-	if b.next == nil {
-		d.last = b.prev
-	} else {
-		b.next.prev = b.prev
-	}
+	b.prev.next, b.next.prev = b.next, b.prev
 	b.prev, b.next = nil, nil
 	d.mu.Unlock()
 	d.count.Add(-1)
@@ -289,7 +272,7 @@ func (p *Pool) openBatch() *batch {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for b := d.first; b != nil; b = b.next {
+	for b := d.ends.next; b != &d.ends; b = b.next {
 		if int(b.cursor.Load()) < b.n {
 			b.refs.Add(1) // K1
 			return b
@@ -310,14 +293,6 @@ func (b *batch) proven() bool {
 		}
 	}
 	return true
-}
-
-func (b *batch) progress(key uint64, total int) int {
-	done := int(b.finished.Load())
-	if b.state.Load() != key<<1 {
-		return total
-	}
-	return min(done, total)
 }
 
 func (f Future) cancelBatch() int {
@@ -346,19 +321,15 @@ func (p *Pool) withdraw(b *batch, err error) int {
 // skip ends n elements that have not begun, and never will, with err.
 func (p *Pool) skip(b *batch, n int, err error) {
 	b.fail(err, atEnd)
+	if err == ErrClosed && p.gate.Load()&gateCut != 0 {
+		p.cutWork.Store(true)
+	}
 	h := p.helper()
 	if !b.loop {
 		h.count(&h.begun, uint64(n))
 	}
 	h.count(&h.canceled, uint64(n))
 	b.finish(n)
-}
-
-// cutOffBatch ends what nobody has claimed because Shutdown's context has ended.
-func (p *Pool) cutOffBatch(b *batch) {
-	if p.withdraw(b, ErrClosed) > 0 {
-		p.cutWork.Store(true)
-	}
 }
 
 // fail notes an error of an element. A batch keeps the first; one that ends early
@@ -405,9 +376,7 @@ func (b *batch) finish(n int) {
 func (p *Pool) join(b *batch, h *hand) {
 	want, ran := 1, 0
 	for {
-		if p.gate.Load()&gateCut != 0 {
-			p.cutOffBatch(b)
-		} else if err := b.stops(); err != nil {
+		if err := p.stops(b); err != nil {
 			p.withdraw(b, err)
 		}
 		lo, hi := b.claimRange(want, 2*b.width)
@@ -434,7 +403,7 @@ func (p *Pool) helpWith(b *batch) {
 	h, want, start := &p.helper().hand, 1, cpu.Ticks()
 	for done, before := 0, start; ; {
 		if p.gate.Load()&gateCut != 0 {
-			p.cutOffBatch(b)
+			p.withdraw(b, ErrClosed)
 		}
 		lo, hi := b.claimRange(want, 1)
 		if lo == hi {
@@ -576,9 +545,7 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 	defer func() {
 		next = p.endFailed(sh, i, h)
 		if exits { // the goroutine, in the task or in the panic handler
-			rest := sh
-			rest.next = next
-			p.hand(job{share: rest})
+			p.hand(job{share: share{b, next, sh.hi, sh.alone}})
 		}
 	}()
 	if e == nil {
@@ -626,45 +593,13 @@ func (b *batch) calls(lo, hi int) int {
 }
 
 func (f Future) waitBatch() error {
-	err, done := f.poll()
-	if done {
-		return err
-	}
-	b := f.batch()
-	if b.holdKey(f.key) {
+	if b := f.batch(); f.at != nil && b.holdKey(f.key) {
 		if b.proven() {
 			b.pool.helpWith(b)
 		} else {
 			b.release()
-			f.waitBatchFree(nil, 0)
+			f.waitFree(nil, 0)
 		}
 	}
-	return f.blockBatch()
-}
-
-func (f Future) blockBatch() error {
-	err, done := f.poll()
-	if !done {
-		f.batch().pool.park(f.at, f.Done, nil, true, nil, 0)
-		err, _ = f.poll()
-	}
-	return err
-}
-
-// waitBatchFree is waitFree for a batch. It watches before it asks for a stand-in:
-// where workers end batches at once, the caller would submit and wait again, and
-// leave one stand-in after the other behind that has not begun yet.
-func (f Future) waitBatchFree(stop <-chan struct{}, timeout time.Duration) bool {
-	if f.at == nil || watchFor(f.Done) {
-		return true
-	}
-	b := f.batch()
-	if b.holdKey(f.key) {
-		if int(b.cursor.Load()) < b.n {
-			b.pool.hand(job{share: share{b: b}})
-		} else {
-			b.release()
-		}
-	}
-	return b.pool.parkNow(f.at, f.Done, nil, true, stop, timeout)
+	return f.block()
 }

@@ -17,6 +17,7 @@ func TestRangesCoverOnce(t *testing.T) {
 	for width := 1; width <= 4; width++ {
 		for chunk := 1; chunk <= 4; chunk++ {
 			b := &batch{n: n, pool: new(Pool), width: width}
+			b.prev, b.next = b, b // on a board
 			clear(claimed)
 			var lists [goroutines][][2]int
 			var wg sync.WaitGroup
@@ -56,6 +57,7 @@ func TestRangesOfHugeBatches(t *testing.T) {
 	for _, n := range []int{math.MaxInt, math.MaxInt - 1} {
 		for _, chunk := range []int{math.MaxInt, math.MaxInt/2 + 1, math.MaxInt / 3} {
 			b := &batch{n: n, pool: new(Pool), width: 1}
+			b.prev, b.next = b, b // on a board
 			next := 0
 			for next < n {
 				lo, hi := b.claimRange(chunk, 2*b.width)

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/membarrier"
@@ -271,16 +272,13 @@ func TestWaiterExecutesBarrier(t *testing.T) {
 	l := newLane(p, 4, 0)
 	f := Future{at: unsafe.Pointer(l), key: 0}
 	s := l.at(0)
-	for state, plain := range map[uint64]bool{full: true, owned: true, 4 << posShift: true, taken: false} {
+	for state, plain := range map[uint64]bool{full: true, owned: true, 4 << posShift: false, taken: false} {
 		s.state.Store(state)
-		if f.endsPlainly() != plain {
-			t.Errorf("state %d: may end plainly: %v", state, !plain)
+		before := membarrier.Count()
+		f.parkNow(nil, time.Nanosecond)
+		if barrier := membarrier.Count() != before; barrier != plain {
+			t.Errorf("state %d: a waiter looked for the last time, with a heavy barrier: %v", state, barrier)
 		}
-	}
-	before := membarrier.Count()
-	p.parkNow(l.waitFor(0), func() bool { return true }, func() bool { return true }, false, nil, 0)
-	if membarrier.Count() == before {
-		t.Error("a waiter looked for the last time without a heavy barrier")
 	}
 }
 
@@ -322,7 +320,7 @@ func TestNewPollerClearsGate(t *testing.T) {
 func TestSurplusStandInEnds(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	allAsleep(t, p)
-	r := &runner{pool: p, standIn: true}
+	r := &runner{pool: p}
 	r.lease.cpu.Store(topology.Unknown)
 	p.roster.mu.Lock()
 	p.roster.used.Add(1)
@@ -359,7 +357,7 @@ func TestBoardHoldsAll(t *testing.T) {
 	if n := c.runs.Load(); n != batches {
 		t.Errorf("%d elements ran, not %d", n, batches)
 	}
-	if b := p.openBatch(); b != nil || p.board.count.Load() != 0 || p.board.first != nil {
+	if b := p.openBatch(); b != nil || p.board.count.Load() != 0 || p.board.ends.next != &p.board.ends {
 		t.Errorf("a batch of which nothing is left is on the board; count %d", p.board.count.Load())
 	}
 }
@@ -528,7 +526,7 @@ func TestManyOpenBatches(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	defer keepBusy(t, p)()
 	empty := func(name string) {
-		if b := p.openBatch(); b != nil || p.board.count.Load() != 0 || p.board.first != nil || p.board.last != nil {
+		if b := p.openBatch(); b != nil || p.board.count.Load() != 0 || p.board.ends.next != &p.board.ends || p.board.ends.prev != &p.board.ends {
 			t.Errorf("%s: the board is not empty", name)
 		}
 	}

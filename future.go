@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"time"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/membarrier"
 )
 
 // A Future stands for a submitted task or batch. It is a small value that may
@@ -46,10 +48,6 @@ func (f Future) refusal() error {
 }
 
 func (f Future) batch() *batch { return (*batch)(f.at) }
-
-// pending reports whether the task with that key has not ended, when the state of
-// its slot is v.
-func pending(v, key uint64) bool { return v^key-1 < taken }
 
 // poll returns how the task ended, if it has.
 //
@@ -125,7 +123,7 @@ func (f Future) waitTaken(l *lane, s *slot, v uint64) error {
 	if s.state.Load() == v {
 		l.pool.handOver(l, s, v, nil, 0)
 	}
-	return f.block(l, s)
+	return f.block()
 }
 
 // waitSlow is the rest of Wait for a task that is not in the caller's own lane, or
@@ -134,32 +132,49 @@ func (f Future) waitSlow(l *lane, s *slot, key uint64) error {
 	if hasIdentity && l.owner.Load() == identity() {
 		store(&l.last.v, key) // so that thieves take from the other end
 	}
-	if s.state.Load()^key == full {
-		p := l.pool
-		if v, h := p.takeBack(l, s, key); v != 0 {
-			if provenTask(s.fn, s.params) {
-				p.run(l, s, v, h)
-			} else {
-				p.handOver(l, s, v, nil, 0)
-			}
+	p := l.pool
+	if v, h := p.takeBack(l, s, key); v != 0 {
+		if provenTask(s.fn, s.params) {
+			p.run(l, s, v, h)
+		} else {
+			p.handOver(l, s, v, nil, 0)
 		}
 	}
-	return f.block(l, s)
+	return f.block()
 }
 
-// block waits until the task has ended.
-func (f Future) block(l *lane, s *slot) error {
-	if pending(s.state.Load(), f.key) {
-		l.pool.park(l.waitFor(f.key), func() bool { return !pending(s.state.Load(), f.key) }, f.endsPlainly, true, nil, 0)
+// block waits until the task or batch has ended, and returns how.
+func (f Future) block() error {
+	if !watchFor(f.Done) {
+		f.parkNow(nil, 0)
 	}
-	return f.result(s)
+	return f.err()
 }
 
-// endsPlainly reports whether the owner of the lane may end the task by a plain
-// store, or has ended it, and the store has not arrived here.
-func (f Future) endsPlainly() bool {
+// err returns how the task or batch has ended, once it has.
+func (f Future) err() error {
+	err, _ := f.poll()
+	return err
+}
+
+// parkNow parks until the task or batch has ended, which it reports, or until stop is
+// closed or the timeout is over.
+func (f Future) parkNow(stop <-chan struct{}, timeout time.Duration) bool {
+	if f.n != 0 {
+		return f.batch().pool.parkNow(f.at, f.Done, true, stop, timeout)
+	}
 	l := f.lane()
-	return !l.inbox && l.slot(f.key).state.Load()^f.key != taken
+	return l.pool.parkNow(unsafe.Pointer(l.slot(f.key)), f.arrived, true, stop, timeout)
+}
+
+// arrived is Done for a waiter that has announced itself: if the owner of the lane may
+// end the task by a plain store, that has arrived here, or it sees the waiter.
+func (f Future) arrived() bool {
+	l := f.lane()
+	if v := l.slot(f.key).state.Load() ^ f.key; !l.inbox && v-1 < taken-1 { // full or owned
+		membarrier.Heavy(true) // W1
+	}
+	return f.Done() // W1
 }
 
 // WaitContext is Wait, except that it returns ctx.Err() as soon as ctx ends: the
@@ -169,48 +184,45 @@ func (f Future) WaitContext(ctx context.Context) error {
 	if ctx.Done() == nil {
 		return f.Wait()
 	}
-	if err, done := f.poll(); done {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if !f.waitFree(ctx.Done(), 0) {
+	if !f.Done() && (ctx.Err() != nil || !f.waitFree(ctx.Done(), 0)) {
 		return ctx.Err()
 	}
-	err, _ := f.poll()
-	return err
+	return f.err()
 }
 
 // WaitTimeout is Wait, except that it returns context.DeadlineExceeded when the
 // task has not ended after d: the task goes on. The task is never run on the
 // calling goroutine. With d <= 0 it only looks.
 func (f Future) WaitTimeout(d time.Duration) error {
-	if err, done := f.poll(); done {
-		return err
-	}
-	if d <= 0 || !f.waitFree(nil, d) {
+	if !f.Done() && (d <= 0 || !f.waitFree(nil, d)) {
 		return context.DeadlineExceeded
 	}
-	err, _ := f.poll()
-	return err
+	return f.err()
 }
 
-// waitFree blocks until the task has ended, which it reports, or until stop is
-// closed or the timeout is over. If nobody has begun the task, a stand-in runs it.
+// waitFree blocks until the task or batch has ended, which it reports, or until stop is
+// closed or the timeout is over. What nobody has begun, a stand-in runs. For a batch it
+// watches before it asks for one: where workers end batches at once, the caller would
+// submit and wait again, and leave one stand-in after the other behind that has not
+// begun yet.
 func (f Future) waitFree(stop <-chan struct{}, timeout time.Duration) bool {
-	l := f.lane()
-	if l == nil {
-		return f.waitBatchFree(stop, timeout)
-	}
-	s := l.slot(f.key)
-	if s.state.Load()^f.key == full {
-		p := l.pool
-		if v, _ := p.takeBack(l, s, f.key); v != 0 {
-			return p.handOver(l, s, v, stop, timeout)
+	if l := f.lane(); l != nil {
+		s := l.slot(f.key)
+		if v, _ := l.pool.takeBack(l, s, f.key); v != 0 {
+			return l.pool.handOver(l, s, v, stop, timeout)
 		}
 	}
-	return l.pool.park(l.waitFor(f.key), func() bool { return !pending(s.state.Load(), f.key) }, f.endsPlainly, true, stop, timeout)
+	if watchFor(f.Done) {
+		return true
+	}
+	if b := f.batch(); f.n != 0 && b.holdKey(f.key) {
+		if int(b.cursor.Load()) < b.n {
+			b.pool.hand(job{share: share{b: b}})
+		} else {
+			b.release()
+		}
+	}
+	return f.parkNow(stop, timeout)
 }
 
 // Cancel withdraws the tasks that have not begun, and returns how many: 0 or 1
@@ -222,14 +234,11 @@ func (f Future) Cancel() int {
 		return f.cancelBatch()
 	}
 	s := l.slot(f.key)
-	if s.state.Load()^f.key != full {
-		return 0
-	}
 	v, h := l.pool.takeBack(l, s, f.key)
 	if v == 0 {
 		return 0
 	}
-	l.pool.fail(l, s, v, h, ErrCanceled)
+	l.pool.fail(l, s, v, h, &h.canceled, ErrCanceled)
 	return 1
 }
 
@@ -239,13 +248,14 @@ func (f Future) Progress() (done, total int) {
 	if f.at == nil {
 		return 0, 0
 	}
+	total = max(f.n, 1)
 	if f.n != 0 {
-		return f.batch().progress(f.key, f.n), f.n
+		done = int(f.batch().finished.Load()) // before Done: it may be another batch by then
 	}
 	if f.Done() {
-		return 1, 1
+		done = total
 	}
-	return 0, 1
+	return min(done, total), total
 }
 
 // DoneChan returns a channel that is closed when the task has ended, for select.

@@ -72,7 +72,9 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 	}
 	g.added.Add(1)
 	if m := g.limit.Load(); m != nil {
-		m.add(groupTask{fn, params, flags})
+		m.mu.Lock()
+		m.list.Push(groupTask{fn, params, flags})
+		m.mu.Unlock()
 		g.begin(m, true, false)
 		return
 	}
@@ -101,7 +103,7 @@ func (g *Group) Wait() error {
 		g.help()
 	}
 	if !g.ended() {
-		g.pool.park(unsafe.Pointer(g), g.ended, nil, true, nil, 0)
+		g.pool.park(unsafe.Pointer(g), g.ended, true, nil, 0)
 	}
 	return g.result()
 }
@@ -121,7 +123,7 @@ func (g *Group) WaitContext(ctx context.Context) error {
 		if g.own() {
 			return ErrOwnGroup
 		}
-		if !g.pool.park(unsafe.Pointer(g), g.ended, nil, true, ctx.Done(), 0) {
+		if !g.pool.park(unsafe.Pointer(g), g.ended, true, ctx.Done(), 0) {
 			return ctx.Err()
 		}
 	}
@@ -131,16 +133,21 @@ func (g *Group) WaitContext(ctx context.Context) error {
 // own reports whether the calling goroutine is inside a task of g: as the owner of
 // a lane, or as a worker or stand-in.
 func (g *Group) own() bool {
-	if l := enter(&g.pool.table); l != nil {
-		l.leave()
-		for ; l != nil; l = l.before {
-			if slices.Contains(l.hand.groups, g) {
-				return true
-			}
-		}
+	p := g.pool
+	if r := p.currentRunner(); r != nil && slices.Contains(r.groups, g) {
+		return true
 	}
-	r := g.pool.currentRunner()
-	return r != nil && slices.Contains(r.groups, g)
+	p.mu.Lock() // nobody tries to take the lane over
+	defer p.mu.Unlock()
+	l := enter(&p.table)
+	if l == nil {
+		return false
+	}
+	l.leave()
+	for l != nil && !slices.Contains(l.hand.groups, g) {
+		l = l.before
+	}
+	return l != nil
 }
 
 // help runs queued tasks of g: those in the calling goroutine's own lane itself, unless

@@ -284,6 +284,34 @@ func TestOwnGroupAfterNewLane(t *testing.T) {
 	}
 }
 
+// Who tries to take the lane of a goroutine over that is inside of a Group leaves it: the
+// lane knows of the Group, and Wait there would not return otherwise.
+func TestOwnGroupWhileLaneIsWanted(t *testing.T) {
+	needBarrier(t)
+	p := newTestPool(t, unpinned(1)...)
+	g := p.NewGroup()
+	call := func(f *func()) { (*f)() }
+	none := func() {}
+	for range 3 * minSlots { // until call is known to return, so that Wait calls it here
+		SubmitTo(g, &none, call)
+		_ = g.Wait()
+	}
+	var own error
+	task := func() {
+		p.mu.Lock()
+		for range 3 { // the first look only notes what the owner has done
+			p.takeOverAt = -1 << 62
+			p.takeOver()
+		}
+		p.mu.Unlock()
+		own = g.Wait()
+	}
+	SubmitTo(g, &task, call)
+	if err := g.Wait(); err != nil || own != ErrOwnGroup {
+		t.Errorf("inside: %v; outside: %v", own, err)
+	}
+}
+
 // An error that no Wait has returned is not lost when another task is added after a
 // Wait that found none.
 func TestGroupErrorIsToldOnce(t *testing.T) {

@@ -43,7 +43,7 @@ func (g *Group) Cancel() int {
 			g.endUnbegun(int64(n))
 		}
 		defer func() {
-			m.goOn()
+			m.stopped.Add(-1)
 			g.begin(m, false, false) // tasks that were added meanwhile
 		}()
 	}
@@ -71,7 +71,7 @@ func (g *Group) cancelIn(l *lane) int {
 		}
 		// If the slot still holds that task when it is taken, its Group was g.
 		if v, h := g.pool.takeBack(l, s, state&^kindMask); v != 0 {
-			g.pool.fail(l, s, v, h, ErrCanceled)
+			g.pool.fail(l, s, v, h, &h.canceled, ErrCanceled)
 			n++
 		}
 	}

@@ -22,7 +22,7 @@ type groupLimit struct {
 	list    fifo.Queue[groupTask]
 	feeding bool // a goroutine queues tasks as soon as there is room
 	feed    func()
-	stopped int          // calls of Cancel that do not want the list to lose more tasks
+	stopped atomic.Int32 // calls of Cancel that do not want the list to lose more tasks
 	moving  atomic.Int32 // tasks that have left the list and are not queued: counted down after the push, so who loads 0 sees all of them
 }
 
@@ -30,13 +30,6 @@ type groupTask struct {
 	fn     *funcval
 	params unsafe.Pointer
 	flags  uint64
-}
-
-// add puts a task that has been counted as added at the end of the list.
-func (m *groupLimit) add(t groupTask) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.list.Push(t)
 }
 
 // next takes the first task off the list, if it may begin, and counts it as moving. The
@@ -49,7 +42,7 @@ func (m *groupLimit) next(g *Group, feeder bool) (t groupTask, ok bool) {
 	}
 	waiting := m.list.Len()
 	done := g.finished.Load() // before added: rather too many are at work than too few
-	if waiting == 0 || m.stopped > 0 || g.added.Load()-done-int64(waiting) >= int64(m.n) {
+	if waiting == 0 || m.stopped.Load() > 0 || g.added.Load()-done-int64(waiting) >= int64(m.n) {
 		m.feeding = false
 		return t, false
 	}
@@ -62,7 +55,7 @@ func (m *groupLimit) next(g *Group, feeder bool) (t groupTask, ok bool) {
 func (m *groupLimit) stop() (n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.stopped++
+	m.stopped.Add(1)
 	for {
 		n += m.list.Clear()
 		if m.moving.Load() == 0 {
@@ -72,12 +65,6 @@ func (m *groupLimit) stop() (n int) {
 		yield() // nobody blocks while a task is moving; it may be put back
 		m.mu.Lock()
 	}
-}
-
-func (m *groupLimit) goOn() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.stopped--
 }
 
 // putBack makes a task that next has returned the first in the list again. With feed it

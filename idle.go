@@ -67,8 +67,7 @@ type runner struct {
 	thief
 	pool     *Pool
 	worker   *worker // that it is part of, or nil: a stand-in
-	standIn  bool
-	keep     bool // stays locked to its thread: WithPinning(Hold)
+	keep     bool    // stays locked to its thread: WithPinning(Hold)
 	parker   park.Parker
 	near     []*worker // where to look for work, nearest first
 	lease    lease
@@ -88,9 +87,18 @@ func (r *runner) idle() bool {
 	r.lease.end()
 	ro := &p.roster
 	ro.mu.Lock()
-	if r.standIn && r.surplus() {
-		ro.used.Add(-1)
-		w := ro.successor(r)
+	over := p.gate.Load()&gateEnding != 0 && !p.hasWork() // in this order
+	if over || r.surplus() {
+		if r.worker == nil {
+			ro.used.Add(-1)
+		}
+		var w *runner
+		if ro.poller.Load() == r {
+			ro.poller.Store(nil)
+			if !over || len(ro.parked) > 0 { // a stand-in would find nothing either
+				w = ro.elect()
+			}
+		}
 		ro.mu.Unlock()
 		p.wakeRunner(w)
 		return false
@@ -101,12 +109,8 @@ func (r *runner) idle() bool {
 	}
 	if ro.poller.Load() == r {
 		ro.mu.Unlock()
-		return r.poll()
-	}
-	if p.gate.Load()&gateEnding != 0 && !p.hasWork() {
-		r.leave()
-		ro.mu.Unlock()
-		return false
+		r.poll()
+		return true
 	}
 	r.parker.Announce()
 	ro.parked = append(ro.parked, r)
@@ -115,16 +119,9 @@ func (r *runner) idle() bool {
 	return true
 }
 
-// surplus reports whether there are more stand-ins than places for them.
+// surplus reports whether r is a stand-in and there are more than places for them.
 func (r *runner) surplus() bool {
-	return r.pool.roster.used.Load() > r.pool.roster.lent.Load()
-}
-
-// leave gives back the place of a stand-in that ends because the pool is closed.
-func (r *runner) leave() {
-	if r.standIn {
-		r.pool.roster.used.Add(-1)
-	}
+	return r.worker == nil && r.pool.roster.used.Load() > r.pool.roster.lent.Load()
 }
 
 func (r *runner) sleep() {
@@ -137,36 +134,21 @@ func (r *runner) sleep() {
 	r.wakes.add(1)
 }
 
-// poll waits for work as the poller. It returns true when it may have found some,
-// or r is not the poller any more; and false when r is not needed any more.
-func (r *runner) poll() bool {
+// poll waits for work as the poller. It returns when it may have found some, when r is
+// not the poller any more, or when the pool closes.
+func (r *runner) poll() {
 	p, ro := r.pool, &r.pool.roster
-	if !r.polled {
-		r.polled = true
+	if r.pollTill == 0 {
 		r.pollTill = cpu.Ticks() + p.times.poll
-		for n := 0; n < p.spins && !r.beside; n++ {
+		for n := 0; n < int(p.spin/spinRound) && !r.beside; n++ {
 			if p.hasWork() {
-				return true
+				return
 			}
 			cpu.Relax(32)
 			cpu.SpinTurn()
 		}
 	}
-	gate := p.gate.Load()
-	work := p.hasWork()
-	if gate&gateEnding != 0 && !work {
-		ro.mu.Lock()
-		ro.poller.Store(nil)
-		var w *runner
-		if len(ro.parked) > 0 {
-			w = ro.elect()
-		}
-		r.leave()
-		ro.mu.Unlock()
-		p.wakeRunner(w)
-		return false
-	}
-	now := cpu.Ticks()
+	work, now := p.hasWork(), cpu.Ticks()
 	if begun := p.begun(); begun != ro.begun {
 		ro.begun = begun
 		ro.nap = min(2*ro.nap, lastNap)
@@ -178,11 +160,11 @@ func (r *runner) poll() bool {
 	r.beside = false
 	if now < r.pollTill {
 		ro.napper.Nap(ro.nap, r.keep)
-		return true
+		return
 	}
 	if work {
 		ro.napper.Nap(lastNap, r.keep)
-		return true
+		return
 	}
 	p.mu.Lock()
 	p.sweep()
@@ -204,19 +186,18 @@ func (r *runner) poll() bool {
 			ro.poller.Store(r)
 			p.gate.And(^uint64(gateSleeping))
 			ro.mu.Unlock()
-			return true
+			return
 		}
 		ro.mu.Unlock()
 	}
 	r.sleep()
-	r.polled = false
-	return true
+	r.pollTill = 0
 }
 
 // found is called when r has taken work, before it runs it: if r is the poller,
 // another runner takes its place.
 func (r *runner) found() {
-	r.polled = false
+	r.pollTill = 0
 	ro := &r.pool.roster
 	if ro.poller.Load() != r { // only r itself changes this from or to r
 		return

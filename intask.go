@@ -2,7 +2,6 @@ package zeropool
 
 import (
 	"sync"
-	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/stack"
 )
@@ -37,13 +36,14 @@ func (p *Pool) currentRunner() *runner {
 	return p.runners[runnerID()]
 }
 
-// settleIn notes that the calling goroutine is r.
+// settleIn makes the calling goroutine the one that runs r.
 func (r *runner) settleIn() {
 	p := r.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r.identity = runnerID()
 	p.runners[r.identity] = r
+	r.relabel()
 }
 
 // moveOut notes that the calling goroutine, which is about to end, is r no more: the
@@ -76,10 +76,5 @@ var taskFrames func() *[3]stack.Code
 func init() { taskFrames = sync.OnceValue(findTaskFrames) } // not above: an initialization cycle
 
 func findTaskFrames() *[3]stack.Code {
-	run, runRange, join2 := (*Pool).run, (*Pool).runRange, (*Pool).join2
-	return &[3]stack.Code{
-		stack.CodeOf((*(**funcval)(unsafe.Pointer(&run))).code),
-		stack.CodeOf((*(**funcval)(unsafe.Pointer(&join2))).code),
-		stack.CodeOf((*(**funcval)(unsafe.Pointer(&runRange))).code),
-	}
+	return &[3]stack.Code{stack.CodeOf((*Pool).run), stack.CodeOf((*Pool).join2), stack.CodeOf((*Pool).runRange)}
 }

@@ -12,14 +12,8 @@ func (p *Pool) labels(worker string) context.Context {
 	return pprof.WithLabels(context.Background(), pprof.Labels("zeropool", p.name, "worker", worker))
 }
 
-// label gives the calling goroutine, which runs r from now on, r's labels. It would
-// carry those of the goroutine that started it otherwise.
-func (r *runner) label() {
-	r.settleIn()
-	pprof.SetGoroutineLabels(r.labels)
-}
-
-// relabel ends the labels that a task may have given itself.
+// relabel ends the labels that a task may have given itself, or that the calling goroutine
+// has from the one that started it.
 func (r *runner) relabel() { pprof.SetGoroutineLabels(r.labels) }
 
 // busyRegion is the name of the trace regions of runners.

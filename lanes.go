@@ -65,28 +65,18 @@ func (c *candidates) deny(me uint64) {
 	c[me*hashFactor>>58].pushes.Store(-pushesWhenDenied)
 }
 
-// acquire finds a lane for the calling goroutine, which has none. It returns nil
-// if there is none to be had.
+// acquire makes a lane for the calling goroutine, which has none. It returns nil
+// if there is none to be had. The caller holds p.mu.
 func (p *Pool) acquire(me uint64) *lane {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.gate.Load()&gateClosed != 0 {
-		return nil
-	}
 	place := p.placeFor(me)
 	if place == nil {
-		p.candidates.deny(me)
 		return nil
 	}
 	var l *lane
-	r := p.runners[me] // by identity: see runnerID
-	if r != nil && r.worker != nil {
-		if l = r.worker.lane.Load(); l == nil {
-			l = p.addLane(min(p.capacity, maxLaneCapacity), r.worker)
-			r.worker.lane.Store(l)
-		}
+	if r := p.runners[me]; r != nil && r.worker != nil { // by identity: see runnerID
+		l = p.addLane(min(p.capacity, maxLaneCapacity), r.worker)
+		r.worker.lane.Store(l)
 	} else if l = p.freeLane(); l == nil {
-		p.candidates.deny(me)
 		return nil
 	}
 	l.owner.Store(me)
@@ -156,11 +146,7 @@ func (p *Pool) publishLane(l *lane) {
 		l.id = p.laneIDs
 		p.laneIDs++
 	}
-	var list []*lane
-	if old := p.lanes.Load(); old != nil {
-		list = *old
-	}
-	list = append(slices.Clone(list), l)
+	list := append(slices.Clone(*p.lanes.Load()), l)
 	p.lanes.Store(&list)
 }
 
@@ -171,8 +157,9 @@ func (p *Pool) publishLane(l *lane) {
 //
 // B2: the owner stores busy and loads owner; this stores owner, and after the
 // barrier loads busy. So either the owner sees that it has lost the lane, and
-// turns to an inbox, or this sees that it is busy, and gives the lane back. One barrier
-// serves all.
+// turns to an inbox, or this sees that it is busy, and gives the lane back. So it does
+// where a task of the lane runs: the owner may be inside a Group by it, which the lane
+// knows. One barrier serves all.
 func (p *Pool) takeOver() bool {
 	now := cpu.Ticks()
 	if now-p.takeOverAt < p.times.takeOver || !p.asymmetric() {
@@ -199,7 +186,7 @@ func (p *Pool) takeOver() bool {
 	membarrier.Heavy(true) // B2
 	taken := false
 	for i, l := range quiet {
-		if l.busy.Load() == 0 {
+		if l.busy.Load() == 0 && !l.running() {
 			taken = true
 			l.retired.Store(true)
 		} else {
@@ -243,30 +230,31 @@ func (p *Pool) mayReplace(l *lane) bool {
 
 // renew gives the owner of l, the calling goroutine, a lane with free slots in
 // the place of l, if l is worth replacing.
-func (p *Pool) renew(l *lane) *lane {
+func (p *Pool) renew(l *lane) bool {
 	if !p.mayReplace(l) {
-		return nil
+		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	me := l.owner.Load()
-	fresh := p.addLane(int(l.mask)+1, l.worker)
-	if l.worker != nil {
-		l.worker.lane.Store(fresh)
+	p.disown(l)
+	fresh := p.acquire(identity())
+	if fresh == nil {
+		return false
 	}
-	for i := range p.table {
-		if p.table[i].Load() == l {
-			fresh.owner.Store(me)
-			p.table[i].Store(fresh)
-		}
-	}
-	fresh.before = l
-	for fresh.before != nil && len(fresh.before.hand.groups) == 0 {
+	for fresh.before = l; fresh.before != nil && len(fresh.before.hand.groups) == 0; {
 		fresh.before = fresh.before.before
 	}
+	return true
+}
+
+// disown retires a lane of the calling goroutine, which owns it no more. The caller holds
+// p.mu.
+func (p *Pool) disown(l *lane) {
 	l.owner.Store(0)
+	if l.worker != nil {
+		l.worker.lane.Store(nil)
+	}
 	p.retire(l)
-	return fresh
 }
 
 // staysFull reports whether l has no free slot and will have none soon: a quarter of its

@@ -429,7 +429,7 @@ func TestReplacedQueuesAreBounded(t *testing.T) {
 		keys := fill(l)
 		for _, key := range keys[:c.failed] {
 			v, h := p.takeBack(l, l.slot(key), key)
-			p.fail(l, l.slot(key), v, h, errors.New("failed"))
+			p.fail(l, l.slot(key), v, h, &h.panicked, errors.New("failed"))
 		}
 		var end []func()
 		for _, key := range keys[c.failed : c.failed+c.running] {
@@ -554,5 +554,42 @@ func TestSweptBeforeSleep(t *testing.T) {
 	allAsleep(t, p)
 	if slices.Contains(*p.lanes.Load(), small) {
 		t.Error("all runners sleep, and a queue that was replaced is on the list")
+	}
+}
+
+// A worker's goroutine that a task has ended leaves its lane with tasks to be stolen, by
+// the worker's next goroutine too, whatever place there is in the table for the next lane.
+func TestGoexitLeavesLaneToThieves(t *testing.T) {
+	watch(t)
+	p := newTestPool(t, unpinned(1)...)
+	var ran count
+	var left [2 * pushesForLane]Future
+	task := p.Go(func() {
+		for i := range left {
+			left[i] = Submit(p, &ran, (*count).run)
+		}
+		p.mu.Lock()
+		for me, full := uint64(1), 0; full < len(p.table); me++ {
+			at := &p.table[me*hashFactor>>(64-laneTableBits)]
+			if l := at.Load(); l == nil || l.pool != nil {
+				stranger := newLane(nil, 2, 0)
+				stranger.owner.Store(me)
+				at.Store(stranger)
+				full++
+			}
+		}
+		p.mu.Unlock()
+		runtime.Goexit()
+	})
+	for !task.Done() { // nobody helps, so a worker runs it
+		runtime.Gosched()
+	}
+	for i, f := range left {
+		for !f.Done() {
+			runtime.Gosched()
+		}
+		if err := f.Wait(); err != nil {
+			t.Errorf("task %d: %v", i, err)
+		}
 	}
 }

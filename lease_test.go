@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/place"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -141,7 +142,7 @@ func TestLeaseRefusedAtStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, machine, err := c.workersAt()
+	plan, machine, err := place.Workers(c.at)
 	if err != nil {
 		t.Fatal(err)
 	}

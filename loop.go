@@ -68,7 +68,7 @@ func (p *Pool) loop(w work, n int) error {
 	} else {
 		p.hand(job{share: share{b: b, alone: true}})
 	}
-	return f.blockBatch()
+	return f.block()
 }
 
 // drive runs the elements of b from lo on, alone until it is worth sharing, and
@@ -78,12 +78,7 @@ func (p *Pool) drive(b *batch, h *hand, lo int) {
 	from, calls, start := lo, 0, cpu.Ticks()
 	before := start
 	for lo < n {
-		if p.gate.Load()&gateCut != 0 {
-			p.post(b, lo)
-			p.cutOffBatch(b)
-			break
-		}
-		if err := b.stops(); err != nil {
+		if err := p.stops(b); err != nil {
 			p.skip(b, n-lo, err)
 			break
 		}

@@ -15,9 +15,12 @@ import (
 // atEnd is the place of an error that is none of an element, above all of them.
 const atEnd = math.MaxInt
 
-// stops returns why a batch that ends early is to end now, or nil. Everybody who works
-// on it asks before he begins a range.
-func (b *batch) stops() error {
+// stops returns why a batch is to end now, or nil. Everybody who works on it asks before
+// he begins a range.
+func (p *Pool) stops(b *batch) error {
+	if p.gate.Load()&gateCut != 0 {
+		return ErrClosed
+	}
 	if !b.early {
 		return nil
 	}

@@ -66,17 +66,13 @@ const (
 func (p Pinning) String() string { return nameOf("Pinning", uint8(p), "Lease", "Hold") }
 
 type config struct {
-	workers   int
-	placement topology.Placement
-	placed    bool // placement was given explicitly
-	cpus      []int
-	capacity  int
-	whenFull  WhenFull
-	onPanic   func(*PanicError)
-	name      string
-	spin      time.Duration
-	machine   *topology.Topology
-	pinning   Pinning
+	at       place.Request // what the workers are to be
+	capacity int           // of an inbox
+	whenFull WhenFull
+	onPanic  func(*PanicError)
+	name     string
+	spin     time.Duration
+	pinning  Pinning
 }
 
 const (
@@ -102,17 +98,15 @@ func newConfig(opts []Option) (*config, error) {
 	return c, nil
 }
 
-// workersAt decides where the workers go.
-func (c *config) workersAt() (topology.Plan, *topology.Topology, error) {
-	return place.Workers(place.Request{Workers: c.workers, Placement: c.placement, Placed: c.placed, CPUs: c.cpus, Machine: c.machine})
-}
-
-// placementName is for Pool.Placement.
-func (c *config) placementName() string {
-	if c.cpus != nil {
-		return "cpus"
+// option returns an Option that calls set if ok, and fails otherwise.
+func option(ok bool, set func(*config), refusal string, args ...any) Option {
+	return func(c *config) error {
+		if !ok {
+			return fmt.Errorf(refusal, args...)
+		}
+		set(c)
+		return nil
 	}
-	return c.placement.String()
 }
 
 // WithWorkers sets the number of workers, from 1 to 4096; 0 lets the placement
@@ -120,26 +114,16 @@ func (c *config) placementName() string {
 // waiters run tasks too, and stand-ins in the place of waiters that are blocked.
 // So one worker does not make tasks exclude each other; see Group.SetLimit.
 func WithWorkers(n int) Option {
-	return func(c *config) error {
-		if n < 0 || n > maxWorkers {
-			return fmt.Errorf("WithWorkers(%d): the number of workers must be between 0 (choose) and %d", n, maxWorkers)
-		}
-		c.workers = n
-		return nil
-	}
+	return option(n >= 0 && n <= maxWorkers, func(c *config) { c.at.Workers = n },
+		"WithWorkers(%d): the number of workers must be between 0 (choose) and %d", n, maxWorkers)
 }
 
 // WithPlacement sets which CPUs the workers are pinned to. The default is
 // topology.PerCore, or topology.Unpinned when the environment variable
 // ZEROPOOL_PLACEMENT is "unpinned"; the option overrides the environment.
 func WithPlacement(placement topology.Placement) Option {
-	return func(c *config) error {
-		if placement > topology.Unpinned {
-			return fmt.Errorf("WithPlacement(%d): the placement must be PerCore, PerThread, Compact, Scatter or Unpinned", placement)
-		}
-		c.placement, c.placed = placement, true
-		return nil
-	}
+	return option(placement <= topology.Unpinned, func(c *config) { c.at.Placement, c.at.Placed = placement, true },
+		"WithPlacement(%d): the placement must be PerCore, PerThread, Compact, Scatter or Unpinned", placement)
 }
 
 // WithCPUs pins the workers to these CPUs, by the operating system's numbers,
@@ -159,7 +143,7 @@ func WithCPUs(cpus ...int) Option {
 				return fmt.Errorf("WithCPUs(%d): the CPU is named twice", cpu)
 			}
 		}
-		c.cpus = cpus
+		c.at.CPUs = cpus
 		return nil
 	}
 }
@@ -167,13 +151,7 @@ func WithCPUs(cpus ...int) Option {
 // WithTopology makes the pool place its workers on this machine description
 // instead of detecting one; it must describe the machine the process runs on.
 func WithTopology(t *topology.Topology) Option {
-	return func(c *config) error {
-		if t == nil {
-			return fmt.Errorf("WithTopology(nil): a topology is needed")
-		}
-		c.machine = t
-		return nil
-	}
+	return option(t != nil, func(c *config) { c.at.Machine = t }, "WithTopology(nil): a topology is needed")
 }
 
 // WithQueueCapacity sets how many tasks each worker's inbox holds, from 2 to
@@ -183,24 +161,14 @@ func WithTopology(t *topology.Topology) Option {
 // Tasks that wait count, not those that run. A batch or loop takes no room,
 // whatever its length.
 func WithQueueCapacity(n int) Option {
-	return func(c *config) error {
-		if n < minCapacity || n > maxCapacity {
-			return fmt.Errorf("WithQueueCapacity(%d): the capacity must be between %d and %d (it is rounded up to a power of two)", n, minCapacity, maxCapacity)
-		}
-		c.capacity = 1 << bits.Len(uint(n-1))
-		return nil
-	}
+	return option(n >= minCapacity && n <= maxCapacity, func(c *config) { c.capacity = 1 << bits.Len(uint(n-1)) },
+		"WithQueueCapacity(%d): the capacity must be between %d and %d (it is rounded up to a power of two)", n, minCapacity, maxCapacity)
 }
 
 // WithWhenFull sets what a submission does when every queue is full.
 func WithWhenFull(w WhenFull) Option {
-	return func(c *config) error {
-		if w > Reject {
-			return fmt.Errorf("WithWhenFull(%d): the policy must be Help, Block or Reject", uint8(w))
-		}
-		c.whenFull = w
-		return nil
-	}
+	return option(w <= Reject, func(c *config) { c.whenFull = w },
+		"WithWhenFull(%d): the policy must be Help, Block or Reject", uint8(w))
 }
 
 // WithPanicHandler sets the function that is called for each task that panics,
@@ -208,49 +176,28 @@ func WithWhenFull(w WhenFull) Option {
 // is done. The default writes a log/slog record at level Error. Wait returns
 // the *PanicError as well.
 func WithPanicHandler(handler func(*PanicError)) Option {
-	return func(c *config) error {
-		if handler == nil {
-			return fmt.Errorf("WithPanicHandler(nil): a handler is needed; a panic is never dropped silently")
-		}
-		c.onPanic = handler
-		return nil
-	}
+	return option(handler != nil, func(c *config) { c.onPanic = handler },
+		"WithPanicHandler(nil): a handler is needed; a panic is never dropped silently")
 }
 
 // WithPinning sets how long a worker stays pinned to its CPU. The default is Lease.
 // It means nothing for workers that have no CPU, see WithPlacement.
 func WithPinning(p Pinning) Option {
-	return func(c *config) error {
-		if p > Hold {
-			return fmt.Errorf("WithPinning(%d): the pinning must be Lease or Hold", uint8(p))
-		}
-		c.pinning = p
-		return nil
-	}
+	return option(p <= Hold, func(c *config) { c.pinning = p },
+		"WithPinning(%d): the pinning must be Lease or Hold", uint8(p))
 }
 
 // WithName names the pool in the names of its pinned threads ("zp/NAME/3", of
 // which Linux shows 15 bytes) and in its log records. The default is
 // "zeropool".
 func WithName(name string) Option {
-	return func(c *config) error {
-		if name == "" {
-			return fmt.Errorf(`WithName(""): the name must not be empty`)
-		}
-		c.name = name
-		return nil
-	}
+	return option(name != "", func(c *config) { c.name = name }, `WithName(""): the name must not be empty`)
 }
 
 // WithSpin sets about how long the one worker that looks for work does so in a
 // spin, before it goes on between short naps, from 0 (nap at once) to 1 ms. The
 // default is 5 µs. After 2 ms without work it parks, whatever the spin.
 func WithSpin(d time.Duration) Option {
-	return func(c *config) error {
-		if d < 0 || d > maxSpin {
-			return fmt.Errorf("WithSpin(%v): the duration must be between 0 and %v", d, maxSpin)
-		}
-		c.spin = d
-		return nil
-	}
+	return option(d >= 0 && d <= maxSpin, func(c *config) { c.spin = d },
+		"WithSpin(%v): the duration must be between 0 and %v", d, maxSpin)
 }

@@ -14,7 +14,9 @@ import (
 	"github.com/zeropool-go/zeropool/internal/chunk"
 	"github.com/zeropool-go/zeropool/internal/collections"
 	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/fifo"
 	"github.com/zeropool-go/zeropool/internal/membarrier"
+	"github.com/zeropool-go/zeropool/internal/park"
 	"github.com/zeropool-go/zeropool/internal/place"
 	"github.com/zeropool-go/zeropool/internal/scratch"
 	"github.com/zeropool-go/zeropool/topology"
@@ -34,13 +36,8 @@ type Pool struct {
 	table laneTable
 	_     [lineSize]byte
 
-	workers       []*worker
-	capacity      int // of an inbox
-	whenFull      WhenFull
-	onPanic       func(*PanicError)
-	name          string
-	placement     string
-	spins         int
+	workers []*worker
+	config
 	bubbled       bool // made in a bubble of testing/synctest
 	standInLabels context.Context
 	times         times
@@ -51,7 +48,7 @@ type Pool struct {
 	board   board
 	roster  roster
 	blocked atomic.Uint32 // submitters that wait for room
-	waits   [1 << waitBucketBits]waitBucket
+	waits   park.Table
 
 	candidates candidates
 	scratch    scratch.Shelf // for Reduce
@@ -67,8 +64,8 @@ type Pool struct {
 	spares     []*standIn
 	standIns   []*standIn         // all, spares too
 	runners    map[uint64]*runner // by runnerID of their goroutines
-	jobs       []job
-	recycled   []*batch
+	jobs       fifo.Queue[job]
+	recycled   *batch // and those behind it
 	plan       topology.Plan
 	live       int   // workers that have not ended
 	pins       []int // CPUs to give back when they have
@@ -111,7 +108,7 @@ func New(opts ...Option) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, machine, err := c.workersAt()
+	plan, machine, err := place.Workers(c.at)
 	if err != nil {
 		return nil, fmt.Errorf("zeropool: %w", err)
 	}
@@ -122,24 +119,20 @@ func New(opts ...Option) (*Pool, error) {
 func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	n := len(plan.Workers)
 	p := &Pool{
-		workers:   make([]*worker, n),
-		capacity:  c.capacity,
-		whenFull:  c.whenFull,
-		onPanic:   c.onPanic,
-		name:      c.name,
-		placement: c.placementName(),
-		spins:     int(c.spin / spinRound),
-		bubbled:   bubble.In(),
-		times:     newTimes(),
-		plan:      plan,
-		live:      n,
-		pins:      place.CPUs(plan),
-		runners:   make(map[uint64]*runner),
+		workers: make([]*worker, n),
+		config:  *c,
+		bubbled: bubble.In(),
+		times:   newTimes(),
+		plan:    plan,
+		live:    n,
+		pins:    place.CPUs(plan),
+		runners: make(map[uint64]*runner),
 	}
 	if p.bubbled {
 		p.times.poll = 0 // naps are of no use there, see park.Napper
 	}
 	p.lanes.Store(new([]*lane))
+	p.board.ends.prev, p.board.ends.next = &p.board.ends, &p.board.ends
 	for i := range p.helpers {
 		p.helpers[i].many = true
 	}
@@ -157,7 +150,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	for i := range n {
 		w := &worker{index: i, cpu: plan.Workers[i].CPU}
 		w.pool, w.worker, w.labels = p, w, p.labels(fmt.Sprint(i))
-		w.lease.hold, w.lease.foreign, w.lease.name, w.lease.times = hold, c.cpus != nil, threadName(p.name, i), &p.times
+		w.lease.hold, w.lease.foreign, w.lease.name, w.lease.times = hold, c.at.CPUs != nil, threadName(p.name, i), &p.times
 		w.lease.cpu.Store(int64(w.cpu))
 		w.keep = hold && w.cpu != topology.Unknown && canPin
 		p.workers[i] = w
@@ -165,18 +158,14 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	for _, w := range p.workers {
 		w.parker.Init(w.keep, p.bubbled)
 		w.parker.Prepare()
-		if w.keep {
-			go onOwnThread(func() { w.start(ready, begin) })
-		} else {
-			go w.start(ready, begin)
-		}
+		go onThread(w.keep, func() { w.start(ready, begin) })
 	}
 	for range n {
 		<-ready
 	}
 	for _, w := range p.workers {
 		w.setNear(machine)
-		if !hold && c.cpus == nil {
+		if !hold && c.at.CPUs == nil {
 			w.lease.worker = w
 		}
 	}
@@ -195,12 +184,14 @@ func threadName(name string, index int) string {
 	return fmt.Sprintf("zp/%s/%d", name[:min(len(name), max(room, 1))], index)
 }
 
-// onOwnThread runs f on a goroutine locked to a thread which ends with f. It
+// onThread runs f, if own on a goroutine locked to a thread which ends with f. It
 // keeps off the process's first thread, which cannot end and whose mask and
 // name stand for the process's.
-func onOwnThread(f func()) {
-	runtime.LockOSThread()
-	if !onMainThread() {
+func onThread(own bool, f func()) {
+	if own {
+		runtime.LockOSThread()
+	}
+	if !own || !onMainThread() {
 		f()
 		return
 	}
@@ -298,7 +289,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	if p.inOwnTask() {
 		return ErrInTask
 	}
-	if p.park(unsafe.Pointer(&p.live), p.ended, nil, false, ctx.Done(), 0) {
+	if p.park(unsafe.Pointer(&p.live), p.ended, false, ctx.Done(), 0) {
 		if err := ctx.Err(); err != nil && p.cutWork.Load() {
 			return err
 		}
@@ -337,13 +328,8 @@ func (p *Pool) over() bool {
 	}
 	var w WorkerStats
 	p.totals(&w)
-	return w.ended() == p.submitted() && !p.ending()
-}
-
-// ending reports whether a task or batch that has been counted as ended does not
-// show it yet. The caller holds p.mu.
-func (p *Pool) ending() bool {
-	return p.batches.Load() != 0 || slices.ContainsFunc(*p.lanes.Load(), (*lane).running)
+	// A task or batch that has been counted as ended may not show it yet.
+	return w.ended() == p.submitted() && p.batches.Load() == 0 && !slices.ContainsFunc(*p.lanes.Load(), (*lane).running)
 }
 
 // helped reports whether goroutines that are neither workers nor stand-ins may run
@@ -410,7 +396,7 @@ func (p *Pool) drain() {
 		}
 	}
 	for b := p.openBatch(); b != nil; b = p.openBatch() {
-		p.cutOffBatch(b)
+		p.withdraw(b, ErrClosed)
 		b.release()
 	}
 	for queued, _ := p.Load(); queued != 0; queued, _ = p.Load() {

@@ -65,7 +65,6 @@ type lane struct {
 	quietAt uint64                  // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
 	groups  atomic.Pointer[groupOf] // of the slot of index 0, and those of the others after it; nil before the first task of a Group
 	before  *lane                   // what this one replaced, if its owner is inside a Group by that; only the owner uses it
-	waited  atomic.Bool             // somebody has parked until a task of the lane ended
 	_       [lineSize]byte
 }
 
@@ -105,11 +104,7 @@ const (
 	minSlots = 64
 )
 
-const (
-	wordSize = unsafe.Sizeof(uintptr(0))
-	_        = uint(unsafe.Sizeof(slot{}) - (8 + 2*wordSize))
-	_        = uint(8 + 2*wordSize - unsafe.Sizeof(slot{}))
-)
+const wordSize = unsafe.Sizeof(uintptr(0))
 
 // A funcval is a function value as the compiler lays it out: its first word is
 // the code.
@@ -158,9 +153,10 @@ func (l *lane) queued() int {
 	return int(int64(l.pushed.load() - gone))
 }
 
-// room returns a free slot of the caller's own lane and its state, or nil.
+// room returns a free slot of the caller's own lane, or of an inbox, and its state; or
+// nil.
 func (l *lane) room() (*slot, uint64) {
-	if l.queued() > int(l.mask) {
+	if l.queued() >= l.limit {
 		return nil, 0
 	}
 	tail := l.tail.load()
@@ -217,15 +213,8 @@ func (l *lane) pushOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *Gro
 
 // hasFree reports whether an inbox has a free slot.
 func (l *lane) hasFree() bool {
-	if l.queued() >= l.limit {
-		return false
-	}
-	for i := range l.mask + 1 {
-		if l.at(i).state.Load()&kindMask == free {
-			return true
-		}
-	}
-	return false
+	s, _ := l.room()
+	return s != nil
 }
 
 // takeOpen takes the task with that key if it is there, for a caller that is

@@ -196,6 +196,11 @@ func (q *testLane) takeMine(key uint64) (v uint64) {
 	return 0
 }
 
+// pending reports whether the task with that key has not ended.
+func (q *testLane) pending(key uint64) bool {
+	return !Future{at: unsafe.Pointer(q.lane), key: key}.Done()
+}
+
 // mustTake takes the task with that key as its owner, and checks its number.
 func (q *testLane) mustTake(t testing.TB, key, number uint64) (v uint64) {
 	t.Helper()
@@ -251,7 +256,7 @@ func TestLaneFillAndDrain(t *testing.T) {
 				if q.takeMine(key) != 0 {
 					t.Fatalf("took %#x twice", key)
 				}
-				if !pending(q.slot(key).state.Load(), key) {
+				if !q.pending(key) {
 					t.Fatalf("task %#x runs and does not pend", key)
 				}
 				keys[i] = v
@@ -262,7 +267,7 @@ func TestLaneFillAndDrain(t *testing.T) {
 			}
 			for _, v := range keys {
 				q.end(v)
-				if pending(q.slot(v).state.Load(), v&^kindMask) || q.takeMine(v&^kindMask) != 0 {
+				if q.pending(v&^kindMask) || q.takeMine(v&^kindMask) != 0 {
 					t.Fatalf("task %#x has ended and is still there", v)
 				}
 			}

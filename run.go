@@ -1,7 +1,6 @@
 package zeropool
 
 import (
-	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -56,8 +55,7 @@ func (h *hand) leave() {
 type helper struct {
 	hand
 	batch   atomic.Pointer[batch] // recycled
-	mu      sync.Mutex            // guards waiters
-	waiters park.List             // to be used again
+	waiters park.Reserve          // to be used again
 	_       [lineSize]byte
 }
 
@@ -138,7 +136,7 @@ func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
 		callTask(s.fn, s.params)
 		r.returned = true
 	} else if err := r.callFlagged(); err != nil {
-		p.fail(l, s, v, h, err)
+		p.fail(l, s, v, h, &h.panicked, err)
 		return true
 	}
 	r.s.fn = nil
@@ -192,17 +190,12 @@ func (r *running) callFlagged() (err error) {
 	return err
 }
 
-// putBack counts a task that has not returned normally, or not been run, stores its
-// end into its slot, and returns its Group.
-func (p *Pool) putBack(l *lane, s *slot, v uint64, h *hand, err error) (g *Group) {
+// putBack counts a task that has not returned normally, or not been run, by that counter
+// of h, stores its end into its slot, and returns its Group.
+func (p *Pool) putBack(l *lane, s *slot, v uint64, h *hand, how *counter, err error) (g *Group) {
 	s.fn = nil
 	s.params = nil
-	switch err {
-	case ErrCanceled, ErrClosed:
-		h.count(&h.canceled, 1)
-	default:
-		h.count(&h.panicked, 1)
-	}
+	h.count(how, 1)
 	if v&grouped != 0 { // the Group keeps the error
 		of := l.group(v)
 		g = of.g.Load()
@@ -229,8 +222,8 @@ func (p *Pool) tell(l *lane, v uint64, g *Group, err error) {
 }
 
 // fail ends a task that has not returned normally, or not been run.
-func (p *Pool) fail(l *lane, s *slot, v uint64, h *hand, err error) {
-	p.tell(l, v, p.putBack(l, s, v, h, err), err)
+func (p *Pool) fail(l *lane, s *slot, v uint64, h *hand, how *counter, err error) {
+	p.tell(l, v, p.putBack(l, s, v, h, how, err), err)
 }
 
 // cutOff ends a task that has not begun because Shutdown's context has ended. It
@@ -239,7 +232,7 @@ func (p *Pool) fail(l *lane, s *slot, v uint64, h *hand, err error) {
 func (p *Pool) cutOff(l *lane, s *slot, v uint64, h *hand) {
 	p.cutWork.Store(true)
 	p.mu.Lock()
-	g := p.putBack(l, s, v, h, ErrClosed)
+	g := p.putBack(l, s, v, h, &h.canceled, ErrClosed)
 	p.mu.Unlock()
 	p.tell(l, v, g, ErrClosed)
 }
@@ -262,7 +255,7 @@ func (r *running) failed(err error) {
 	if r.entered {
 		r.h.leave()
 	}
-	r.l.pool.fail(r.l, r.s, r.v, r.h, err)
+	r.l.pool.fail(r.l, r.s, r.v, r.h, &r.h.panicked, err)
 }
 
 // told looks after those that wait for the end of a task, for room, or for the
@@ -270,9 +263,7 @@ func (r *running) failed(err error) {
 func (p *Pool) told(l *lane, v uint64) {
 	gate := p.gate.Load()
 	if gate >= gateWaiter {
-		if l.waited.Load() { // W1: stored before the count
-			p.wake(unsafe.Pointer(l.slot(v)), everyone)
-		}
+		p.wake(unsafe.Pointer(l.slot(v)), everyone)
 		p.tellBlocked(l)
 	}
 	p.tellClosers(gate)

@@ -2,6 +2,7 @@ package zeropool
 
 import (
 	"time"
+	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/proven"
 	"github.com/zeropool-go/zeropool/topology"
@@ -40,7 +41,7 @@ func (p *Pool) startStandIn(j job) {
 	defer p.mu.Unlock()
 	n := len(p.spares)
 	if n == 0 {
-		p.jobs = append(p.jobs, j) // whoever has taken the last spare is about to look here
+		p.jobs.Push(j) // whoever has taken the last spare is about to look here
 		return
 	}
 	s := p.spares[n-1]
@@ -55,13 +56,11 @@ func (p *Pool) startStandIn(j job) {
 func (p *Pool) spare() {
 	s := new(standIn)
 	s.parker.Init(false, p.bubbled)
-	s.pool, s.standIn, s.near, s.labels = p, true, p.workers, p.standInLabels
+	s.pool, s.near, s.labels = p, p.workers, p.standInLabels
 	s.lease.cpu.Store(topology.Unknown)
 	s.marks = make([]mark, p.laneIDs) // now, not when s first steals, much later perhaps
-	if n := len(p.jobs); n > 0 {
-		s.job = p.jobs[n-1]
-		p.jobs[n-1] = job{}
-		p.jobs = p.jobs[:n-1]
+	if p.jobs.Len() > 0 {
+		s.job = p.jobs.Pop()
 		s.parker.Signal()
 	} else {
 		s.parker.Prepare() // now, not when s first sleeps, much later perhaps
@@ -69,19 +68,15 @@ func (p *Pool) spare() {
 	}
 	s.place = len(p.standIns)
 	p.standIns = append(p.standIns, s)
-	go s.main()
+	go s.serve()
 }
 
 const maxSpares = 128
 
-func (s *standIn) main() {
-	s.label()
-	s.serve()
-}
-
 // serve does one job after another, until the stand-in is not needed any more.
 func (s *standIn) serve() {
 	p := s.pool
+	s.settleIn()
 	for {
 		s.parker.Await()
 		p.mu.Lock()
@@ -89,7 +84,7 @@ func (s *standIn) serve() {
 			s.end()
 			return
 		}
-		for len(p.jobs) > 0 || len(p.spares) == 0 {
+		for p.jobs.Len() > 0 || len(p.spares) == 0 {
 			p.spare()
 		}
 		p.mu.Unlock()
@@ -139,8 +134,6 @@ func (s *standIn) perform() {
 			p.mu.Lock()
 			s.moveOut()
 			p.mu.Unlock()
-			clear(s.groups)
-			s.groups = s.groups[:0]
 			go s.resume(placed)
 		}
 	}()
@@ -166,14 +159,14 @@ func (s *standIn) perform() {
 	*j = job{}
 	if placed {
 		s.relabel()
-		s.work(nil)
+		s.work()
 	}
 	ended = true
 }
 
 // resume goes on after a task has ended the goroutine of s.
 func (s *standIn) resume(placed bool) {
-	s.label()
+	s.settleIn()
 	if placed {
 		s.perform()
 	}
@@ -222,9 +215,9 @@ func (s *standIn) runHanded() {
 // If both were counted, a waiter that parks between their two ends would find its own
 // place in use, and the pool would be without a poller once the stand-in has ended.
 func (p *Pool) handOver(l *lane, s *slot, v uint64, stop <-chan struct{}, timeout time.Duration) bool {
-	key := v &^ kindMask
+	f := Future{at: unsafe.Pointer(l), key: v &^ kindMask}
 	p.handTask(l, s, v)
-	return p.parkNow(l.waitFor(key), func() bool { return !pending(s.state.Load(), key) }, nil, false, stop, timeout)
+	return p.parkNow(unsafe.Pointer(s), f.Done, false, stop, timeout)
 }
 
 // handTask is what handOver does before it waits; its job is not on the stack then.

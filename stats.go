@@ -64,11 +64,6 @@ func (w *WorkerStats) ended() uint64 { return w.Completed + w.Panicked + w.Cance
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.stats()
-}
-
-// stats is Stats for a caller that holds p.mu.
-func (p *Pool) stats() Stats {
 	s := Stats{Workers: make([]WorkerStats, len(p.workers))}
 	t := &s.Total
 	t.Stolen = p.pastStolen
@@ -152,7 +147,12 @@ func (p *Pool) QueueCapacity() int { return p.capacity }
 // Placement returns the name of the placement that the pool was made with, as
 // topology.ParsePlacement reads it, or "cpus" if WithCPUs named the CPUs. Plan
 // says what came of it.
-func (p *Pool) Placement() string { return p.placement }
+func (p *Pool) Placement() string {
+	if p.at.CPUs != nil {
+		return "cpus"
+	}
+	return p.at.Placement.String()
+}
 
 // Version returns the version of this module that the program was built with,
 // such as "v2.0.0"; "(devel)" where it was built from a working copy, or the

@@ -111,6 +111,24 @@ func TestStatsAddUp(t *testing.T) {
 	})
 }
 
+// A task that returns an error has failed, whatever the error: also one that another task
+// of its own was withdrawn with, or another pool was closed with.
+func TestStatsOfBorrowedErrors(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	for i, want := range []error{ErrCanceled, ErrClosed} {
+		g := p.NewGroup()
+		g.GoErr(func() error { return want })
+		for _, err := range []error{p.GoErr(func() error { return want }).Wait(), g.Wait()} {
+			if err != want {
+				t.Errorf("%v came back as %v", want, err)
+			}
+		}
+		if s := p.Stats().Total; s.Canceled != 0 || s.Panicked != uint64(2*i+2) {
+			t.Errorf("%d tasks failed, and count as %d failed and %d canceled", 2*i+2, s.Panicked, s.Canceled)
+		}
+	}
+}
+
 // Counters only grow, for every worker and in total, at any two moments under load:
 // a scraper takes a fall for a new process.
 func TestStatsOnlyGrow(t *testing.T) {

@@ -51,8 +51,7 @@ type thief struct {
 	spent    int64 // ticks that they took
 	soon     bool  // a lane has tasks that may be stolen soon
 	stolen   counter
-	polled   bool
-	pollTill int64
+	pollTill int64 // ticks when it is to park; 0 before it polls
 }
 
 // mark returns the notes on l.
@@ -114,10 +113,9 @@ func (m *mark) overdue(l *lane, now, long int64) bool {
 
 // stealFrom takes a task of l.
 func (r *runner) stealFrom(l *lane) (s *slot, key uint64, ok bool) {
-	if l == r.on || l.inbox {
+	if l.inbox {
 		return r.stealOne(l)
 	}
-	r.drop()
 	if !l.attach(false) {
 		r.soon = true
 		return nil, 0, false
@@ -183,7 +181,8 @@ func (r *runner) judge(l *lane, took int64) {
 
 // findTask takes the next task for r: of the lane it is attached to, of its own
 // lane and inbox, then of others, nearest first.
-func (r *runner) findTask(w *worker) (l *lane, s *slot, v uint64, ok bool) {
+func (r *runner) findTask() (l *lane, s *slot, v uint64, ok bool) {
+	w := r.worker
 	// In a bubble of testing/synctest the clock may stand still until the task is run.
 	now := r.pool.bubbled || r.pool.gate.Load()&gateEnding != 0
 	var key uint64

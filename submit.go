@@ -28,6 +28,7 @@ func SubmitErr[T any](p *Pool, params *T, fn func(*T) error) Future {
 // when every queue is full. After Close it returns a Future that is done with
 // ErrClosed, and true.
 func TrySubmit[T any](p *Pool, params *T, fn func(*T)) (Future, bool) {
+	check(p, fn == nil, "TrySubmit")
 	return p.submit(funcOf(fn), unsafe.Pointer(params), 0, nil, false)
 }
 
@@ -74,8 +75,8 @@ func check(p *Pool, nilFunc bool, call string) {
 	}
 }
 
-// funcOf returns the function value behind fn.
-func funcOf[T any](fn func(*T)) *funcval { return *(**funcval)(unsafe.Pointer(&fn)) }
+// funcOf returns the function value behind fn, which is a function.
+func funcOf[F any](fn F) *funcval { return *(**funcval)(unsafe.Pointer(&fn)) }
 
 // callFunc and callErrFunc run a function without parameters that a task carries
 // as its params. They take the address of a copy, never of the parameter: its place is at
@@ -87,22 +88,17 @@ var (
 		f := fn
 		(*(*func())(unsafe.Pointer(&f)))()
 	})
-	errFunc = func(fn *funcval) error {
+	callErrFunc = funcOf(func(fn *funcval) error {
 		f := fn
 		return (*(*func() error)(unsafe.Pointer(&f)))()
-	}
-	callErrFunc = *(**funcval)(unsafe.Pointer(&errFunc))
+	})
 )
 
 // submit pushes a task, of g unless that is nil. Without wait it returns false when
 // every queue is full.
 func (p *Pool) submit(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
 	if p == nil || fn == nil {
-		call := "TrySubmit"
-		if wait {
-			call = "Submit"
-		}
-		check(p, fn == nil, call)
+		check(p, fn == nil, "Submit")
 	}
 	if p.gate.Load()&gateClosed != 0 {
 		return closedFuture, true
@@ -150,7 +146,7 @@ func (p *Pool) published(gate uint64, l *lane, s *slot, key uint64) {
 	// D1: Close may have missed the task, the workers may have ended: whoever
 	// takes it now decides.
 	if v, h := p.takeBack(l, s, key); v != 0 {
-		p.fail(l, s, v, h, ErrClosed)
+		p.fail(l, s, v, h, &h.canceled, ErrClosed)
 	}
 }
 
@@ -158,43 +154,40 @@ func (p *Pool) published(gate uint64, l *lane, s *slot, key uint64) {
 // has taken it. It returns the state that it has put into the slot, or 0, and the
 // hand that has counted the begin.
 func (p *Pool) takeBack(l *lane, s *slot, key uint64) (v uint64, h *hand) {
-	if hasIdentity && l.owner.Load() == identity() {
-		if v = l.takeOwn(s, key); v != 0 {
-			return v, &l.hand
-		}
+	if s.state.Load() != key|full {
 		return 0, nil
 	}
-	h = &p.helper().hand
-	if l.inbox {
-		if !l.takeOpen(s, key) {
-			return 0, nil
-		}
-	} else {
+	if hasIdentity && l.owner.Load() == identity() {
+		return l.takeOwn(s, key), &l.hand
+	}
+	for !l.inbox && !l.attach(true) {
 		if s.state.Load() != key|full {
 			return 0, nil
 		}
-		for !l.attach(true) {
-			if s.state.Load() != key|full {
-				return 0, nil
-			}
-			yield() // the owner is in the middle of a take, and not on a CPU
-		}
-		ok := l.takeOpen(s, key)
-		l.detach()
-		if !ok {
-			return 0, nil
-		}
+		yield() // the owner is in the middle of a take, and not on a CPU
 	}
-	h.count(&h.begun, 1)
-	return key | taken, h
+	if l.takeOpen(s, key) {
+		v, h = key|taken, &p.helper().hand
+		h.count(&h.begun, 1)
+	}
+	if !l.inbox {
+		l.detach()
+	}
+	return v, h
 }
 
 // submitElsewhere pushes a task of a goroutine that has no lane: to the lane that it
 // has earned, if there is one to be had, else to an inbox.
 func (p *Pool) submitElsewhere(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
 	if hasIdentity && p.capacity >= minSlots {
-		if me := identity(); p.candidates.deserves(me) && p.acquire(me) != nil {
-			return p.submit(fn, params, flags, g, wait)
+		if me := identity(); p.candidates.deserves(me) {
+			p.mu.Lock()
+			l := p.acquire(me)
+			p.mu.Unlock()
+			if l != nil {
+				return p.submit(fn, params, flags, g, wait)
+			}
+			p.candidates.deny(me)
 		}
 	}
 	return p.submitOpen(fn, params, flags, g, wait)
@@ -204,7 +197,7 @@ func (p *Pool) submitElsewhere(fn *funcval, params unsafe.Pointer, flags uint64,
 // as large as the queues are to be, its owner helps at once: an inbox, which needs
 // locked instructions, only puts that off.
 func (p *Pool) submitFull(l *lane, fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
-	if p.renew(l) != nil || wait && l.limit == p.capacity && p.helpItself(l) {
+	if p.renew(l) || wait && l.limit == p.capacity && p.helpItself(l) {
 		return p.submit(fn, params, flags, g, wait)
 	}
 	return p.submitOpen(fn, params, flags, g, wait)
@@ -280,7 +273,7 @@ func (p *Pool) makeRoom() bool {
 	}
 	n := p.blocked.Add(1) // B3, pairs with the end of a task
 	defer p.blocked.Add(^uint32(0))
-	return p.park(what, p.hasRoom, nil, p.whenFull == Help || inTask(), nil, time.Duration(n)*patience)
+	return p.park(what, p.hasRoom, p.whenFull == Help || inTask(), nil, time.Duration(n)*patience)
 }
 
 const (

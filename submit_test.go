@@ -581,22 +581,13 @@ func TestChangeOfHabit(t *testing.T) {
 }
 
 // blockedSubmitters puts n waiters in the list of those who wait for room in an inbox, and
-// returns them and what says whether the i-th of them is listed still. Others may wait for
-// something else in the same bucket.
+// returns them and what says whether the i-th of them is listed still.
 func blockedSubmitters(p *Pool, n int) (ws []*park.Waiter, listed func(i int) bool) {
-	what := unsafe.Pointer(&p.blocked)
-	b := p.bucket(what)
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	for range n {
 		ws = append(ws, p.newWaiter())
-		b.waiting.Add(ws[len(ws)-1], what)
+		p.waits.Enter(ws[len(ws)-1], unsafe.Pointer(&p.blocked))
 	}
-	return ws, func(i int) bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return ws[i].Listed()
-	}
+	return ws, func(i int) bool { return p.waits.Holds(ws[i], unsafe.Pointer(&p.blocked)) }
 }
 
 // Room for one task wakes one of the submitters that wait for it, and the one that has
@@ -662,10 +653,7 @@ func TestInboxFullOfWaitingTasks(t *testing.T) {
 			t.Errorf("submitter %d of %d, with room for 64: woken %t", i+1, len(blocked), !waits)
 		}
 		if waits {
-			b := p.bucket(unsafe.Pointer(&p.blocked))
-			b.mu.Lock()
-			b.waiting.Remove(w)
-			b.mu.Unlock()
+			p.waits.Leave(w, unsafe.Pointer(&p.blocked), true)
 		}
 	}
 	close(free)

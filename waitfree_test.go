@@ -128,7 +128,7 @@ func standInsParked(p *Pool) (n int) {
 	p.roster.mu.Lock()
 	defer p.roster.mu.Unlock()
 	for _, r := range p.roster.parked {
-		if r.standIn {
+		if r.worker == nil {
 			n++
 		}
 	}

@@ -2,7 +2,6 @@ package zeropool
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"sync/atomic"
 
@@ -26,11 +25,9 @@ type worker struct {
 // start makes the worker's inbox and runs the worker. The inbox is first touched
 // on the worker's CPU, so that its memory comes from the CPU's own NUMA node.
 func (w *worker) start(ready chan<- *worker, begin <-chan struct{}) {
-	w.label()
+	w.settleIn()
 	p := w.pool
-	if w.cpu != topology.Unknown {
-		w.lease.take()
-	}
+	w.lease.take()
 	p.mu.Lock()
 	p.addInbox(w, min(p.capacity, minSlots))
 	p.mu.Unlock()
@@ -48,93 +45,53 @@ func (w *worker) serve() {
 		w.endBusy()
 		w.drop()
 		w.lease.giveUp()
-		if l := w.lane.Load(); l != nil {
-			l.owner.Store(0)
-		}
-		w.pool.mu.Lock()
+		p := w.pool
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		w.moveOut()
 		if ended {
-			w.pool.live--
-			w.pool.look()
-		}
-		w.pool.mu.Unlock()
-		if ended {
+			p.live--
+			p.look()
 			return
 		}
-		clear(w.groups)
-		w.groups = w.groups[:0]
-		if w.keep {
-			go onOwnThread(w.again)
-		} else {
-			go w.again()
+		if l := w.lane.Load(); l != nil {
+			p.disown(l) // the next goroutine earns one of its own
 		}
+		go onThread(w.keep, w.serve)
 	}()
-	w.settle()
-	w.work(w)
-	ended = true
-}
-
-func (w *worker) again() {
-	w.label()
-	w.serve()
-}
-
-// settle makes the calling goroutine the one that runs w.
-func (w *worker) settle() {
+	w.settleIn()
 	if w.keep {
 		w.lease.take()
 	}
-	l := w.lane.Load()
-	if l == nil {
-		return
-	}
-	p := w.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if place := p.placeFor(identity()); place != nil {
-		l.owner.Store(identity())
-		place.Store(l)
-	} else {
-		l.owner.Store(0)
-	}
+	w.work()
+	ended = true
 }
 
 // setNear sorts the workers by their distance from w, which comes first.
 func (w *worker) setNear(machine *topology.Topology) {
 	all := w.pool.workers
-	w.near = make([]*worker, 0, len(all))
-	for i := range all {
-		w.near = append(w.near, all[(w.index+i)%len(all)])
-	}
-	if machine == nil {
+	w.near = slices.Concat(all[w.index:], all[:w.index])
+	if w.cpu == topology.Unknown {
 		return
 	}
-	distance := func(v *worker) int {
-		switch {
-		case w == v:
-			return -1
-		case w.cpu == topology.Unknown || v.cpu == topology.Unknown:
-			return math.MaxInt
-		}
-		return machine.Distance(w.cpu, v.cpu)
-	}
-	slices.SortStableFunc(w.near, func(a, b *worker) int { return cmp.Compare(distance(a), distance(b)) })
+	slices.SortStableFunc(w.near, func(a, b *worker) int {
+		return cmp.Compare(machine.Distance(w.cpu, a.cpu), machine.Distance(w.cpu, b.cpu))
+	})
 }
 
-// work runs tasks and batches until the runner is not needed any more; w is the
-// worker that r is, or nil.
-func (r *runner) work(w *worker) {
+// work runs tasks and batches until the runner is not needed any more.
+func (r *runner) work() {
 	p := r.pool
 	r.beginBusy()
 	for rounds := 0; ; {
-		if r.standIn && r.surplus() {
+		if r.surplus() {
 			if !r.idle() {
 				return
 			}
 			continue
 		}
 		r.soon = false
-		if l, s, v, ok := r.findTask(w); ok {
+		if l, s, v, ok := r.findTask(); ok {
 			rounds = 0
 			r.found()
 			r.runTaken(l, s, v)

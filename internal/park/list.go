@@ -47,6 +47,3 @@ func (l *List) Wake(what unsafe.Pointer, n int) {
 		w = next
 	}
 }
-
-// Listed reports whether w is in a List.
-func (w *Waiter) Listed() bool { return w.listed }

@@ -23,11 +23,11 @@ func TestListOrder(t *testing.T) {
 		last := new(Waiter)
 		list.Add(last, nil)
 		for _, w := range append(want, last) {
-			if list.Head() != w || !w.Listed() {
+			if list.Head() != w || !w.listed {
 				t.Fatalf("without %v: wrong order", leave)
 			}
 			list.Remove(w)
-			if w.Listed() {
+			if w.listed {
 				t.Fatalf("without %v: one that has left is listed", leave)
 			}
 		}
@@ -46,16 +46,16 @@ func TestListWakes(t *testing.T) {
 		var list List
 		ws := make([]Waiter, waiters)
 		for i := range ws {
-			ws[i].Init()
+			ws[i] = *newWaiter()
 			list.Add(&ws[i], unsafe.Pointer(&things[i%2]))
 		}
 		list.Wake(unsafe.Pointer(&things[1]), n)
 		for i := range ws {
 			woken := i%2 == 1 && i/2 < n
-			if ws[i].Listed() == woken {
-				t.Errorf("%d to be woken: waiter %d, listed: %t", n, i, ws[i].Listed())
+			if ws[i].listed == woken {
+				t.Errorf("%d to be woken: waiter %d, listed: %t", n, i, ws[i].listed)
 			}
-			if !ws[i].Listed() {
+			if !ws[i].listed {
 				ws[i].Sleep(nil, 0) // returns, because it was woken
 			}
 		}

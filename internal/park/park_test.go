@@ -126,8 +126,7 @@ func TestNapperCut(t *testing.T) {
 // A Wake before Sleep is kept; a drained one is not; and a Sleep gives up when it is told
 // to.
 func TestWaiter(t *testing.T) {
-	var w Waiter
-	w.Init()
+	w := newWaiter()
 	w.Wake()
 	if w.Sleep(nil, 0) {
 		t.Error("gave up, though it was woken before")
@@ -144,9 +143,6 @@ func TestWaiter(t *testing.T) {
 	if w.Sleep(nil, time.Hour) {
 		t.Error("gave up after an hour")
 	}
-	if !w.Reusable() {
-		t.Error("cannot be used again")
-	}
 }
 
 // A goroutine of a bubble is woken from outside of it; one that gives up leaves nobody
@@ -161,18 +157,13 @@ func TestWaiterBetween(t *testing.T) {
 	}()
 	synctest.Test(t, func(t *testing.T) {
 		for _, timeout := range []time.Duration{0, time.Hour} {
-			var w Waiter
-			w.InitBetween()
-			wake <- &w
+			w := NewBetween()
+			wake <- w
 			if w.Sleep(nil, timeout) {
 				t.Errorf("timeout %v: gave up", timeout)
 			}
-			if w.Reusable() {
-				t.Error("may be used again, though it is of a bubble")
-			}
 		}
-		var w Waiter
-		w.InitBetween()
+		w := NewBetween()
 		stop := make(chan struct{})
 		close(stop)
 		if !w.Sleep(stop, 0) {

@@ -10,27 +10,24 @@ import (
 // returns at once if Wake came before it: each Sleep takes one Wake.
 type Waiter struct {
 	ch         chan struct{}
-	lock       *sync.Mutex // or is unlocked by Wake, see InitBetween
+	lock       *sync.Mutex // or is unlocked by Wake, see NewBetween
 	timer      *time.Timer
 	what       unsafe.Pointer // see List.Add
 	prev, next *Waiter        // in a List; prev of the first is the last
 	listed     bool
 }
 
-// Init makes w usable.
-func (w *Waiter) Init() { w.ch = make(chan struct{}, 1) }
+func newWaiter() *Waiter { return &Waiter{ch: make(chan struct{}, 1)} }
 
-// InitBetween makes w usable, once, for a goroutine in a bubble of testing/synctest that
-// others outside of it wake. Neither a channel nor a condition may be used there: those
-// of the bubble must not be touched from outside, and none of the bubble may be kept. A
-// mutex is of no bubble.
-func (w *Waiter) InitBetween() {
-	w.lock = new(sync.Mutex)
+// NewBetween returns a Waiter for a goroutine in a bubble of testing/synctest that others
+// outside of it wake. Neither a channel nor a condition may be used there: those of the
+// bubble must not be touched from outside, and none of the bubble may be kept. A mutex is
+// of no bubble.
+func NewBetween() *Waiter {
+	w := &Waiter{lock: new(sync.Mutex)}
 	w.lock.Lock()
+	return w
 }
-
-// Reusable reports whether w may be used for another goroutine after this one.
-func (w *Waiter) Reusable() bool { return w.ch != nil }
 
 // Wake ends one Sleep.
 func (w *Waiter) Wake() {
@@ -79,7 +76,7 @@ func (w *Waiter) Sleep(stop <-chan struct{}, timeout time.Duration) (gaveUp bool
 	return wait(w.ch, stop, over)
 }
 
-// sleepBetween is Sleep after InitBetween: a second goroutine waits for the mutex and
+// sleepBetween is Sleep for one of NewBetween: a second goroutine waits for the mutex and
 // closes a channel that never leaves the bubble.
 func (w *Waiter) sleepBetween(stop <-chan struct{}, timeout time.Duration) (gaveUp bool) {
 	if stop == nil && timeout == 0 {

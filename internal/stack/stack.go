@@ -3,6 +3,7 @@
 package stack
 
 import (
+	"reflect"
 	"runtime"
 	"sync"
 )
@@ -12,9 +13,9 @@ type Code struct{ from, to uintptr }
 
 // CodeOf finds out how far the code of a function reaches: as long as the
 // runtime names the same function.
-func CodeOf(entry uintptr) Code {
+func CodeOf(function any) Code {
 	const step, limit = 4, 1 << 16
-	entry = runtime.FuncForPC(entry).Entry()
+	entry := runtime.FuncForPC(reflect.ValueOf(function).Pointer()).Entry()
 	end := entry + step
 	for end < entry+limit {
 		if f := runtime.FuncForPC(end); f == nil || f.Entry() != entry {

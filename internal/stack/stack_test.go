@@ -2,7 +2,6 @@ package stack
 
 import (
 	"fmt"
-	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -26,7 +25,7 @@ func asks(functions []Code) bool { return CalledBy(functions) }
 
 // A function is found on the stack however deep the call is, and only while it is there.
 func TestCalledBy(t *testing.T) {
-	code := CodeOf(reflect.ValueOf(outer).Pointer())
+	code := CodeOf(outer)
 	if code.from >= code.to {
 		t.Fatalf("the code of a function is %+v", code)
 	}
