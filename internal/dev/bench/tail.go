@@ -246,7 +246,8 @@ func crowded(name, title string, procs func(workers int) int, batch bool) Worklo
 }
 
 // stopTheWorld is how long it takes to stop and start all goroutines while all
-// workers are busy.
+// workers are busy: without workers, while as many goroutines do the same work, none of
+// which ever waits.
 func stopTheWorld(l load) Workload {
 	return Workload{
 		Name:    "stop-world-" + l.name,
@@ -256,14 +257,17 @@ func stopTheWorld(l load) Workload {
 		Samples: 100,
 		Further: true,
 		Variants: func(e *Env) []Variant {
-			return served(e, 0, func(s *server) Instance {
+			stopped := func(s *server) Instance {
 				var m runtime.MemStats
 				var others crowd
 				in := timed(func() { runtime.ReadMemStats(&m) }, nil)
 				in.Wake = func() { l.start(&others, e, s) }
 				in.Rest = others.stop
 				return in
-			})
+			}
+			return append(served(e, 0, stopped), Variant{Nothing, plain(stopped(&server{
+				each: func(spins []spin) { serialLoop(spins, compute) },
+			}))})
 		},
 	}
 }
