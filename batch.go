@@ -31,7 +31,8 @@ type batch struct {
 	width int    // goroutines that can work on it at a time
 	refs  atomic.Int32
 	fault atomic.Pointer[fault]
-	loop  bool // its caller drives it, and has counted all its elements as begun
+	asked atomic.Bool // a stand-in works on it, or will, for those that wait and must not
+	by    *hand       // of a loop: its caller's, which has counted all its elements as begun
 	_     [lineSize]byte
 
 	cursor atomic.Int64 // first element that nobody has claimed
@@ -148,11 +149,16 @@ func (p *Pool) accept(n int) bool {
 	if p.gate.Load()&gateClosed == 0 {
 		return true
 	}
+	p.refuse(n)
+	return false
+}
+
+// refuse counts n elements that have been counted as submitted as canceled.
+func (p *Pool) refuse(n int) {
 	h := p.helper()
 	h.count(&h.begun, uint64(n))
 	h.count(&h.canceled, uint64(n))
-	p.tellClosers(gateClosed)
-	return false
+	p.tellClosers(p.gate.Load())
 }
 
 // width returns how many goroutines can work on a batch at a time.
@@ -167,7 +173,8 @@ func (p *Pool) newBatch(w work, n int) *batch {
 	b.work = w
 	b.n = n
 	b.gen++
-	b.loop = false
+	b.by = nil
+	b.asked.Store(false)
 	b.finished.Store(0)
 	b.state.Store(b.gen << 1)
 	return b
@@ -324,12 +331,22 @@ func (p *Pool) skip(b *batch, n int, err error) {
 	if err == ErrClosed && p.gate.Load()&gateCut != 0 {
 		p.cutWork.Store(true)
 	}
-	h := p.helper()
-	if !b.loop {
-		h.count(&h.begun, uint64(n))
-	}
+	h := &p.helper().hand
+	b.begin(h, n)
 	h.count(&h.canceled, uint64(n))
 	b.finish(n)
+}
+
+// begin counts n elements as begun by h.
+func (b *batch) begin(h *hand, n int) {
+	switch b.by {
+	case h:
+		return
+	case nil:
+	default:
+		b.by.count(&b.by.given, uint64(n))
+	}
+	h.count(&h.begun, uint64(n))
 }
 
 // fail notes an error of an element. A batch keeps the first; one that ends early
@@ -360,7 +377,7 @@ func (b *batch) finish(n int) {
 		b.state.Store((b.gen + 1) << 1) // F1, C1
 		b.gen++
 	}
-	if !b.loop {
+	if b.by == nil {
 		p.batches.Add(-1)
 	}
 	gate := p.gate.Load()
@@ -384,9 +401,7 @@ func (p *Pool) join(b *batch, h *hand) {
 			break
 		}
 		start := cpu.Ticks()
-		if !b.loop {
-			h.count(&h.begun, uint64(hi-lo))
-		}
+		b.begin(h, hi-lo)
 		p.runShare(share{b, lo, hi, false}, h)
 		ran += b.calls(lo, hi)
 		want = chunk.Next(want, hi-lo, cpu.Ticks()-start, p.times.chunk)
@@ -410,7 +425,7 @@ func (p *Pool) helpWith(b *batch) {
 			b.release()
 			return
 		}
-		h.count(&h.begun, uint64(hi-lo))
+		b.begin(h, hi-lo)
 		p.runShare(share{b, lo, hi, false}, h)
 		done += hi - lo
 		now := cpu.Ticks()
@@ -450,8 +465,10 @@ func (p *Pool) runShare(sh share, h *hand) {
 	}
 }
 
-// resume finishes a share, and goes on with the batch.
+// resume finishes a share that somebody has given to a stand-in, and goes on with the
+// batch.
 func (p *Pool) resume(sh share, h *hand) {
+	h.count(&h.begun, uint64(sh.hi-sh.next))
 	p.runShare(sh, h)
 	if sh.alone {
 		p.drive(sh.b, h, sh.hi)
@@ -540,27 +557,30 @@ func (mixed) run(b *batch, lo, hi int, at *int) error {
 // unwoundRange ends the elements of a share up to i, which did not return; e is
 // what recover returned.
 func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
-	b := sh.b
-	exits := true
+	b, exits := sh.b, true
 	defer func() {
 		next = p.endFailed(sh, i, h)
 		if exits { // the goroutine, in the task or in the panic handler
+			h.count(&h.given, uint64(sh.hi-next))
 			p.hand(job{share: share{b, next, sh.hi, sh.alone}})
 		}
 	}()
-	if e == nil {
+	exit := goexited()
+	if exit {
 		fn, params := b.fn, unsafe.Pointer(nil)
 		if fn == nil {
 			fn, params = b.tasks[i].fn, b.tasks[i].params
 		}
 		proven.Exited(codeOf(fn, params))
-		b.fail(ErrGoexit, i)
-		return 0
+		if e == nil {
+			b.fail(ErrGoexit, i)
+			return 0
+		}
 	}
 	err := newPanicError(e)
 	b.fail(err, i)
 	p.report(err)
-	exits = false
+	exits = exit
 	return 0
 }
 

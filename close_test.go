@@ -688,3 +688,29 @@ func TestShutdownAgreesWithStats(t *testing.T) {
 		}
 	}
 }
+
+// Close inside a task of another pool waits for what the pool runs, whoever has begun it.
+func TestCloseInOtherPoolsTask(t *testing.T) {
+	q := newTestPool(t, unpinned(1)...)
+	if err := q.GoErr(func() error {
+		p := mustNew(t, unpinned(2)...)
+		_ = p.Go(func() {}).Wait() // handed to a stand-in
+		_ = ForEach(p, make([]int, 100), func(*int) {})
+		begun := make(chan struct{})
+		var closing atomic.Bool
+		running := p.Go(func() {
+			close(begun)
+			for p.gate.Load()&gateClosed == 0 {
+				runtime.Gosched()
+			}
+			closing.Store(true)
+		})
+		<-begun
+		if err := p.Close(); err != nil || !closing.Load() || !running.Done() {
+			t.Errorf("%v; the task has ended: %v", err, running.Done())
+		}
+		return nil
+	}).Wait(); err != nil {
+		t.Error(err)
+	}
+}

@@ -94,7 +94,7 @@ func (f Future) Wait() error {
 	s := l.slot(f.key)
 	switch take(l, s, f.key) {
 	case tookIt:
-		if (s.fn == l.known || l.proven(s)) && l.pool.run(l, s, f.key|owned, &l.hand) {
+		if (s.fn.code == l.known || l.proven(s)) && l.pool.run(l, s, f.key|owned, &l.hand) {
 			if f.key&fallible == 0 {
 				return nil
 			}
@@ -121,7 +121,7 @@ func (f Future) result(s *slot) error {
 // own lane, and that has panicked, or that it must not run itself.
 func (f Future) waitTaken(l *lane, s *slot, v uint64) error {
 	if s.state.Load() == v {
-		l.pool.handOver(l, s, v, nil, 0)
+		l.pool.handOver(l, s, v, &l.hand, nil, 0)
 	}
 	return f.block()
 }
@@ -137,7 +137,7 @@ func (f Future) waitSlow(l *lane, s *slot, key uint64) error {
 		if provenTask(s.fn, s.params) {
 			p.run(l, s, v, h)
 		} else {
-			p.handOver(l, s, v, nil, 0)
+			p.handOver(l, s, v, h, nil, 0)
 		}
 	}
 	return f.block()
@@ -192,7 +192,8 @@ func (f Future) WaitContext(ctx context.Context) error {
 
 // WaitTimeout is Wait, except that it returns context.DeadlineExceeded when the
 // task has not ended after d: the task goes on. The task is never run on the
-// calling goroutine. With d <= 0 it only looks.
+// calling goroutine: if nobody has begun it, it begins at once on one of the pool's own,
+// besides those that the workers run. With d <= 0 WaitTimeout only looks.
 func (f Future) WaitTimeout(d time.Duration) error {
 	if !f.Done() && (d <= 0 || !f.waitFree(nil, d)) {
 		return context.DeadlineExceeded
@@ -201,22 +202,22 @@ func (f Future) WaitTimeout(d time.Duration) error {
 }
 
 // waitFree blocks until the task or batch has ended, which it reports, or until stop is
-// closed or the timeout is over. What nobody has begun, a stand-in runs. For a batch it
-// watches before it asks for one: where workers end batches at once, the caller would
-// submit and wait again, and leave one stand-in after the other behind that has not
-// begun yet.
+// closed or the timeout is over. What nobody has begun, a stand-in runs: one for each
+// batch, however many wait for it, and however often. For a batch it watches before it
+// asks for one: where workers end batches at once, the caller would submit and wait again,
+// and leave one stand-in after the other behind that has not begun yet.
 func (f Future) waitFree(stop <-chan struct{}, timeout time.Duration) bool {
 	if l := f.lane(); l != nil {
 		s := l.slot(f.key)
-		if v, _ := l.pool.takeBack(l, s, f.key); v != 0 {
-			return l.pool.handOver(l, s, v, stop, timeout)
+		if v, h := l.pool.takeBack(l, s, f.key); v != 0 {
+			return l.pool.handOver(l, s, v, h, stop, timeout)
 		}
 	}
 	if watchFor(f.Done) {
 		return true
 	}
 	if b := f.batch(); f.n != 0 && b.holdKey(f.key) {
-		if int(b.cursor.Load()) < b.n {
+		if int(b.cursor.Load()) < b.n && b.asked.CompareAndSwap(false, true) {
 			b.pool.hand(job{share: share{b: b}})
 		} else {
 			b.release()
@@ -227,7 +228,8 @@ func (f Future) waitFree(stop <-chan struct{}, timeout time.Duration) bool {
 
 // Cancel withdraws the tasks that have not begun, and returns how many: 0 or 1
 // for a single task, the number of elements for a batch. Wait then returns
-// ErrCanceled.
+// ErrCanceled. Elements of a batch begin in ranges, of about 10 µs by the time that
+// those before took: of a range that somebody works on all have begun.
 func (f Future) Cancel() int {
 	l := f.lane()
 	if l == nil {
@@ -259,8 +261,8 @@ func (f Future) Progress() (done, total int) {
 }
 
 // DoneChan returns a channel that is closed when the task has ended, for select.
-// It allocates, and occupies a goroutine until then; Wait does neither. Nobody
-// runs the task in the caller's place.
+// It allocates, and occupies a goroutine until then; Wait does neither. If nobody has
+// begun the task, it begins at once, as with WaitTimeout.
 func (f Future) DoneChan() <-chan struct{} {
 	done := make(chan struct{})
 	if f.Done() {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zeropool-go/zeropool/internal/dev/testenv"
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // The collector's contract: a task's params live as long as somebody will run
@@ -341,7 +342,11 @@ func (k *kept) all() bool { return k.gone.Load() == k.made.Load() }
 // tasks have used: params, closures, batches.
 func TestNothingIsKept(t *testing.T) {
 	for _, workers := range []int{1, 3} {
-		p := mustNew(t, WithWorkers(workers), WithQueueCapacity(16))
+		capacity := 16
+		if workers == 3 {
+			capacity = minSlots // then goroutines own lanes
+		}
+		p := mustNew(t, WithWorkers(workers), WithQueueCapacity(capacity))
 		var futures []Future // they may keep their pool's records, never the params
 		check := func(what string, k *kept) {
 			t.Helper()
@@ -359,6 +364,16 @@ func TestNothingIsKept(t *testing.T) {
 			}
 		}()
 		check("Submit", k)
+
+		k = new(kept)
+		func() {
+			q := k.params()
+			use := func(*int) { q[0]++ }
+			for range 3 * proven.Runs { // until the waiter runs it
+				_ = Submit(p, nil, use).Wait()
+			}
+		}()
+		check("Submit of a closure", k)
 
 		k = new(kept)
 		func() {

@@ -1,6 +1,7 @@
 package zeropool_test
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"sync/atomic"
@@ -80,4 +81,92 @@ func TestProvenFunctionExitsInBatch(t *testing.T) {
 	}()
 	<-ended
 	<-all
+}
+
+// What ends a goroutine need not be what recover returns: an element may panic while it
+// exits, and panic(nil), where that is allowed, ends nothing. Whatever it is, every other
+// element runs once, the pool closes, and a caller that goes on learns what happened.
+func TestOtherElementsRunOnce(t *testing.T) {
+	t.Setenv("GODEBUG", "panicnil=1")
+	type element struct {
+		end func()
+		ran atomic.Int32
+	}
+	run := func(e *element) {
+		e.ran.Add(1)
+		if e.end != nil {
+			e.end()
+		}
+	}
+	for name, form := range map[string]func(p *zeropool.Pool, es []element) error{
+		"SubmitBatch": func(p *zeropool.Pool, es []element) error { return zeropool.SubmitBatch(p, es, run).Wait() },
+		"SubmitMixed": func(p *zeropool.Pool, es []element) error {
+			tasks := make([]zeropool.Task, len(es))
+			for i := range es {
+				tasks[i] = zeropool.Bind(&es[i], run)
+			}
+			return p.SubmitMixed(tasks).Wait()
+		},
+		"ForEach": func(p *zeropool.Pool, es []element) error { return zeropool.ForEach(p, es, run) },
+		"Map": func(p *zeropool.Pool, es []element) error {
+			return zeropool.Map(p, es, make([]int, len(es)), func(e *element) int { run(e); return 0 })
+		},
+		"Group": func(p *zeropool.Pool, es []element) error {
+			g := p.NewGroup()
+			for i := range es {
+				zeropool.SubmitTo(g, &es[i], run)
+			}
+			return g.Wait()
+		},
+		"For": func(p *zeropool.Pool, es []element) error {
+			return p.For(len(es), func(lo, hi int) {
+				for i := range es[lo:hi] {
+					run(&es[lo+i])
+				}
+			})
+		},
+		"ForEachErr": func(p *zeropool.Pool, es []element) error {
+			return zeropool.ForEachErr(context.Background(), p, es, func(e *element) error { run(e); return nil })
+		},
+		"Reduce": func(p *zeropool.Pool, es []element) error {
+			_, err := zeropool.Reduce(p, es, 0, func(s int, e *element) int { run(e); return s }, func(a, b int) int { return a + b })
+			return err
+		},
+	} {
+		partly := name == "For" || name == "ForEachErr" || name == "Reduce" // a range ends with the element, or the loop does
+		for how, end := range map[string]func(){
+			"exits":            runtime.Goexit,
+			"panics and exits": func() { defer runtime.Goexit(); panic("a") },
+			"exits and panics": func() { defer func() { panic("b") }(); runtime.Goexit() },
+			"panics with nil":  func() { panic(nil) },
+			"panics":           func() { panic("c") },
+		} {
+			p, err := zeropool.New(zeropool.WithWorkers(2), zeropool.WithPanicHandler(func(*zeropool.PanicError) {}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			const bad = 3000
+			es := make([]element, 5000)
+			es[bad].end = end
+			ended := make(chan error, 1)
+			go func() {
+				defer close(ended) // it may be this goroutine that ends
+				ended <- form(p, es)
+			}()
+			err, goesOn := <-ended
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+			var pe *zeropool.PanicError
+			if exits := how == "exits" || how == "panics and exits"; goesOn && (exits && err != zeropool.ErrGoexit || !exits && !errors.As(err, &pe)) {
+				t.Errorf("%s, an element %s: %v", name, how, err)
+			}
+			for i := range es {
+				if n := es[i].ran.Load(); n != 1 && !(partly && i != bad && n == 0) {
+					t.Errorf("%s, element %d %s: element %d ran %d times", name, bad, how, i, n)
+					break
+				}
+			}
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -18,10 +19,15 @@ type Group struct {
 	_        [lineSize - 8]byte
 
 	pool   *Pool
-	fault  atomic.Pointer[error]      // the first since a Wait has returned one
-	told   atomic.Pointer[error]      // what a Wait has returned: the next task added clears it
+	fault  atomic.Pointer[groupFault] // the first since a Wait has returned one
 	limit  atomic.Pointer[groupLimit] // nil until SetLimit
 	cancel context.CancelCauseFunc    // of NewGroupContext, or nil
+}
+
+// A groupFault is why a task of a Group has failed.
+type groupFault struct {
+	err  error
+	told atomic.Bool // a Wait has returned it: the next task added clears it
 }
 
 // NewGroup returns an empty group whose tasks run on p.
@@ -67,8 +73,8 @@ func checkGroup(g *Group, nilFunc bool, call string) {
 }
 
 func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
-	if g.told.Load() != nil {
-		g.fault.CompareAndSwap(g.told.Swap(nil), nil) // not one that came after it
+	if f := g.fault.Load(); f != nil && f.told.Load() {
+		g.fault.CompareAndSwap(f, nil)
 	}
 	g.added.Add(1)
 	if m := g.limit.Load(); m != nil {
@@ -85,7 +91,7 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 	}
 }
 
-// Wait blocks until every task added so far, and every task that those added,
+// Wait blocks until every task added so far, and every task added meanwhile,
 // has ended, and returns the first error among the tasks that ended since a Wait
 // last returned one: nil, an error of SubmitErrTo or GoErr, a *PanicError, ErrGoexit,
 // ErrClosed or ErrFull. Calling it again without adding tasks returns the same. Where
@@ -93,7 +99,10 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 // was. Wait runs tasks of the group that nobody has begun.
 //
 // Called from inside a task of the group, or from one that such a task runs
-// underneath itself, it could never return, and returns ErrOwnGroup at once.
+// underneath itself, it could never return, and returns ErrOwnGroup at once. It cannot
+// tell that where another goroutine runs what a task of the group waits for, such as an
+// element of a loop: then it waits for ever, as tasks do that wait for each other in a
+// circle.
 func (g *Group) Wait() error {
 	checkGroup(g, false, "Group.Wait")
 	if !g.ended() {
@@ -101,9 +110,7 @@ func (g *Group) Wait() error {
 			return ErrOwnGroup
 		}
 		g.help()
-	}
-	if !g.ended() {
-		g.pool.park(unsafe.Pointer(g), g.ended, true, nil, 0)
+		g.block(nil)
 	}
 	return g.result()
 }
@@ -123,7 +130,7 @@ func (g *Group) WaitContext(ctx context.Context) error {
 		if g.own() {
 			return ErrOwnGroup
 		}
-		if !g.pool.park(unsafe.Pointer(g), g.ended, true, ctx.Done(), 0) {
+		if !g.block(ctx.Done()) {
 			return ctx.Err()
 		}
 	}
@@ -158,11 +165,46 @@ func (g *Group) help() {
 		l.leave()
 		g.helpFrom(l)
 	}
-	if l, s, key := g.find(&groupSearch{}); l != nil {
-		h := &p.helper().hand
-		h.count(&h.begun, 1)
-		p.hand(job{l: l, s: s, v: key | taken, group: g})
+	g.handOut(false)
+}
+
+// handOut has a stand-in run queued tasks of g: those in inboxes, or all.
+func (g *Group) handOut(all bool) {
+	from := groupSearch{all: all}
+	if l, s, key := g.find(&from); l != nil {
+		g.pool.hand(job{l: l, s: s, v: key | taken, group: g, from: from})
 	}
+}
+
+const (
+	// starvedAfter is how long none of a Group's tasks has ended when one who waits for
+	// it looks where they are; while none ends, it looks again after twice that, and so
+	// on, up to lastLook. Where n goroutines are parked it is n times as long, so all of
+	// them together look no more often than one does.
+	starvedAfter = 10 * time.Millisecond
+	lastLook     = time.Second
+)
+
+// block parks until g has ended, which it reports, or until stop is closed. It lends its
+// place, but who works there may have to wait until the caller goes on, for a lock that it
+// holds. So where no task of g ends, a stand-in more runs those that are queued.
+func (g *Group) block(stop <-chan struct{}) bool {
+	done, pause := g.finished.Load(), starvedAfter
+	for !g.pool.park(unsafe.Pointer(g), g.ended, true, stop, pause*time.Duration(1+g.pool.gate.Load()>>gateWaiterShift)) {
+		select {
+		case <-stop:
+			return false
+		default:
+		}
+		before := done
+		if done = g.finished.Load(); done != before {
+			pause = starvedAfter
+			continue
+		}
+		pause = min(2*pause, lastLook)
+		g.handOut(true)
+	}
+	return true
 }
 
 // helpFrom runs the tasks of g in the calling goroutine's own lane.
@@ -184,29 +226,35 @@ func (g *Group) helpFrom(l *lane) {
 			continue
 		}
 		end = i + l.mask + 1
-		if s.fn == l.known || l.proven(s) {
+		if s.fn.code == l.known || l.proven(s) {
 			p.run(l, s, v, &l.hand)
 			continue
 		}
-		p.handOver(l, s, v, nil, 0)
+		p.handOver(l, s, v, &l.hand, nil, 0)
 	}
 }
 
-// A groupSearch is where a search for the tasks of a Group goes on: how many slots of
-// which worker's inbox it has looked at.
+// A groupSearch is where a search for the tasks of a Group goes on: how many lanes it has
+// looked at, and how many slots of the next one.
 type groupSearch struct {
-	worker int
-	slots  uint64
+	all   bool // not only inboxes
+	lanes int
+	slots uint64
 }
 
-// find takes a task of g out of an inbox, from that place on, or returns nil.
+// find takes a task of g, from that place on, or returns nil. Who owns the lane it comes
+// from need not be at work on it.
 func (g *Group) find(from *groupSearch) (l *lane, s *slot, key uint64) {
-	for ; from.worker < len(g.pool.workers); *from = (groupSearch{worker: from.worker + 1}) {
-		l := g.pool.workers[from.worker].inbox.Load()
+	lanes := *g.pool.lanes.Load()
+	for ; from.lanes < len(lanes); from.lanes, from.slots = from.lanes+1, 0 {
+		l := lanes[from.lanes]
+		if l.groups.Load() == nil || !l.inbox && !from.all {
+			continue
+		}
 		for ; from.slots <= l.mask && l.queued() > 0; from.slots++ {
 			s := l.at(from.slots)
 			v := s.state.Load()
-			if v&kindMask == full && v&grouped != 0 && l.group(v).g.Load() == g && l.takeOpen(s, v&^kindMask) {
+			if v&kindMask == full && v&grouped != 0 && l.group(v).g.Load() == g && l.takeForeign(s, v&^kindMask) {
 				return l, s, v &^ kindMask
 			}
 		}
@@ -216,9 +264,9 @@ func (g *Group) find(from *groupSearch) (l *lane, s *slot, key uint64) {
 
 func (g *Group) result() error {
 	var err error
-	if fault := g.fault.Load(); fault != nil {
-		g.told.Store(fault)
-		err = *fault
+	if f := g.fault.Load(); f != nil {
+		f.told.Store(true)
+		err = f.err
 	}
 	if g.cancel != nil {
 		g.cancel(err)
@@ -264,7 +312,7 @@ func (g *Group) tell() {
 
 // fail notes the error of a task, before the task is counted as ended.
 func (g *Group) fail(err error) {
-	if g.fault.CompareAndSwap(nil, &err) && g.cancel != nil {
+	if g.fault.CompareAndSwap(nil, &groupFault{err: err}) && g.cancel != nil {
 		g.cancel(err)
 	}
 }

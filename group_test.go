@@ -338,3 +338,88 @@ func TestGroupErrorIsToldOnce(t *testing.T) {
 		}
 	}
 }
+
+// Who waits for a Group gets on although a stand-in of an earlier wait of its is at work
+// for somebody who wants it to get on: its tasks are found wherever they are queued, those
+// too that are added meanwhile.
+func TestGroupWaitPastStranger(t *testing.T) {
+	watch(t)
+	p := newTestPool(t, unpinned(1)...)
+	orders := make(chan func())
+	go func() { // another goroutine, which owns a lane
+		for range 2 * pushesForLane {
+			_ = Submit(p, nil, nothing).Wait()
+		}
+		for f := range orders {
+			f()
+		}
+	}()
+	defer close(orders)
+	other := func(f func()) {
+		done := make(chan struct{})
+		orders <- func() { f(); close(done) }
+		<-done
+	}
+	goesOn, ended := make(chan struct{}), make(chan struct{})
+	task := p.Go(func() { // on the only worker
+		strangers := p.NewGroup()
+		ctx, cancel := context.WithCancel(context.Background())
+		other(func() { strangers.Go(func() { cancel(); <-goesOn; close(ended) }) })
+		if err := strangers.WaitContext(ctx); err != context.Canceled {
+			t.Error(err)
+		}
+		for _, wait := range []func(g *Group) error{(*Group).Wait, func(g *Group) error { return g.WaitContext(t.Context()) }} {
+			g := p.NewGroup()
+			var ran count
+			other(func() {
+				SubmitTo(g, &ran, (*count).run)
+				g.Go(func() { SubmitTo(g, &ran, (*count).run) })
+			})
+			if err := wait(g); err != nil || ran.runs.Load() != 2 {
+				t.Errorf("%v, %d of 2 tasks ran", err, ran.runs.Load())
+			}
+		}
+		close(goesOn)
+	})
+	for !task.Done() { // nobody helps
+		runtime.Gosched()
+	}
+	<-ended
+}
+
+// A task that a submitter runs while it makes room, and that ends its goroutine, leaves
+// the Group without the task that was to be added, and not without an end.
+func TestGroupSubmitterEnds(t *testing.T) {
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(minSlots))...)
+	var exits atomic.Bool
+	run := func(*struct{}) {
+		if exits.CompareAndSwap(true, false) {
+			runtime.Goexit()
+		}
+	}
+	for range 3 * proven.Runs {
+		_ = Submit(p, nil, run).Wait()
+	}
+	defer hold(t, p)()
+	g := p.NewGroup()
+	died := make(chan struct{})
+	go func() {
+		defer close(died)
+		for range minSlots + pushesForLane {
+			_ = Submit(p, nil, run).Wait()
+		}
+		for range minSlots - 2 {
+			Submit(p, nil, run)
+		}
+		exits.Store(true)
+		for exits.Load() {
+			SubmitTo(g, nil, run)
+		}
+	}()
+	<-died
+	for range 2 {
+		if err := g.Wait(); err != nil && err != ErrGoexit {
+			t.Error(err)
+		}
+	}
+}

@@ -80,27 +80,25 @@ func (m *groupLimit) putBack(t groupTask, feed bool) (start bool) {
 }
 
 // begin queues the tasks that wait and may begin. One who has just ended a task must
-// not wait for room: it leaves that to the feeder, a goroutine that does the same. Who
-// does wait puts the task back first, so that Cancel finds it.
+// not wait for room, nor one who submits to a pool with the policy Reject: it leaves that
+// to the feeder, a goroutine that does the same. Who does wait puts the task back first,
+// so that Cancel finds it, and runs no task meanwhile, which might end its goroutine.
 func (g *Group) begin(m *groupLimit, wait, feeder bool) {
+	wait = wait && (feeder || g.pool.whenFull != Reject)
 	waited := false
 	for t, ok := m.next(g, feeder); ok; t, ok = m.next(g, feeder) {
 		f, queued := g.pool.submit(t.fn, t.params, t.flags|grouped, g, false)
-		err := f.refusal()
-		if !queued && wait && g.pool.whenFull == Reject {
-			queued, err = true, ErrFull
-		}
 		switch {
 		case queued:
 			m.moving.Add(-1)
-			if err != nil {
+			if err := f.refusal(); err != nil {
 				g.fail(err)
 				g.endUnbegun(1)
 			}
 			waited = false
 		case wait:
 			m.putBack(t, false)
-			g.pool.makeRoom() // and not until there is: others may queue the task
+			g.pool.makeRoom(nil, false) // and not until there is: others may queue the task
 			waited = true
 		default:
 			if m.putBack(t, true) {
@@ -139,6 +137,10 @@ func (g *Group) begin(m *groupLimit, wait, feeder bool) {
 // The pool has not accepted a task that waits inside the group: Stats does not count
 // it, and when the pool is closed it ends with ErrClosed. A limit costs each task a
 // lock. It allocates nothing in the long run.
+//
+// From the first SetLimit on, also one that takes the limit away, a task of the group that
+// finds the queues full waits inside the group if the pool has the policy Reject: none ends
+// with ErrFull.
 func (g *Group) SetLimit(n int) {
 	checkGroup(g, false, "Group.SetLimit")
 	if n <= 0 {

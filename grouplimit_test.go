@@ -264,3 +264,25 @@ func TestLimitWithFullQueues(t *testing.T) {
 		}
 	}
 }
+
+// The policy Reject is for what is submitted, not for what waits inside a Group: that
+// begins when there is room.
+func TestLimitedGroupIsNotRejected(t *testing.T) {
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(2), WithWhenFull(Reject))...)
+	g := p.NewGroup()
+	g.SetLimit(1)
+	var ran count
+	begun, goesOn := make(chan struct{}), make(chan struct{})
+	g.Go(func() { close(begun); <-goesOn; ran.run() })
+	<-begun
+	const n = 100
+	for range n - 1 {
+		SubmitTo(g, &ran, (*count).run)
+	}
+	fill(p)
+	g.SetLimit(2) // there is no room for one more, and who says so does not wait
+	close(goesOn)
+	if err := g.Wait(); err != nil || ran.runs.Load() != n {
+		t.Errorf("%v, %d of %d tasks ran", err, ran.runs.Load(), n)
+	}
+}

@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"runtime"
 	"sync"
 
 	"github.com/zeropool-go/zeropool/internal/stack"
@@ -13,7 +14,16 @@ import (
 // inTask reports whether the caller runs inside a task of any pool.
 func inTask() bool {
 	f := taskFrames()
-	return stack.CalledBy(f[:])
+	return stack.Nearest(f[1:]) >= 0
+}
+
+// goexited reports, in a deferred call of a function that runs tasks, whether it is
+// runtime.Goexit that has ended the task: the goroutine is about to end, even if recover
+// has returned a panic, of a deferred call of the task's. And nothing that recover
+// returns need mean a Goexit: it may be panic(nil), under GODEBUG=panicnil=1.
+func goexited() bool {
+	f := taskFrames()
+	return stack.Nearest(f[:]) == 0
 }
 
 // runnerID returns what tells the calling goroutine from all others that live: its
@@ -68,13 +78,16 @@ func (p *Pool) inOwnTask() bool {
 	return p.helped()
 }
 
-// taskFrames returns the functions that run tasks; the first function of a Join counts
-// as one, because its second one is called by the same. They have a deferred call, so
-// the compiler inlines none of them.
-var taskFrames func() *[3]stack.Code
+// taskFrames returns runtime.Goexit and the functions that run tasks; the first function
+// of a Join counts as one, because its second one is called by the same. They have a
+// deferred call, so the compiler inlines none of them.
+var taskFrames func() *[5]stack.Code
 
 func init() { taskFrames = sync.OnceValue(findTaskFrames) } // not above: an initialization cycle
 
-func findTaskFrames() *[3]stack.Code {
-	return &[3]stack.Code{stack.CodeOf((*Pool).run), stack.CodeOf((*Pool).join2), stack.CodeOf((*Pool).runRange)}
+func findTaskFrames() *[5]stack.Code {
+	return &[5]stack.Code{
+		stack.CodeOf(runtime.Goexit), stack.CodeOf((*Pool).run), stack.CodeOf((*Pool).runRange),
+		stack.CodeOf((*Pool).join2), stack.CodeOf((*Pool).call),
+	}
 }

@@ -58,7 +58,7 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 	if take(l, s, f.key) != tookIt {
 		return f.Wait()
 	}
-	if s.fn != l.known && !l.proven(s) {
+	if s.fn.code != l.known && !l.proven(s) {
 		return f.waitTaken(l, s, v)
 	}
 	if p.gate.Load()&gateCut != 0 { // D1, as in run
@@ -109,8 +109,8 @@ func (p *Pool) joinFull(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Poi
 // is what recover returned.
 func (p *Pool) unwoundJoin(f Future, e any) error {
 	defer f.Wait() // even if the handler calls runtime.Goexit
-	if e == nil {
-		return ErrGoexit // seen only after panic(nil) under GODEBUG=panicnil=1, which looks the same
+	if e == nil && goexited() {
+		return ErrGoexit // which nobody sees
 	}
 	err := newPanicError(e)
 	p.report(err)

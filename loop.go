@@ -57,9 +57,14 @@ func (p *Pool) loop(w work, n int) error {
 	if !p.accept(n) {
 		return ErrClosed
 	}
+	return p.accepted(w, n)
+}
+
+// accepted is loop for elements that accept has taken.
+func (p *Pool) accepted(w work, n int) error {
 	h := &p.helper().hand
 	b := p.newBatch(w, n)
-	b.loop = true
+	b.by = h
 	h.count(&h.begun, uint64(n))
 	b.refs.Store(2) // K2
 	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
@@ -83,6 +88,7 @@ func (p *Pool) drive(b *batch, h *hand, lo int) {
 			break
 		}
 		hi := lo + min(want, n-lo)
+		b.begin(h, hi-lo)
 		p.runShare(share{b, lo, hi, true}, h)
 		calls += b.calls(lo, hi)
 		lo = hi

@@ -110,21 +110,30 @@ func Reduce[T, R any](p *Pool, in []T, zero R, fold func(R, *T) R, merge func(R,
 	if len(in) == 0 {
 		return zero, nil
 	}
-	r := scratch.Take[reduction[T, R]](&p.scratch)
 	blocks := min(len(in), max(minBlocks, blocksEach*len(p.workers)))
+	if !p.accept(blocks + 1) { // with the merging, so that Close waits for that too
+		return zero, ErrClosed
+	}
+	merging := false
+	defer func() {
+		if !merging { // a fold has failed, or has ended the goroutine
+			p.refuse(1)
+		}
+	}()
+	r := scratch.Take[reduction[T, R]](&p.scratch)
 	if cap(r.parts) < blocks {
 		r.parts = make([]part[R], blocks)
 	}
 	r.parts = r.parts[:blocks]
 	r.in, r.zero, r.fold, r.merge = in, zero, fold, merge
-	err := p.loop(work{
+	err := p.accepted(work{
 		body:  folded[T, R]{},
 		fn:    *(**funcval)(unsafe.Pointer(&fold)),
 		base:  unsafe.Pointer(r),
 		early: true,
 	}, blocks)
-	if err == nil && !r.single() {
-		err = p.loop(work{
+	if merging = err == nil; merging {
+		err = p.accepted(work{
 			body:  merged[T, R]{},
 			fn:    *(**funcval)(unsafe.Pointer(&merge)),
 			base:  unsafe.Pointer(r),
@@ -157,16 +166,6 @@ type reduction[T, R any] struct {
 type part[R any] struct {
 	r  R
 	ok bool
-}
-
-// single reports whether all blocks were folded into one part.
-func (r *reduction[T, R]) single() bool {
-	for i := range r.parts[1:] {
-		if r.parts[i+1].ok {
-			return false
-		}
-	}
-	return true
 }
 
 type folded[T, R any] struct{}

@@ -2,9 +2,11 @@ package zeropool
 
 import (
 	"math/big"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -183,4 +185,26 @@ func TestBlockStart(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A Reduce that began before Close ends as if there were none.
+func TestReduceWhileClosing(t *testing.T) {
+	p := mustNew(t, unpinned(2)...)
+	in := make([]int, 1000)
+	var begun sync.Once
+	var closing sync.WaitGroup
+	sum, err := Reduce(p, in, 0, func(s int, _ *int) int {
+		begun.Do(func() {
+			closing.Go(func() { _ = p.Close() })
+			for p.gate.Load()&gateEnding == 0 {
+				runtime.Gosched()
+			}
+		})
+		return s + 1
+	}, func(a, b int) int { return a + b })
+	if err != nil || sum != len(in) {
+		t.Errorf("%d, %v", sum, err)
+	}
+	closing.Wait()
+	checkAtRest(t, p)
 }

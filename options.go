@@ -29,7 +29,8 @@ const (
 	Help WhenFull = iota
 	// Block makes the submitter wait until there is room. A stand-in may run
 	// queued tasks in the place of a task that waits so: were every worker to wait
-	// for room, none would make any.
+	// for room, none would make any. That is no help if the task that the stand-in
+	// takes waits for the submitter itself, for a lock that it holds or on a channel.
 	Block
 	// Reject makes the submission fail: its Future ends with ErrFull.
 	Reject

@@ -270,13 +270,15 @@ func (p *Pool) Plan() topology.Plan {
 // and ends every worker before it returns. It may be called more than once and
 // from several goroutines; each call returns when the workers have ended. Called
 // from inside a task of the pool, it refuses new work and returns ErrInTask at
-// once, and the workers end when they have run the rest.
+// once, and the workers end when they have run the rest. It may do so inside a task of
+// another pool, or the first function of a Join, too, while a goroutine that waits for a
+// task of this one, or submits to it, runs one.
 func (p *Pool) Close() error { return p.Shutdown(context.Background()) }
 
 // Shutdown is Close with a limit: once ctx ends, tasks that have not begun end
 // with ErrClosed, and Shutdown returns ctx's error without waiting for those
-// that have. No task begins after it has returned. It returns nil if everything
-// was run.
+// that have. No task begins after it has returned; elements of batches and loops begin
+// in ranges, see Future.Cancel. It returns nil if everything was run.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	p.gate.Or(gateClosed)
 	membarrier.Heavy(true) // D1: now everything that was pushed by one who did not see gateClosed is visible
@@ -332,9 +334,8 @@ func (p *Pool) over() bool {
 	return w.ended() == p.submitted() && p.batches.Load() == 0 && !slices.ContainsFunc(*p.lanes.Load(), (*lane).running)
 }
 
-// helped reports whether goroutines that are neither workers nor stand-ins may run
-// tasks of p: they have taken some that they have not ended, or have given to
-// stand-ins. The caller holds p.mu.
+// helped reports whether goroutines that are neither workers nor stand-ins run tasks of
+// p. The caller holds p.mu.
 func (p *Pool) helped() bool {
 	var w WorkerStats
 	begun := uint64(0)

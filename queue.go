@@ -39,7 +39,7 @@ type lane struct {
 	tail   counter       // the slot to try next, modulo the capacity
 	pushed counter       // tasks ever pushed
 	hand                 // of the owner; it counts tasks of the lane only
-	known  *funcval      // a proven function
+	known  uintptr       // the code of a proven function; not the function, which may keep memory alive
 	last   counter       // key of the task that the owner took or waited for last
 	busy   atomic.Uint32 // the owner is between two steps of a push or a take
 	ack    atomic.Uint32 // the last value of seq that the owner has seen
@@ -226,6 +226,18 @@ func (l *lane) takeOpen(s *slot, key uint64) bool {
 		return true
 	}
 	return false
+}
+
+// takeForeign is takeOpen for a caller that is not attached. It may fail.
+func (l *lane) takeForeign(s *slot, key uint64) bool {
+	if l.inbox {
+		return l.takeOpen(s, key)
+	}
+	if !l.attach(true) {
+		return false
+	}
+	defer l.detach()
+	return l.takeOpen(s, key)
 }
 
 // takeShared is takeOpen for the owner of the lane, while thieves are attached.

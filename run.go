@@ -11,6 +11,7 @@ import (
 // A tally counts the tasks that one goroutine, or a group of them, has run.
 type tally struct {
 	begun     counter // tasks taken; those not counted below are running
+	given     counter // to somebody else who counts them as begun, and is to count their ends
 	completed counter
 	panicked  counter // and those that called runtime.Goexit
 	canceled  counter // withdrawn before they began
@@ -103,14 +104,14 @@ func provenTask(fn *funcval, params unsafe.Pointer) bool { return proven.Is(code
 // last function of which it was true.
 func (l *lane) proven(s *slot) bool {
 	fn := s.fn
-	if fn == l.known {
+	if fn.code == l.known {
 		return true
 	}
 	if !provenTask(fn, s.params) {
 		return false
 	}
 	if fn != callFunc && fn != callErrFunc {
-		l.known = fn
+		l.known = fn.code
 	}
 	return true
 }
@@ -239,10 +240,12 @@ func (p *Pool) cutOff(l *lane, s *slot, v uint64, h *hand) {
 
 // unwound ends a task that did not return; e is what recover returned.
 func (r *running) unwound(e any) {
-	if e == nil {
+	if goexited() {
 		proven.Exited(codeOf(r.s.fn, r.s.params))
-		r.failed(ErrGoexit)
-		return
+		if e == nil {
+			r.failed(ErrGoexit)
+			return
+		}
 	}
 	err := newPanicError(e)
 	defer r.failed(err) // even if the handler calls runtime.Goexit

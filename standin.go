@@ -30,9 +30,10 @@ type job struct {
 	s     *slot
 	v     uint64
 	own   *lane  // then more of its function until that is proven: the lane of the caller, who has attached the stand-in to it
-	group *Group // then run what inboxes have of its tasks
-	share share  // work on a batch
-	polls bool   // it is the poller
+	group *Group // then run more of its tasks
+	from  groupSearch
+	share share // work on a batch
+	polls bool  // it is the poller
 }
 
 // startStandIn gives a job to the spare stand-in.
@@ -146,8 +147,8 @@ func (s *standIn) perform() {
 			s.ran, s.spent = 0, 0
 		}
 		s.runHanded()
-		for from := (groupSearch{}); j.group != nil; {
-			l, t, key := j.group.find(&from)
+		for j.group != nil {
+			l, t, key := j.group.find(&j.from)
 			if l == nil {
 				break
 			}
@@ -181,7 +182,8 @@ func (s *standIn) resume(placed bool) {
 func (s *standIn) runHanded() {
 	j := &s.job
 	code := codeOf(j.s.fn, j.s.params)
-	s.pool.run(j.l, j.s, j.v, &s.hand) // its begin has been counted
+	s.begun.add(1)
+	s.pool.run(j.l, j.s, j.v, &s.hand)
 	s.relabel()
 	if proven.Is(code) {
 		return
@@ -214,14 +216,15 @@ func (s *standIn) runHanded() {
 // The caller does not lend its place, and the stand-in uses none: it ends with the task.
 // If both were counted, a waiter that parks between their two ends would find its own
 // place in use, and the pool would be without a poller once the stand-in has ended.
-func (p *Pool) handOver(l *lane, s *slot, v uint64, stop <-chan struct{}, timeout time.Duration) bool {
+func (p *Pool) handOver(l *lane, s *slot, v uint64, h *hand, stop <-chan struct{}, timeout time.Duration) bool {
 	f := Future{at: unsafe.Pointer(l), key: v &^ kindMask}
-	p.handTask(l, s, v)
+	p.handTask(l, s, v, h)
 	return p.parkNow(unsafe.Pointer(s), f.Done, false, stop, timeout)
 }
 
 // handTask is what handOver does before it waits; its job is not on the stack then.
-func (p *Pool) handTask(l *lane, s *slot, v uint64) {
+func (p *Pool) handTask(l *lane, s *slot, v uint64, h *hand) {
+	h.count(&h.given, 1)
 	j := job{l: l, s: s, v: v&^kindMask | taken}
 	if v&kindMask == owned {
 		s.state.Store(j.v)

@@ -43,18 +43,20 @@ type WorkerStats struct {
 
 func (t *tally) add(o *tally) {
 	t.begun.add(o.begun.load())
+	t.given.add(o.given.load())
 	t.completed.add(o.completed.load())
 	t.panicked.add(o.panicked.load())
 	t.canceled.add(o.canceled.load())
 }
 
-// read adds t to w, and returns the tasks begun. It reads ends before begins: a
-// task that does both meanwhile counts as running.
+// read adds t to w, and returns the tasks begun and not given away. It reads ends before
+// begins: a task that does both meanwhile counts as running.
 func (t *tally) read(w *WorkerStats) (begun uint64) {
 	w.Completed += t.completed.load()
 	w.Panicked += t.panicked.load()
 	w.Canceled += t.canceled.load()
-	return t.begun.load()
+	given := t.given.load()
+	return t.begun.load() - given
 }
 
 func (w *WorkerStats) ended() uint64 { return w.Completed + w.Panicked + w.Canceled }
@@ -177,14 +179,13 @@ func (p *Pool) totals(w *WorkerStats) (begun uint64) {
 }
 
 // tallies calls f with each tally of the pool and the worker whose it is, or whose queue
-// it is of, or nil. The caller holds p.mu.
+// it is of, or nil. Those that are given tasks come before those that give them, and a
+// task is given before it is counted by who has got it: so none counts as begun twice.
+// The caller holds p.mu.
 func (p *Pool) tallies(f func(*tally, *worker)) {
 	f(&p.past, nil)
 	for _, r := range p.standIns {
 		f(&r.tally, nil)
-	}
-	for i := range p.helpers {
-		f(&p.helpers[i].tally, nil)
 	}
 	for _, w := range p.workers {
 		f(&w.tally, w)
@@ -192,6 +193,9 @@ func (p *Pool) tallies(f func(*tally, *worker)) {
 	}
 	for _, l := range *p.lanes.Load() {
 		f(&l.tally, l.worker)
+	}
+	for i := range p.helpers {
+		f(&p.helpers[i].tally, nil)
 	}
 }
 

@@ -3,6 +3,7 @@ package zeropool
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -228,4 +229,43 @@ func TestStatsOfReplacedLane(t *testing.T) {
 	if a, b := before.Total, after.Total; b.Helped < a.Helped || b.Completed != a.Completed || b.Panicked != a.Panicked+panics {
 		t.Errorf("%d panics later the total is\n%+v, was\n%+v", panics, b, a)
 	}
+}
+
+// What a worker's lane or a loop's caller has begun, and others go on with, counts as
+// running where it runs, and nowhere when it has ended.
+func TestStatsOfHandedWork(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	workerRuns := func(want uint64) {
+		t.Helper()
+		if n := atRest(t, p).Workers[0].Running; n != want {
+			t.Errorf("the worker counts %d running tasks, not %d", n, want)
+		}
+	}
+	task := p.Go(func() {
+		for range 2 * pushesForLane { // handed to stand-ins, as the function is not known
+			_ = Submit(p, nil, func(*int) {}).Wait()
+		}
+	})
+	for !task.Done() {
+		runtime.Gosched()
+	}
+	workerRuns(0)
+	p.times.worthwhile = 0 // a loop is shared after its first range
+	loop := make(chan struct{})
+	held := make(chan struct{})
+	go func() {
+		defer close(loop)
+		var shared atomic.Bool
+		_ = p.For(1000, func(lo, hi int) {
+			if r := p.currentRunner(); r != nil && r.worker != nil && shared.CompareAndSwap(false, true) {
+				close(held)
+			}
+			for lo > 0 && !shared.Load() { // until the worker has come
+				runtime.Gosched()
+			}
+		})
+	}()
+	<-held
+	<-loop
+	workerRuns(0)
 }

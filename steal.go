@@ -228,9 +228,10 @@ func (r *runner) findTask() (l *lane, s *slot, v uint64, ok bool) {
 	return nil, nil, 0, false
 }
 
-// takeOwnOldest takes a task of the caller's own lane, the oldest first.
+// takeOwnOldest takes a task of the caller's own lane, the oldest first, unless that is
+// the caller's no more: a task that it has run may have had it replaced.
 func (l *lane) takeOwnOldest() (s *slot, v uint64, ok bool) {
-	for l.queued() > 0 {
+	for l.queued() > 0 && l.owner.Load() == identity() {
 		s, key, ok := l.find(false)
 		if !ok {
 			return nil, 0, false

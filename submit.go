@@ -197,7 +197,7 @@ func (p *Pool) submitElsewhere(fn *funcval, params unsafe.Pointer, flags uint64,
 // as large as the queues are to be, its owner helps at once: an inbox, which needs
 // locked instructions, only puts that off.
 func (p *Pool) submitFull(l *lane, fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
-	if p.renew(l) || wait && l.limit == p.capacity && p.helpItself(l) {
+	if p.renew(l) || wait && l.limit == p.capacity && p.helpItself(l, g) {
 		return p.submit(fn, params, flags, g, wait)
 	}
 	return p.submitOpen(fn, params, flags, g, wait)
@@ -206,9 +206,22 @@ func (p *Pool) submitFull(l *lane, fn *funcval, params unsafe.Pointer, flags uin
 // helpItself has a submitter under the policy Help run tasks that it has submitted
 // itself, and reports whether it has run one: if their functions are known to return,
 // and if it is not a task itself: one of its own tasks may wait for the submitter,
-// which could not go on underneath it.
-func (p *Pool) helpItself(l *lane) bool {
-	return p.whenFull == Help && !inTask() && p.runOwnOldest(l)
+// which could not go on underneath it. Should one end the goroutine all the same, the
+// task that was to be added to g never will be.
+func (p *Pool) helpItself(l *lane, g *Group) bool {
+	if p.whenFull != Help || inTask() {
+		return false
+	}
+	returned := false
+	defer func() {
+		if !returned && g != nil {
+			g.fail(ErrGoexit)
+			g.endUnbegun(1)
+		}
+	}()
+	ran := p.runOwnOldest(l)
+	returned = true
+	return ran
 }
 
 // home returns the worker whose inbox the calling goroutine tries first.
@@ -247,7 +260,7 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 		case p.whenFull == Reject:
 			return rejectedFuture, true
 		}
-		impatient = !p.makeRoom()
+		impatient = !p.makeRoom(g, true)
 		if p.hasOwnRoom() {
 			return p.submit(fn, params, flags, g, wait)
 		}
@@ -261,13 +274,14 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 const patience = time.Millisecond
 
 // makeRoom waits until there is room for a task, which it reports, or the patience is at
-// an end. It helps, if it may. While it blocks, it lends its place to a stand-in.
-func (p *Pool) makeRoom() bool {
+// an end. With help it runs tasks of its own, if it may. While it blocks, it lends its
+// place to a stand-in.
+func (p *Pool) makeRoom(g *Group, help bool) bool {
 	what := unsafe.Pointer(&p.blocked)
 	if l := enter(&p.table); l != nil {
 		what = unsafe.Pointer(l)
 		l.leave()
-		if p.helpItself(l) || p.mayReplace(l) {
+		if help && p.helpItself(l, g) || p.mayReplace(l) {
 			return true
 		}
 	}
@@ -293,7 +307,7 @@ func (p *Pool) runOwnOldest(l *lane) bool {
 			return n > 0
 		}
 		if !l.proven(s) {
-			p.handOver(l, s, v, nil, 0)
+			p.handOver(l, s, v, &l.hand, nil, 0)
 			return true
 		}
 		p.run(l, s, v, &l.hand)

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/park"
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // Results need no atomics: Wait makes them visible.
@@ -658,4 +659,58 @@ func TestInboxFullOfWaitingTasks(t *testing.T) {
 	}
 	close(free)
 	waiters.Wait()
+}
+
+// A submitter that helps, and whose lane a task that it runs has had replaced, goes on
+// with the new one.
+func TestHelperGetsNewLane(t *testing.T) {
+	watch(t)
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(minSlots))...)
+	call := func(f *func()) { (*f)() }
+	fail := func(*struct{}) error { return failedAt(0) }
+	none := func() {}
+	for range 3 * proven.Runs {
+		_ = Submit(p, &none, call).Wait()
+		_ = SubmitErr(p, nil, fail).Wait()
+	}
+	defer hold(t, p)()
+	var replaced bool
+	n := 0
+	task := func() {
+		if n++; n == 24 {
+			for range 3 * minSlots {
+				_ = SubmitErr(p, nil, fail).Wait()
+			}
+			replaced = true
+		}
+	}
+	for !replaced {
+		Submit(p, &task, call)
+	}
+}
+
+// Who queues the tasks of a Group as there is room runs none of them itself: one that
+// blocks would keep the others from beginning.
+func TestFeederRunsNoTasks(t *testing.T) {
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(minSlots))...)
+	me, here := runnerID(), 0
+	run := func(*struct{}) {
+		if runnerID() == me {
+			here++
+		}
+	}
+	for range 3 * proven.Runs {
+		_ = Submit(p, nil, run).Wait()
+	}
+	defer hold(t, p)()
+	for _, help := range []bool{false, true} {
+		for ok := true; ok; {
+			_, ok = TrySubmit(p, nil, run)
+		}
+		here = 0
+		p.makeRoom(nil, help)
+		if help && hasIdentity != (here > 0) || !help && here != 0 {
+			t.Errorf("%d tasks ran here, of a submitter that helps: %v", here, help)
+		}
+	}
 }

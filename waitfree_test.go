@@ -212,3 +212,28 @@ func TestWaitContextThatCannotEndIsWait(t *testing.T) {
 		}
 	}
 }
+
+// Who asks again and again whether a batch has ended gets one stand-in for it, not one for
+// each question.
+func TestPollingBatchNeedsOneStandIn(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	defer hold(t, p)()
+	noStandIns(t, p)
+	goesOn := make(chan struct{})
+	f := SubmitBatch(p, make([]int, 100), func(*int) { <-goesOn })
+	for range 50 {
+		if err := f.WaitTimeout(time.Nanosecond); err != context.DeadlineExceeded {
+			t.Fatal(err)
+		}
+	}
+	p.roster.mu.Lock()
+	n := p.roster.used.Load()
+	p.roster.mu.Unlock()
+	if n != 1 {
+		t.Errorf("%d stand-ins are, or will be, at work", n)
+	}
+	close(goesOn)
+	if err := f.Wait(); err != nil {
+		t.Error(err)
+	}
+}

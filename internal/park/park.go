@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -109,6 +110,7 @@ type Napper struct {
 	word    atomic.Uint32 // asleep during a nap
 	bubbled bool          // a bubble stops its clock for a nap in the kernel, and moves it for a time.Sleep
 	timer   *os.File
+	mu      sync.Mutex // so that Cut does not set the timer of somebody who has got its number after Close
 	fd      int
 }
 
@@ -123,6 +125,9 @@ func (n *Napper) Init(thread, bubbled bool) {
 // Close ends the use of n.
 func (n *Napper) Close() {
 	if n.timer != nil {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.fd = -1
 		_ = n.timer.Close()
 	}
 }
@@ -153,6 +158,8 @@ func (n *Napper) Cut() {
 		return
 	}
 	if n.timer != nil {
+		n.mu.Lock()
+		defer n.mu.Unlock()
 		setTimer(n.fd, time.Nanosecond)
 	} else if hasFutex {
 		futexWake(&n.word)

@@ -26,21 +26,21 @@ func CodeOf(function any) Code {
 	return Code{entry, end}
 }
 
-// CalledBy reports whether the caller's caller was called, however deep, by one of the
-// functions. It allocates nothing.
-func CalledBy(functions []Code) bool {
+// Nearest returns which of the functions is the last one that was called of those which
+// the caller's caller was called by, however deep; or -1. It allocates nothing.
+func Nearest(functions []Code) int {
 	var pcs [64]uintptr
 	for skip := 3; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])
 		for _, pc := range pcs[:n] {
-			for _, f := range functions {
+			for i, f := range functions {
 				if f.from < pc && pc <= f.to { // pc is where the call returns to
-					return true
+					return i
 				}
 			}
 		}
 		if n < len(pcs) {
-			return false
+			return -1
 		}
 	}
 }

@@ -21,10 +21,10 @@ func deep(n int, f func()) {
 }
 
 //go:noinline
-func asks(functions []Code) bool { return CalledBy(functions) }
+func asks(functions []Code) bool { return Nearest(functions) == 1 }
 
 // A function is found on the stack however deep the call is, and only while it is there.
-func TestCalledBy(t *testing.T) {
+func TestNearest(t *testing.T) {
 	code := CodeOf(outer)
 	if code.from >= code.to {
 		t.Fatalf("the code of a function is %+v", code)
