@@ -26,7 +26,7 @@ type batch struct {
 	n     int
 	gen   uint64
 	prev  *batch // on the board; guarded by its mutex
-	next  *batch // likewise
+	next  *batch // likewise; or in the list of the recycled ones
 	tasks []Task // of a mixed batch
 	width int    // goroutines that can work on it at a time
 	refs  atomic.Int32

@@ -50,19 +50,19 @@ func SubmitTo[T any](g *Group, params *T, fn func(*T)) {
 // error.
 func SubmitErrTo[T any](g *Group, params *T, fn func(*T) error) {
 	checkGroup(g, fn == nil, "SubmitErrTo")
-	g.submit(*(**funcval)(unsafe.Pointer(&fn)), unsafe.Pointer(params), fallible)
+	g.submit(funcOf(fn), unsafe.Pointer(params), fallible)
 }
 
 // Go adds fn to g. It panics if g or fn is nil.
 func (g *Group) Go(fn func()) {
 	checkGroup(g, fn == nil, "Group.Go")
-	g.submit(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), 0)
+	g.submit(callFunc, unsafe.Pointer(funcOf(fn)), 0)
 }
 
 // GoErr is Go for a function that may fail: Wait returns the first error.
 func (g *Group) GoErr(fn func() error) {
 	checkGroup(g, fn == nil, "Group.GoErr")
-	g.submit(callErrFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), fallible)
+	g.submit(callErrFunc, unsafe.Pointer(funcOf(fn)), fallible)
 }
 
 func checkGroup(g *Group, nilFunc bool, call string) {

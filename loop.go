@@ -36,7 +36,7 @@ func (p *Pool) For(n int, body func(lo, hi int)) error {
 	if n < 0 {
 		panic("zeropool: For: negative n")
 	}
-	return p.loop(work{body: ranges{}, whole: true, fn: *(**funcval)(unsafe.Pointer(&body))}, n)
+	return p.loop(work{body: ranges{}, whole: true, fn: funcOf(body)}, n)
 }
 
 // ranges calls body(lo, hi).

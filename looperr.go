@@ -67,7 +67,7 @@ func ForEachErr[T any](ctx context.Context, p *Pool, params []T, fn func(*T) err
 	check(p, fn == nil, "ForEachErr")
 	return p.errLoop(ctx, work{
 		body:   elementsErr{},
-		fn:     *(**funcval)(unsafe.Pointer(&fn)),
+		fn:     funcOf(fn),
 		base:   unsafe.Pointer(unsafe.SliceData(params)),
 		stride: unsafe.Sizeof(*new(T)),
 	}, len(params))
@@ -104,7 +104,7 @@ func (p *Pool) ForErr(ctx context.Context, n int, body func(lo, hi int) error) e
 	if n < 0 {
 		panic("zeropool: ForErr: negative n")
 	}
-	return p.errLoop(ctx, work{body: rangesErr{}, whole: true, fn: *(**funcval)(unsafe.Pointer(&body))}, n)
+	return p.errLoop(ctx, work{body: rangesErr{}, whole: true, fn: funcOf(body)}, n)
 }
 
 // rangesErr calls body(lo, hi).

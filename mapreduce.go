@@ -24,7 +24,7 @@ func Map[T, R any](p *Pool, in []T, out []R, fn func(*T) R) error {
 	checkOut("Map", len(in), len(out))
 	return p.loop(work{
 		body: mapped[T, R]{},
-		fn:   *(**funcval)(unsafe.Pointer(&fn)),
+		fn:   funcOf(fn),
 		base: unsafe.Pointer(unsafe.SliceData(in)),
 		out:  unsafe.Pointer(unsafe.SliceData(out)),
 	}, len(in))
@@ -43,7 +43,7 @@ func MapErr[T, R any](ctx context.Context, p *Pool, in []T, out []R, fn func(*T)
 	checkOut("MapErr", len(in), len(out))
 	return p.errLoop(ctx, work{
 		body: mappedErr[T, R]{},
-		fn:   *(**funcval)(unsafe.Pointer(&fn)),
+		fn:   funcOf(fn),
 		base: unsafe.Pointer(unsafe.SliceData(in)),
 		out:  unsafe.Pointer(unsafe.SliceData(out)),
 	}, len(in))
@@ -128,14 +128,14 @@ func Reduce[T, R any](p *Pool, in []T, zero R, fold func(R, *T) R, merge func(R,
 	r.in, r.zero, r.fold, r.merge = in, zero, fold, merge
 	err := p.accepted(work{
 		body:  folded[T, R]{},
-		fn:    *(**funcval)(unsafe.Pointer(&fold)),
+		fn:    funcOf(fold),
 		base:  unsafe.Pointer(r),
 		early: true,
 	}, blocks)
 	if merging = err == nil; merging {
 		err = p.accepted(work{
 			body:  merged[T, R]{},
-			fn:    *(**funcval)(unsafe.Pointer(&merge)),
+			fn:    funcOf(merge),
 			base:  unsafe.Pointer(r),
 			early: true,
 		}, 1)

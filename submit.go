@@ -20,7 +20,7 @@ func Submit[T any](p *Pool, params *T, fn func(*T)) Future {
 
 // SubmitErr is Submit for a function that may fail: Wait returns its error.
 func SubmitErr[T any](p *Pool, params *T, fn func(*T) error) Future {
-	f, _ := p.submit(*(**funcval)(unsafe.Pointer(&fn)), unsafe.Pointer(params), fallible, nil, true)
+	f, _ := p.submit(funcOf(fn), unsafe.Pointer(params), fallible, nil, true)
 	return f
 }
 
@@ -39,14 +39,14 @@ func TrySubmit[T any](p *Pool, params *T, fn func(*T)) (Future, bool) {
 // It panics if p or fn is nil.
 func (p *Pool) Go(fn func()) Future {
 	check(p, fn == nil, "Go")
-	f, _ := p.submit(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), 0, nil, true)
+	f, _ := p.submit(callFunc, unsafe.Pointer(funcOf(fn)), 0, nil, true)
 	return f
 }
 
 // GoErr is Go for a function that may fail: Wait returns its error.
 func (p *Pool) GoErr(fn func() error) Future {
 	check(p, fn == nil, "GoErr")
-	f, _ := p.submit(callErrFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), fallible, nil, true)
+	f, _ := p.submit(callErrFunc, unsafe.Pointer(funcOf(fn)), fallible, nil, true)
 	return f
 }
 
