@@ -32,7 +32,7 @@ type batch struct {
 	refs  atomic.Int32
 	fault atomic.Pointer[fault]
 	asked atomic.Bool // a stand-in works on it, or will, for those that wait and must not
-	by    *hand       // of a loop: its caller's, which has counted all its elements as begun
+	by    *hand       // of a loop: of who drives it, and counts all its elements as begun
 	_     [lineSize]byte
 
 	cursor atomic.Int64 // first element that nobody has claimed
@@ -76,6 +76,14 @@ type share struct {
 	b        *batch
 	next, hi int
 	alone    bool // the rest of the batch, from hi on, is the goroutine's too
+}
+
+// left returns how many elements from next on count as begun by whose share it is.
+func (sh share) left(next int) int {
+	if sh.alone {
+		return sh.b.n - next
+	}
+	return sh.hi - next
 }
 
 func workOf[T any](params []T, fn func(*T)) work {
@@ -149,16 +157,11 @@ func (p *Pool) accept(n int) bool {
 	if p.gate.Load()&gateClosed == 0 {
 		return true
 	}
-	p.refuse(n)
-	return false
-}
-
-// refuse counts n elements that have been counted as submitted as canceled.
-func (p *Pool) refuse(n int) {
 	h := p.helper()
 	h.count(&h.begun, uint64(n))
 	h.count(&h.canceled, uint64(n))
-	p.tellClosers(p.gate.Load())
+	p.tellClosers(gateClosed)
+	return false
 }
 
 // width returns how many goroutines can work on a batch at a time.
@@ -344,7 +347,7 @@ func (b *batch) begin(h *hand, n int) {
 		return
 	case nil:
 	default:
-		b.by.count(&b.by.given, uint64(n))
+		b.by.give(n)
 	}
 	h.count(&h.begun, uint64(n))
 }
@@ -468,7 +471,10 @@ func (p *Pool) runShare(sh share, h *hand) {
 // resume finishes a share that somebody has given to a stand-in, and goes on with the
 // batch.
 func (p *Pool) resume(sh share, h *hand) {
-	h.count(&h.begun, uint64(sh.hi-sh.next))
+	if sh.alone {
+		sh.b.by = h
+	}
+	h.count(&h.begun, uint64(sh.left(sh.next)))
 	p.runShare(sh, h)
 	if sh.alone {
 		p.drive(sh.b, h, sh.hi)
@@ -561,7 +567,7 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 	defer func() {
 		next = p.endFailed(sh, i, h)
 		if exits { // the goroutine, in the task or in the panic handler
-			h.count(&h.given, uint64(sh.hi-next))
+			h.give(sh.left(next))
 			p.hand(job{share: share{b, next, sh.hi, sh.alone}})
 		}
 	}()

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // Close runs everything that was accepted, without anybody waiting for it.
@@ -711,6 +713,33 @@ func TestCloseInOtherPoolsTask(t *testing.T) {
 		}
 		return nil
 	}).Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A loop whose caller waits, because a stand-in runs it, is none that the caller runs: so
+// Close inside a task of another pool does not take it for one of its own.
+func TestCloseInOtherPoolsTaskDuringLoop(t *testing.T) {
+	p, q := mustNew(t, unpinned(2)...), newTestPool(t, unpinned(1)...)
+	begun, goesOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	loop := make(chan error)
+	go func() {
+		fn := func(*int) { once.Do(func() { close(begun) }); <-goesOn }
+		proven.Forget(funcOf(fn).code)
+		loop <- ForEach(p, make([]int, 100), fn)
+	}()
+	<-begun
+	p.mu.Lock()
+	if p.helped() {
+		t.Error("the caller of a loop that a stand-in runs counts as running it")
+	}
+	p.mu.Unlock()
+	close(goesOn)
+	if err := <-loop; err != nil {
+		t.Error(err)
+	}
+	if err := q.GoErr(p.Close).Wait(); err != nil {
 		t.Error(err)
 	}
 }

@@ -94,7 +94,7 @@ func (f Future) Wait() error {
 	s := l.slot(f.key)
 	switch take(l, s, f.key) {
 	case tookIt:
-		if (s.fn.code == l.known || l.proven(s)) && l.pool.run(l, s, f.key|owned, &l.hand) {
+		if (l.knows(s) || l.proven(s)) && l.pool.run(l, s, f.key|owned, &l.hand) {
 			if f.key&fallible == 0 {
 				return nil
 			}

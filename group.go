@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/zeropool-go/zeropool/internal/bubble"
 )
 
 // A Group is a set of tasks that grows while they run, with one wait for all.
@@ -187,9 +189,12 @@ const (
 
 // block parks until g has ended, which it reports, or until stop is closed. It lends its
 // place, but who works there may have to wait until the caller goes on, for a lock that it
-// holds. So where no task of g ends, a stand-in more runs those that are queued.
+// holds. So where none of g is at work, a stand-in more runs those that are queued.
 func (g *Group) block(stop <-chan struct{}) bool {
 	done, pause := g.finished.Load(), starvedAfter
+	if bubble.In() { // where time stands still while anybody is at work, and a deadlock is to be found
+		pause = 0
+	}
 	for !g.pool.park(unsafe.Pointer(g), g.ended, true, stop, pause*time.Duration(1+g.pool.gate.Load()>>gateWaiterShift)) {
 		select {
 		case <-stop:
@@ -202,9 +207,32 @@ func (g *Group) block(stop <-chan struct{}) bool {
 			continue
 		}
 		pause = min(2*pause, lastLook)
-		g.handOut(true)
+		if !g.atWork() {
+			g.handOut(true)
+		}
 	}
 	return true
+}
+
+// atWork reports whether a task of g has begun and not ended.
+func (g *Group) atWork() bool {
+	left := g.added.Load() - g.finished.Load()
+	if m := g.limit.Load(); m != nil {
+		m.mu.Lock()
+		left -= int64(m.list.Len())
+		m.mu.Unlock()
+	}
+	for _, l := range *g.pool.lanes.Load() {
+		if l.groups.Load() == nil || l.queued() <= 0 {
+			continue
+		}
+		for i := range l.mask + 1 {
+			if l.holds(l.at(i).state.Load(), g) {
+				left--
+			}
+		}
+	}
+	return left > 0
 }
 
 // helpFrom runs the tasks of g in the calling goroutine's own lane.
@@ -216,7 +244,7 @@ func (g *Group) helpFrom(l *lane) {
 	for i, end := l.tail.load(), l.tail.load()+l.mask+1; i != end; i++ {
 		s := l.at(i)
 		v := s.state.Load()
-		if v&kindMask != full || v&grouped == 0 || l.group(v).g.Load() != g {
+		if !l.holds(v, g) {
 			if l.queued() <= 0 {
 				return
 			}
@@ -226,7 +254,7 @@ func (g *Group) helpFrom(l *lane) {
 			continue
 		}
 		end = i + l.mask + 1
-		if s.fn.code == l.known || l.proven(s) {
+		if l.knows(s) || l.proven(s) {
 			p.run(l, s, v, &l.hand)
 			continue
 		}
@@ -254,7 +282,7 @@ func (g *Group) find(from *groupSearch) (l *lane, s *slot, key uint64) {
 		for ; from.slots <= l.mask && l.queued() > 0; from.slots++ {
 			s := l.at(from.slots)
 			v := s.state.Load()
-			if v&kindMask == full && v&grouped != 0 && l.group(v).g.Load() == g && l.takeForeign(s, v&^kindMask) {
+			if l.holds(v, g) && l.takeForeign(s, v&^kindMask) {
 				return l, s, v &^ kindMask
 			}
 		}

@@ -288,16 +288,22 @@ func TestOwnGroupAfterNewLane(t *testing.T) {
 // lane knows of the Group, and Wait there would not return otherwise.
 func TestOwnGroupWhileLaneIsWanted(t *testing.T) {
 	needBarrier(t)
-	p := newTestPool(t, unpinned(1)...)
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(minSlots))...)
 	g := p.NewGroup()
 	call := func(f *func()) { (*f)() }
+	fail := func(*struct{}) error { return failedAt(0) }
 	none := func() {}
-	for range 3 * minSlots { // until call is known to return, so that Wait calls it here
+	for range 3 * minSlots { // until they are known to return, so that Wait calls them here
 		SubmitTo(g, &none, call)
 		_ = g.Wait()
+		_ = SubmitErr(p, nil, fail).Wait()
 	}
 	var own error
+	failures := 0
 	task := func() {
+		for range failures {
+			_ = SubmitErr(p, nil, fail).Wait()
+		}
 		p.mu.Lock()
 		for range 3 { // the first look only notes what the owner has done
 			p.takeOverAt = -1 << 62
@@ -306,10 +312,41 @@ func TestOwnGroupWhileLaneIsWanted(t *testing.T) {
 		p.mu.Unlock()
 		own = g.Wait()
 	}
-	SubmitTo(g, &task, call)
-	if err := g.Wait(); err != nil || own != ErrOwnGroup {
-		t.Errorf("inside: %v; outside: %v", own, err)
+	for _, failures = range []int{0, 3 * minSlots} { // which have the lane replaced
+		SubmitTo(g, &task, call)
+		if err := g.Wait(); err != nil || own != ErrOwnGroup {
+			t.Errorf("after %d failures: inside: %v; outside: %v", failures, own, err)
+		}
 	}
+}
+
+// A Group is at work while a task of it runs, and not while all are queued: then somebody
+// who waits for it may have to see to it.
+func TestGroupAtWork(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	release := hold(t, p)
+	g := p.NewGroup()
+	begun, goesOn := make(chan struct{}), make(chan struct{})
+	for range 2 * pushesForLane { // some in an inbox, some in a lane
+		g.Go(func() { begun <- struct{}{}; <-goesOn })
+	}
+	if g.atWork() {
+		t.Error("all tasks are queued, and the group is at work")
+	}
+	release()
+	<-begun
+	if !g.atWork() {
+		t.Error("a task runs, and the group is not at work")
+	}
+	close(goesOn)
+	go func() {
+		for range begun {
+		}
+	}()
+	if err := g.Wait(); err != nil || g.atWork() {
+		t.Errorf("%v; at work: %v", err, g.atWork())
+	}
+	close(begun)
 }
 
 // An error that no Wait has returned is not lost when another task is added after a

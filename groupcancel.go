@@ -66,7 +66,7 @@ func (g *Group) cancelIn(l *lane) int {
 	for i := range l.mask + 1 {
 		s := l.at(i)
 		state := s.state.Load()
-		if state&kindMask != full || state&grouped == 0 || l.group(state).g.Load() != g {
+		if !l.holds(state, g) {
 			continue
 		}
 		// If the slot still holds that task when it is taken, its Group was g.

@@ -58,7 +58,7 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 	if take(l, s, f.key) != tookIt {
 		return f.Wait()
 	}
-	if s.fn.code != l.known && !l.proven(s) {
+	if !l.knows(s) && !l.proven(s) {
 		return f.waitTaken(l, s, v)
 	}
 	if p.gate.Load()&gateCut != 0 { // D1, as in run

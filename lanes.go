@@ -158,8 +158,8 @@ func (p *Pool) publishLane(l *lane) {
 // B2: the owner stores busy and loads owner; this stores owner, and after the
 // barrier loads busy. So either the owner sees that it has lost the lane, and
 // turns to an inbox, or this sees that it is busy, and gives the lane back. So it does
-// where a task of the lane runs: the owner may be inside a Group by it, which the lane
-// knows. One barrier serves all.
+// where the owner may be inside a task of the lane's: that knows of which Group. One
+// barrier serves all.
 func (p *Pool) takeOver() bool {
 	now := cpu.Ticks()
 	if now-p.takeOverAt < p.times.takeOver || !p.asymmetric() {
@@ -186,7 +186,7 @@ func (p *Pool) takeOver() bool {
 	membarrier.Heavy(true) // B2
 	taken := false
 	for i, l := range quiet {
-		if l.busy.Load() == 0 && !l.running() {
+		if l.busy.Load() == 0 && !l.inside() {
 			taken = true
 			l.retired.Store(true)
 		} else {
@@ -197,6 +197,15 @@ func (p *Pool) takeOver() bool {
 	}
 	p.sweep()
 	return taken
+}
+
+// inside reports whether a task of the lane runs, or of one that it has replaced. The
+// caller holds p.mu.
+func (l *lane) inside() bool {
+	for l != nil && !l.running() {
+		l = l.before
+	}
+	return l != nil
 }
 
 // worthReplacing reports whether a lane without a free slot is full of tasks that
@@ -236,6 +245,9 @@ func (p *Pool) renew(l *lane) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if l.owner.Load() != identity() { // it has been taken over
+		return false
+	}
 	p.disown(l)
 	fresh := p.acquire(identity())
 	if fresh == nil {

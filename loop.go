@@ -71,6 +71,7 @@ func (p *Pool) accepted(w work, n int) error {
 	if b.proven() {
 		p.drive(b, h, 0)
 	} else {
+		h.give(n)
 		p.hand(job{share: share{b: b, alone: true}})
 	}
 	return f.block()
@@ -88,7 +89,6 @@ func (p *Pool) drive(b *batch, h *hand, lo int) {
 			break
 		}
 		hi := lo + min(want, n-lo)
-		b.begin(h, hi-lo)
 		p.runShare(share{b, lo, hi, true}, h)
 		calls += b.calls(lo, hi)
 		lo = hi

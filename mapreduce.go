@@ -114,10 +114,12 @@ func Reduce[T, R any](p *Pool, in []T, zero R, fold func(R, *T) R, merge func(R,
 	if !p.accept(blocks + 1) { // with the merging, so that Close waits for that too
 		return zero, ErrClosed
 	}
-	merging := false
+	h, merging := &p.helper().hand, false
+	h.count(&h.begun, 1)
 	defer func() {
 		if !merging { // a fold has failed, or has ended the goroutine
-			p.refuse(1)
+			h.count(&h.canceled, 1)
+			p.tellClosers(p.gate.Load())
 		}
 	}()
 	r := scratch.Take[reduction[T, R]](&p.scratch)
@@ -133,6 +135,7 @@ func Reduce[T, R any](p *Pool, in []T, zero R, fold func(R, *T) R, merge func(R,
 		early: true,
 	}, blocks)
 	if merging = err == nil; merging {
+		h.give(1)
 		err = p.accepted(work{
 			body:  merged[T, R]{},
 			fn:    funcOf(merge),

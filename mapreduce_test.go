@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"context"
 	"math/big"
 	"runtime"
 	"slices"
@@ -206,5 +207,35 @@ func TestReduceWhileClosing(t *testing.T) {
 		t.Errorf("%d, %v", sum, err)
 	}
 	closing.Wait()
+	checkAtRest(t, p)
+}
+
+// Shutdown does not wait for the end of a Reduce, of which no block begins any more.
+func TestShutdownDuringReduce(t *testing.T) {
+	p := mustNew(t, unpinned(2)...)
+	goesOn, begun := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	result := make(chan error)
+	go func() {
+		_, err := Reduce(p, make([]int, 1000), 0, func(s int, _ *int) int {
+			once.Do(func() { close(begun) })
+			<-goesOn
+			return s + 1
+		}, func(a, b int) int { return a + b })
+		result <- err
+	}()
+	<-begun
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Shutdown(ctx); err != context.Canceled {
+		t.Error(err)
+	}
+	close(goesOn)
+	if err := <-result; err != ErrClosed {
+		t.Error(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
 	checkAtRest(t, p)
 }

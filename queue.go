@@ -40,6 +40,7 @@ type lane struct {
 	pushed counter       // tasks ever pushed
 	hand                 // of the owner; it counts tasks of the lane only
 	known  uintptr       // the code of a proven function; not the function, which may keep memory alive
+	exits  uint32        // proven.Exits before it was found to be so
 	last   counter       // key of the task that the owner took or waited for last
 	busy   atomic.Uint32 // the owner is between two steps of a push or a take
 	ack    atomic.Uint32 // the last value of seq that the owner has seen
@@ -64,7 +65,7 @@ type lane struct {
 	retired atomic.Bool             // changes under pool.mu
 	quietAt uint64                  // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
 	groups  atomic.Pointer[groupOf] // of the slot of index 0, and those of the others after it; nil before the first task of a Group
-	before  *lane                   // what this one replaced, if its owner is inside a Group by that; only the owner uses it
+	before  *lane                   // what this one replaced, if its owner is inside a Group by that; its owner reads it, else guarded by pool.mu
 	_       [lineSize]byte
 }
 
@@ -364,6 +365,12 @@ type groupOf struct{ g atomic.Pointer[Group] }
 func (l *lane) group(v uint64) *groupOf {
 	first := unsafe.Pointer(l.groups.Load())
 	return (*groupOf)(unsafe.Add(first, uintptr(v>>posShift&l.mask)*wordSize))
+}
+
+// holds reports whether a task of g that nobody has taken is in the slot of which that is
+// the state.
+func (l *lane) holds(v uint64, g *Group) bool {
+	return v&kindMask == full && v&grouped != 0 && l.group(v).g.Load() == g
 }
 
 // makeGroups makes room for the Groups of the lane's tasks.

@@ -11,7 +11,7 @@ import (
 // A tally counts the tasks that one goroutine, or a group of them, has run.
 type tally struct {
 	begun     counter // tasks taken; those not counted below are running
-	given     counter // to somebody else who counts them as begun, and is to count their ends
+	given     counter // to somebody else, who counts them as begun, and is to count their ends; see give
 	completed counter
 	panicked  counter // and those that called runtime.Goexit
 	canceled  counter // withdrawn before they began
@@ -32,6 +32,9 @@ func (h *hand) count(c *counter, n uint64) {
 		c.add(n)
 	}
 }
+
+// give counts n tasks that h has begun as given to somebody else. Anybody may call it.
+func (h *hand) give(n int) { h.given.v.Add(uint64(n)) }
 
 // enter notes that the goroutine runs a task of g. It returns false if there is
 // nothing to leave: the innermost task is one of g already.
@@ -100,18 +103,19 @@ func codeOf(fn *funcval, params unsafe.Pointer) uintptr {
 // that must go on afterwards, a waiter's. Workers and stand-ins can be replaced.
 func provenTask(fn *funcval, params unsafe.Pointer) bool { return proven.Is(codeOf(fn, params)) }
 
+// knows reports whether the function of the task in s is the one that the lane remembers,
+// and none has been found to exit since.
+func (l *lane) knows(s *slot) bool { return s.fn.code == l.known && l.exits == proven.Exits() }
+
 // proven is that for the task in s; the owner of the lane calls it. It remembers the
 // last function of which it was true.
 func (l *lane) proven(s *slot) bool {
-	fn := s.fn
-	if fn.code == l.known {
-		return true
-	}
+	fn, exits := s.fn, proven.Exits()
 	if !provenTask(fn, s.params) {
 		return false
 	}
 	if fn != callFunc && fn != callErrFunc {
-		l.known = fn.code
+		l.known, l.exits = fn.code, exits
 	}
 	return true
 }

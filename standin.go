@@ -224,7 +224,7 @@ func (p *Pool) handOver(l *lane, s *slot, v uint64, h *hand, stop <-chan struct{
 
 // handTask is what handOver does before it waits; its job is not on the stack then.
 func (p *Pool) handTask(l *lane, s *slot, v uint64, h *hand) {
-	h.count(&h.given, 1)
+	h.give(1)
 	j := job{l: l, s: s, v: v&^kindMask | taken}
 	if v&kindMask == owned {
 		s.state.Store(j.v)

@@ -154,26 +154,21 @@ func (p *Pool) published(gate uint64, l *lane, s *slot, key uint64) {
 // has taken it. It returns the state that it has put into the slot, or 0, and the
 // hand that has counted the begin.
 func (p *Pool) takeBack(l *lane, s *slot, key uint64) (v uint64, h *hand) {
-	if s.state.Load() != key|full {
-		return 0, nil
-	}
-	if hasIdentity && l.owner.Load() == identity() {
-		return l.takeOwn(s, key), &l.hand
-	}
-	for !l.inbox && !l.attach(true) {
-		if s.state.Load() != key|full {
-			return 0, nil
+	for s.state.Load() == key|full {
+		switch {
+		case hasIdentity && l.owner.Load() == identity():
+			if v = l.takeOwn(s, key); v != 0 { // else it is gone, or the lane is no more the caller's
+				return v, &l.hand
+			}
+		case l.takeForeign(s, key):
+			h = &p.helper().hand
+			h.count(&h.begun, 1)
+			return key | taken, h
+		default:
+			yield() // the owner is in the middle of a take, and not on a CPU
 		}
-		yield() // the owner is in the middle of a take, and not on a CPU
 	}
-	if l.takeOpen(s, key) {
-		v, h = key|taken, &p.helper().hand
-		h.count(&h.begun, 1)
-	}
-	if !l.inbox {
-		l.detach()
-	}
-	return v, h
+	return 0, nil
 }
 
 // submitElsewhere pushes a task of a goroutine that has no lane: to the lane that it
@@ -182,7 +177,12 @@ func (p *Pool) submitElsewhere(fn *funcval, params unsafe.Pointer, flags uint64,
 	if hasIdentity && p.capacity >= minSlots {
 		if me := identity(); p.candidates.deserves(me) {
 			p.mu.Lock()
-			l := p.acquire(me)
+			l := enter(&p.table)
+			if l != nil { // somebody had tried to take it over, and has given it back
+				l.leave()
+			} else {
+				l = p.acquire(me)
+			}
 			p.mu.Unlock()
 			if l != nil {
 				return p.submit(fn, params, flags, g, wait)
@@ -306,7 +306,7 @@ func (p *Pool) runOwnOldest(l *lane) bool {
 		if !ok {
 			return n > 0
 		}
-		if !l.proven(s) {
+		if !l.knows(s) && !l.proven(s) {
 			p.handOver(l, s, v, &l.hand, nil, 0)
 			return true
 		}

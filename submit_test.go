@@ -3,6 +3,7 @@ package zeropool
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -712,5 +713,74 @@ func TestFeederRunsNoTasks(t *testing.T) {
 		if help && hasIdentity != (here > 0) || !help && here != 0 {
 			t.Errorf("%d tasks ran here, of a submitter that helps: %v", here, help)
 		}
+	}
+}
+
+// Whoever tries to take a lane over, and gives it back, keeps the owner from none of its
+// tasks.
+func TestTakeBackDuringTakeOver(t *testing.T) {
+	needBarrier(t)
+	p := newTestPool(t, unpinned(1)...)
+	defer hold(t, p)()
+	for range 2 * pushesForLane {
+		_ = Submit(p, nil, nothing).Wait()
+	}
+	l := enter(&p.table)
+	l.leave()
+	me := l.owner.Load()
+	stop := make(chan struct{})
+	var other sync.WaitGroup
+	other.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				l.owner.Store(0)
+				l.owner.Store(me)
+			}
+		}
+	})
+	for i := range stressRounds(100_000) {
+		f := Submit(p, nil, nothing)
+		if n := f.Cancel(); n != 1 {
+			t.Errorf("round %d: a queued task is not withdrawn", i)
+			break
+		}
+	}
+	close(stop)
+	other.Wait()
+}
+
+// A function that has been found to exit is not run by waiters any more, whatever their
+// lanes remember: the second time nobody's goroutine ends.
+func TestExitIsRemembered(t *testing.T) {
+	needBarrier(t) // or no task is taken without asking what its function has done
+	p := newTestPool(t, unpinned(1)...)
+	run := func(exits *bool) {
+		if *exits {
+			runtime.Goexit()
+		}
+	}
+	proven.Forget(funcOf(run).code)
+	never, always := false, true
+	known, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(ended) // also if the goroutine ends in Wait
+		for range 8 * proven.Runs {
+			_ = Submit(p, &never, run).Wait()
+		}
+		known <- struct{}{}
+		<-known
+		ended <- Submit(p, &always, run).Wait()
+	}()
+	<-known
+	f := Submit(p, &always, run)
+	for !f.Done() { // a worker runs it
+		runtime.Gosched()
+	}
+	known <- struct{}{}
+	if err, goesOn := <-ended; !goesOn || err != ErrGoexit {
+		t.Errorf("%v; the waiter goes on: %v", err, goesOn)
 	}
 }

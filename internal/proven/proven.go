@@ -60,6 +60,13 @@ func Observe(code uintptr, n int) {
 	}
 }
 
+// exits counts functions that have been found to exit.
+var exits atomic.Uint32
+
+// Exits returns how many functions have been found to exit. Who remembers one that is
+// proven asks again when that has changed.
+func Exits() uint32 { return exits.Load() }
+
 // Exited records that a function has called runtime.Goexit.
 func Exited(code uintptr) {
 	trials.Lock()
@@ -68,6 +75,7 @@ func Exited(code uintptr) {
 	exited[hash(code)].Store(code)
 	delete(trials.runs, code)
 	proven[hash(code)].CompareAndSwap(code, 0)
+	exits.Add(1)
 }
 
 // Forget makes a function one that is not proven, for tests. It keeps its place in the
