@@ -1,7 +1,6 @@
 package zeropool
 
 import (
-	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -51,7 +50,7 @@ type work struct {
 	out    unsafe.Pointer  // where the results go
 	whole  bool            // a range of elements is one call, and fails as a whole
 	early  bool            // the first failure withdraws what nobody has claimed
-	limit  context.Context // whose end does so too, or nil
+	limit  <-chan struct{} // its end does so too, if it is not nil
 }
 
 // A body runs elements of a batch from lo to hi, in this order, until one returns an

@@ -2,6 +2,7 @@ package zeropool
 
 import (
 	"context"
+	"errors"
 	"math"
 	"unsafe"
 )
@@ -27,11 +28,17 @@ func (p *Pool) stops(b *batch) error {
 	if f := b.fault.Load(); f != nil {
 		return f.err
 	}
-	if b.limit == nil {
+	select {
+	case <-b.limit:
+		return errLimit
+	default:
 		return nil
 	}
-	return b.limit.Err()
 }
+
+// errLimit is why a loop has ended whose context has. No method of the user's context is
+// called where elements are counted: one that panics would leave them so.
+var errLimit = errors.New("zeropool: the context of a loop has ended")
 
 // errLoop is loop for one that ends early.
 func (p *Pool) errLoop(ctx context.Context, w work, n int) error {
@@ -39,13 +46,16 @@ func (p *Pool) errLoop(ctx context.Context, w work, n int) error {
 	if n == 0 {
 		return nil
 	}
-	if ctx.Done() != nil {
+	if w.limit = ctx.Done(); w.limit != nil {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		w.limit = ctx
 	}
-	return p.loop(w, n)
+	err := p.loop(w, n)
+	if err == errLimit {
+		err = ctx.Err()
+	}
+	return err
 }
 
 // ForEachErr calls fn(&params[i]) for every element until a call fails or ctx ends,

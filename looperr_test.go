@@ -274,7 +274,7 @@ func TestContextAfterTheEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	run := (*count).runErr
 	var c count
-	b := p.newBatch(work{body: elementsErr{}, fn: *(**funcval)(unsafe.Pointer(&run)), base: unsafe.Pointer(&c), limit: ctx, early: true}, 1)
+	b := p.newBatch(work{body: elementsErr{}, fn: *(**funcval)(unsafe.Pointer(&run)), base: unsafe.Pointer(&c), limit: ctx.Done(), early: true}, 1)
 	b.width = 1
 	b.refs.Store(3)
 	p.batched.Add(1)
@@ -286,6 +286,42 @@ func TestContextAfterTheEnd(t *testing.T) {
 	p.join(b, h)
 	if f := b.fault.Load(); f != nil || c.runs.Load() != 1 {
 		t.Errorf("%+v, %d ran", f, c.runs.Load())
+	}
+}
+
+// A callerContext is a context whose methods may be called by one goroutine only.
+type callerContext struct {
+	context.Context
+	t      *testing.T
+	caller uint64
+}
+
+func (c *callerContext) here() {
+	if runnerID() != c.caller {
+		c.t.Error("a method of the context is called by another goroutine than the caller of the loop")
+	}
+}
+
+func (c *callerContext) Err() error            { c.here(); return c.Context.Err() }
+func (c *callerContext) Done() <-chan struct{} { c.here(); return c.Context.Done() }
+
+// The methods of a user's context are called by the goroutine that has passed it, never
+// by a worker: one that panics, or exits, would take the worker along.
+func TestContextIsTheCallers(t *testing.T) {
+	p := newTestPool(t, unpinned(2)...)
+	p.times.worthwhile = 0 // shared after the first range
+	for name, loop := range errLoops(p, 1000) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var begun atomic.Int32
+		if err := loop(&callerContext{ctx, t, runnerID()}, func(int) error {
+			if begun.Add(1) == 100 {
+				cancel()
+			}
+			return nil
+		}); err != context.Canceled && begun.Load() != 1000 {
+			t.Errorf("%s: %v after %d elements", name, err, begun.Load())
+		}
+		cancel()
 	}
 }
 
