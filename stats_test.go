@@ -250,7 +250,8 @@ func TestStatsOfHandedWork(t *testing.T) {
 		runtime.Gosched()
 	}
 	workerRuns(0)
-	p.times.worthwhile = 0 // a loop is shared after its first range
+	setProcs(t, 2)
+	p.times.worthwhile = 0 // so a loop is shared after its first range
 	loop := make(chan struct{})
 	held := make(chan struct{})
 	go func() {

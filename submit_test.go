@@ -675,17 +675,17 @@ func TestHelperGetsNewLane(t *testing.T) {
 		_ = SubmitErr(p, nil, fail).Wait()
 	}
 	defer hold(t, p)()
-	var replaced bool
-	n := 0
+	var replaced atomic.Bool
+	var n atomic.Int32
 	task := func() {
-		if n++; n == 24 {
+		if n.Add(1) == 24 {
 			for range 3 * minSlots {
 				_ = SubmitErr(p, nil, fail).Wait()
 			}
-			replaced = true
+			replaced.Store(true)
 		}
 	}
-	for !replaced {
+	for !replaced.Load() {
 		Submit(p, &task, call)
 	}
 }
