@@ -57,9 +57,9 @@ func TestRangesOfHugeBatches(t *testing.T) {
 	for _, n := range []int{math.MaxInt, math.MaxInt - 1} {
 		for _, chunk := range []int{math.MaxInt, math.MaxInt/2 + 1, math.MaxInt / 3} {
 			b := &batch{n: n, pool: new(Pool), width: 1}
-			b.prev, b.next = b, b // on a board
 			next := 0
 			for next < n {
+				b.prev, b.next = b, b // on a board, even if it has left that
 				lo, hi := b.claimRange(chunk, 2*b.width)
 				if lo != next || hi <= lo || hi > n {
 					t.Fatalf("%d of %d elements are left, a claim of %d gave [%d,%d)", n-next, n, chunk, lo, hi)
