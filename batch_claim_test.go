@@ -67,6 +67,7 @@ func TestRangesOfHugeBatches(t *testing.T) {
 				next = hi
 			}
 			for range 3 {
+				b.prev, b.next = b, b
 				if lo, hi := b.claimRange(chunk, 2*b.width); lo != hi {
 					t.Fatalf("nothing is left of %d elements, a claim of %d gave [%d,%d)", n, chunk, lo, hi)
 				}
