@@ -341,11 +341,10 @@ func (p *Pool) skip(b *batch, n int, err error) {
 
 // begin counts n elements as begun by h.
 func (b *batch) begin(h *hand, n int) {
-	switch b.by {
-	case h:
+	if b.by == h {
 		return
-	case nil:
-	default:
+	}
+	if b.by != nil {
 		b.by.give(n)
 	}
 	h.count(&h.begun, uint64(n))

@@ -15,7 +15,7 @@ const tableBits = 7
 // A bucket holds those who wait for things with the same hash, the one that has waited
 // longest first.
 type bucket struct {
-	count   atomic.Int32 // of those in the list: who finds 0 need not lock
+	count   atomic.Int32 // of those that have entered and not left, woken or not: who finds 0 need not lock
 	mu      sync.Mutex
 	waiting List
 }
