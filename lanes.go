@@ -208,12 +208,13 @@ func (l *lane) inside() bool {
 	return l != nil
 }
 
-// worthReplacing reports whether a lane without a free slot is full of tasks that
+// worthReplacing reports whether a lane has no free slot and is full of tasks that
 // run or have failed, not of tasks that wait: then a new lane takes its place.
-// The queue's capacity counts tasks that nobody has taken.
+// The queue's capacity counts tasks that nobody has taken. A caller that has found no room
+// may find some now: somebody has taken a task meanwhile.
 func (l *lane) worthReplacing() bool {
 	queued, slots := l.queued(), int(l.mask)+1
-	return queued < l.limit && 4*(slots-queued) >= slots
+	return queued < l.limit && 4*(slots-queued) >= slots && l.census()[free] == 0
 }
 
 // mayReplace reports whether l is worth replacing and, if it is failed tasks more than

@@ -394,12 +394,16 @@ func TestLaneFailedSlots(t *testing.T) {
 	})
 }
 
-// TestLaneWorthReplacing: a lane full of tasks that wait is full; one full of tasks
-// that run gets a successor, and is not forgotten before they have ended.
+// TestLaneWorthReplacing: a lane with a free slot has room, and stays; one full of tasks
+// that wait is full; one full of tasks that run gets a successor, and is not forgotten
+// before they have ended.
 func TestLaneWorthReplacing(t *testing.T) {
 	forEachLane(t, func(t *testing.T, q *testLane) {
 		var vs []uint64
 		for i := range q.capacity() {
+			if q.worthReplacing() {
+				t.Fatal("a queue with room would be replaced")
+			}
 			vs = append(vs, q.mustPush(t, i))
 		}
 		if q.worthReplacing() {

@@ -251,7 +251,10 @@ func TestHelpMakesRoom(t *testing.T) {
 			SubmitTo(p.NewGroup(), &cs[i], (*count).run)
 		}
 	}
-	if s := p.Stats().Total; s.Queued > 4 || s.Helped < 980 {
+	// A stand-in may still be between taking a task, which makes room, and counting its
+	// begin, which the total goes by.
+	s := p.Stats()
+	if s.Workers[0].Queued > 2 || s.Workers[1].Queued > 2 || s.Total.Helped < 980 {
 		t.Errorf("%+v", s)
 	}
 	release()
