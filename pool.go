@@ -3,7 +3,6 @@ package zeropool
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -158,7 +157,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	for _, w := range p.workers {
 		w.parker.Init(w.keep, p.bubbled)
 		w.parker.Prepare()
-		go onThread(w.keep, func() { w.start(ready, begin) })
+		go w.start(ready, begin)
 	}
 	for range n {
 		<-ready
@@ -182,27 +181,6 @@ const spinRound = 500 * time.Nanosecond
 func threadName(name string, index int) string {
 	room := 15 - len(fmt.Sprintf("zp//%d", index))
 	return fmt.Sprintf("zp/%s/%d", name[:min(len(name), max(room, 1))], index)
-}
-
-// onThread runs f, if own on a goroutine locked to a thread which ends with f. It
-// keeps off the process's first thread, which cannot end and whose mask and
-// name stand for the process's.
-func onThread(own bool, f func()) {
-	if own {
-		runtime.LockOSThread()
-	}
-	if !own || !onMainThread() {
-		f()
-		return
-	}
-	locked := make(chan struct{})
-	go func() {
-		runtime.LockOSThread()
-		close(locked)
-		f()
-	}()
-	<-locked
-	runtime.UnlockOSThread()
 }
 
 var (

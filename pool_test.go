@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -320,4 +321,69 @@ func TestDefault(t *testing.T) {
 	if err := Submit(Default(), &c, (*count).run).Wait(); err != ErrClosed {
 		t.Errorf("a task for the closed default pool: %v", err)
 	}
+}
+
+// A pool follows GOMAXPROCS, whatever it was when the pool was made: two elements of
+// a loop or of a batch that wait for each other meet as soon as there is more than
+// one processor, and with one again, everything still ends.
+func TestGOMAXPROCSChanges(t *testing.T) {
+	setProcs(t, 1)
+	p := newTestPool(t, unpinned(2)...)
+	long := func(x *int) {
+		for i := range 200_000 {
+			*x = max(*x, i)
+		}
+	}
+	for range 3 {
+		runtime.GOMAXPROCS(1)
+		if err := ForEach(p, make([]int, 20), long); err != nil {
+			t.Fatal(err)
+		}
+		if n := p.width(); n != 1 {
+			t.Errorf("a loop is shared by %d goroutines with GOMAXPROCS 1", n)
+		}
+		runtime.GOMAXPROCS(4)
+		m := newMeeting(2)
+		xs := make([]int, 64)
+		err := ForEach(p, xs, func(x *int) {
+			long(x)
+			if x == &xs[40] || x == &xs[63] { // far apart, so that one claim does not have both
+				m.meet()
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m = newMeeting(2)
+		if err := SubmitBatch(p, make([]int, 2), func(*int) { m.meet() }).Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// stressVariable names the environment variable that makes the stress tests run
+// longer: a whole number from 1 on, the factor by which their rounds are
+// multiplied. Unset means 1.
+const stressVariable = "ZEROPOOL_STRESS"
+
+// stressFactor returns what stressVariable says.
+func stressFactor() int {
+	s := os.Getenv(stressVariable)
+	if s == "" {
+		return 1
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		panic(fmt.Sprintf("%s=%q: a whole number from 1 on is needed", stressVariable, s))
+	}
+	return n
+}
+
+// stressRounds scales the rounds of a stress test: a tenth in short mode, times
+// stressFactor otherwise.
+func stressRounds(n int) int {
+	if testing.Short() {
+		return max(n/10, 1)
+	}
+	return n * stressFactor()
 }

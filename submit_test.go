@@ -787,3 +787,36 @@ func TestExitIsRemembered(t *testing.T) {
 		t.Errorf("%v; the waiter goes on: %v", err, goesOn)
 	}
 }
+
+// A submitter that finds the queues full runs queued tasks, but not underneath a
+// task that they may wait for.
+func TestHelpInsideTaskCannotDeadlock(t *testing.T) {
+	p := newTestPool(t, WithWorkers(1), WithQueueCapacity(64))
+	type node struct {
+		submit bool
+		self   chan Future // the submitting task's own Future
+	}
+	var run func(*node)
+	run = func(n *node) {
+		self := <-n.self
+		n.self <- self
+		if !n.submit {
+			if err := self.Wait(); err != nil { // until the submitter has ended
+				t.Error(err)
+			}
+			return
+		}
+		child := node{self: n.self}
+		for range 200 { // more than the queues hold
+			Submit(p, &child, run)
+		}
+	}
+	for range 100 { // long enough for run to be taken for a function that returns
+		root := node{submit: true, self: make(chan Future, 1)}
+		f := Submit(p, &root, run)
+		root.self <- f
+		if err := f.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

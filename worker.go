@@ -2,6 +2,10 @@ package zeropool
 
 import (
 	"cmp"
+	"context"
+	"runtime"
+	"runtime/pprof"
+	"runtime/trace"
 	"slices"
 	"sync/atomic"
 
@@ -57,11 +61,12 @@ func (w *worker) serve() {
 		if l := w.lane.Load(); l != nil {
 			p.disown(l) // the next goroutine earns one of its own
 		}
-		go onThread(w.keep, w.serve)
+		go w.serve()
 	}()
 	w.settleIn()
 	if w.keep {
 		w.lease.take()
+		runtime.LockOSThread() // also if the CPU is refused: a worker that keeps its thread parks with it
 	}
 	w.work()
 	ended = true
@@ -137,4 +142,34 @@ func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 	now := cpu.Ticks()
 	r.judge(l, now-start)
 	r.lease.check(now)
+}
+
+// labels returns the labels for profiles of what runs the pool's tasks: the pool, and
+// what it is there.
+func (p *Pool) labels(worker string) context.Context {
+	return pprof.WithLabels(context.Background(), pprof.Labels("zeropool", p.name, "worker", worker))
+}
+
+// relabel ends the labels that a task may have given itself, or that the calling goroutine
+// has from the one that started it.
+func (r *runner) relabel() { pprof.SetGoroutineLabels(r.labels) }
+
+// busyRegion is the name of the trace regions of runners.
+const busyRegion = "zeropool.busy"
+
+// beginBusy begins a region of runtime/trace that lasts until the runner parks or
+// its goroutine ends. It asks once whether tracing is on: a trace that begins in
+// the middle of a busy period shows the next one.
+func (r *runner) beginBusy() {
+	if trace.IsEnabled() {
+		r.region = trace.StartRegion(r.labels, busyRegion)
+	}
+}
+
+// endBusy ends the region, on the goroutine that began it.
+func (r *runner) endBusy() {
+	if r.region != nil {
+		r.region.End()
+		r.region = nil
+	}
 }

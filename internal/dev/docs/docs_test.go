@@ -321,9 +321,11 @@ func TestEdges(t *testing.T) {
 // newFiles and newCalls are what the first version did not have: sources of the root
 // package, and exported calls in others. lease.go is there because it parked pinned threads.
 var (
-	newFiles = []string{"groupcancel.go", "grouplimit.go", "join.go", "label.go", "lease.go", "looperr.go", "mapreduce.go"}
+	newFiles = []string{"grouplimit.go", "join.go", "lease.go", "mapreduce.go"}
 	newCalls = []string{
-		"SubmitErr", "SubmitErrTo", "Pool.GoErr", "Group.GoErr", "Future.DoneChan", "Pool.Load", "Pool.Name", "Pool.Placement",
+		"SubmitErr", "SubmitErrTo", "Pool.GoErr", "Group.GoErr", "Pool.NewGroupContext", "Group.Cancel", "Group.cancelIn",
+		"ForEachErr", "elementsErr.run", "Pool.ForErr", "rangesErr.run", "Pool.errLoop", "Pool.stops",
+		"Pool.labels", "runner.relabel", "runner.beginBusy", "runner.endBusy", "Future.DoneChan", "Pool.Load", "Pool.Name", "Pool.Placement",
 		"Pool.QueueCapacity", "Version", "Stats.LogValue", "WorkerStats.LogValue", "PanicError.LogValue", "WithPinning", "Pinning.String",
 	}
 )
