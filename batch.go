@@ -19,11 +19,10 @@ import (
 // for the unfinished work, one for each goroutine that works on it. Its state
 // holds a generation, so a Future that outlives it is safe.
 type batch struct {
-	state atomic.Uint64 // generation<<1, plus 1 when the batch has failed
+	state atomic.Uint64 // generation<<1, plus 1 when the batch has failed: grows with each use and each end
 	pool  *Pool
 	work
 	n     int
-	gen   uint64
 	prev  *batch // on the board; guarded by its mutex
 	next  *batch // likewise; or in the list of the recycled ones
 	tasks []Task // of a mixed batch
@@ -133,7 +132,7 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 	b.width = p.width()
 	p.batches.Add(1)
 	b.refs.Store(1) // K2: after the fields
-	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
+	f := Future{at: unsafe.Pointer(b), key: b.state.Load(), n: n}
 	p.post(b, 0)
 	// D1: if Close has missed the batch, the workers may have ended; the stand-ins
 	// have not, because the batch has been counted.
@@ -174,11 +173,10 @@ func (p *Pool) newBatch(w work, n int) *batch {
 	}
 	b.work = w
 	b.n = n
-	b.gen++
 	b.by = nil
 	b.asked.Store(false)
 	b.finished.Store(0)
-	b.state.Store(b.gen << 1)
+	b.state.Add(2) // the next generation
 	return b
 }
 
@@ -205,7 +203,7 @@ func (b *batch) holdKey(key uint64) bool {
 			break
 		}
 	}
-	if b.state.Load() == key<<1 {
+	if b.state.Load() == key {
 		return true
 	}
 	b.release()
@@ -231,12 +229,12 @@ func (b *batch) release() {
 	b.next, b.pool.recycled = b.pool.recycled, b
 }
 
-// poll returns how the batch with that generation ended, if it has (F1).
+// poll returns how the batch that had that state when it began has ended, if it has (F1).
 func (b *batch) poll(key uint64) (err error, done bool) {
 	switch b.state.Load() {
-	case key << 1:
+	case key:
 		return nil, false
-	case key<<1 | 1:
+	case key | 1:
 		return b.fault.Load().err, true
 	}
 	return nil, true // ended, and may serve another batch already
@@ -373,10 +371,9 @@ func (b *batch) finish(n int) {
 	}
 	p := b.pool
 	if b.fault.Load() != nil {
-		b.state.Store(b.gen<<1 | 1) // F1, C1
+		b.state.Add(1) // F1, C1
 	} else {
-		b.state.Store((b.gen + 1) << 1) // F1, C1
-		b.gen++
+		b.state.Add(2) // F1, C1
 	}
 	if b.by == nil {
 		p.batches.Add(-1)

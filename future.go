@@ -15,7 +15,7 @@ import (
 // an error.
 type Future struct {
 	at  unsafe.Pointer // the *lane of a task, or the *batch
-	key uint64         // state of the task's slot without its kind, or the batch's generation
+	key uint64         // state of the task's slot without its kind, or that of the batch while it has not ended
 	n   int            // length of a batch, 0 for a single task
 }
 

@@ -70,7 +70,7 @@ func (p *Pool) accepted(w work, n int) error {
 	b.by = h
 	h.count(&h.begun, uint64(n))
 	b.refs.Store(2) // K2
-	f := Future{at: unsafe.Pointer(b), key: b.gen, n: n}
+	f := Future{at: unsafe.Pointer(b), key: b.state.Load(), n: n}
 	if b.proven() {
 		p.drive(b, h, 0)
 	} else {
