@@ -97,9 +97,6 @@ func workOf[T any](params []T, fn func(*T)) work {
 // It panics if p or fn is nil.
 func SubmitBatch[T any](p *Pool, params []T, fn func(*T)) Future {
 	check(p, fn == nil, "SubmitBatch")
-	if len(params) == 0 {
-		return Future{}
-	}
 	return p.submitBatch(workOf(params, fn), len(params), nil)
 }
 
@@ -115,20 +112,18 @@ func (p *Pool) SubmitMixed(tasks []Task) Future {
 			panic("zeropool: SubmitMixed: a Task that Bind did not make")
 		}
 	}
-	if len(tasks) == 0 {
-		return Future{}
-	}
 	return p.submitBatch(work{body: mixed{}}, len(tasks), tasks)
 }
 
 func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
+	if n == 0 {
+		return Future{}
+	}
 	if !p.accept(n) {
 		return closedFuture
 	}
 	b := p.newBatch(w, n)
-	if tasks != nil {
-		b.tasks = append(b.tasks[:0], tasks...)
-	}
+	b.tasks = append(b.tasks[:0], tasks...)
 	b.width = p.width()
 	p.batches.Add(1)
 	b.refs.Store(1) // K2: after the fields
