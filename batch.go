@@ -84,8 +84,9 @@ func (sh share) left(next int) int {
 	return sh.hi - next
 }
 
-func workOf[T any](params []T, fn func(*T)) work {
-	return work{body: elements{}, fn: funcOf(fn), base: unsafe.Pointer(unsafe.SliceData(params)), stride: unsafe.Sizeof(*new(T))}
+// workOf is for bodies that call fn for each element of params.
+func workOf[T, F any](body body, params []T, fn F) work {
+	return work{body: body, fn: funcOf(fn), base: unsafe.Pointer(unsafe.SliceData(params)), stride: unsafe.Sizeof(*new(T))}
 }
 
 // SubmitBatch queues one task fn(&params[i]) for each element and returns one
@@ -97,7 +98,7 @@ func workOf[T any](params []T, fn func(*T)) work {
 // It panics if p or fn is nil.
 func SubmitBatch[T any](p *Pool, params []T, fn func(*T)) Future {
 	check(p, fn == nil, "SubmitBatch")
-	return p.submitBatch(workOf(params, fn), len(params), nil)
+	return p.submitBatch(workOf(elements{}, params, fn), len(params), nil)
 }
 
 // SubmitMixed queues tasks of different kinds, made by Bind, and returns one

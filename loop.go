@@ -24,7 +24,7 @@ import (
 // It panics if p or fn is nil, and returns ErrClosed after Close.
 func ForEach[T any](p *Pool, params []T, fn func(*T)) error {
 	check(p, fn == nil, "ForEach")
-	return p.loop(workOf(params, fn), len(params))
+	return p.loop(workOf(elements{}, params, fn), len(params))
 }
 
 // For calls body(lo, hi) for ranges that cover [0,n) exactly once and returns
@@ -185,12 +185,7 @@ func (p *Pool) errLoop(ctx context.Context, w work, n int) error {
 // ErrClosed after Close.
 func ForEachErr[T any](ctx context.Context, p *Pool, params []T, fn func(*T) error) error {
 	check(p, fn == nil, "ForEachErr")
-	return p.errLoop(ctx, work{
-		body:   elementsErr{},
-		fn:     funcOf(fn),
-		base:   unsafe.Pointer(unsafe.SliceData(params)),
-		stride: unsafe.Sizeof(*new(T)),
-	}, len(params))
+	return p.errLoop(ctx, workOf(elementsErr{}, params, fn), len(params))
 }
 
 // elementsErr calls fn(&params[i]).

@@ -21,13 +21,7 @@ import (
 // Close.
 func Map[T, R any](p *Pool, in []T, out []R, fn func(*T) R) error {
 	check(p, fn == nil, "Map")
-	checkOut("Map", len(in), len(out))
-	return p.loop(work{
-		body: mapped[T, R]{},
-		fn:   funcOf(fn),
-		base: unsafe.Pointer(unsafe.SliceData(in)),
-		out:  unsafe.Pointer(unsafe.SliceData(out)),
-	}, len(in))
+	return p.loop(mapOf("Map", mapped[T, R]{}, in, out, fn), len(in))
 }
 
 // MapErr is Map for a function that may fail, and ends early like ForEachErr: at the
@@ -40,19 +34,17 @@ func Map[T, R any](p *Pool, in []T, out []R, fn func(*T) R) error {
 // Close.
 func MapErr[T, R any](ctx context.Context, p *Pool, in []T, out []R, fn func(*T) (R, error)) error {
 	check(p, fn == nil, "MapErr")
-	checkOut("MapErr", len(in), len(out))
-	return p.errLoop(ctx, work{
-		body: mappedErr[T, R]{},
-		fn:   funcOf(fn),
-		base: unsafe.Pointer(unsafe.SliceData(in)),
-		out:  unsafe.Pointer(unsafe.SliceData(out)),
-	}, len(in))
+	return p.errLoop(ctx, mapOf("MapErr", mappedErr[T, R]{}, in, out, fn), len(in))
 }
 
-func checkOut(call string, in, out int) {
-	if out < in {
-		panic(fmt.Sprintf("zeropool: %s: %d elements, room for %d results", call, in, out))
+// mapOf is workOf for bodies that store results.
+func mapOf[T, R, F any](call string, body body, in []T, out []R, fn F) work {
+	if len(out) < len(in) {
+		panic(fmt.Sprintf("zeropool: %s: %d elements, room for %d results", call, len(in), len(out)))
 	}
+	w := workOf(body, in, fn)
+	w.out = unsafe.Pointer(unsafe.SliceData(out))
+	return w
 }
 
 type mapped[T, R any] struct{}
@@ -128,20 +120,17 @@ func Reduce[T, R any](p *Pool, in []T, zero R, fold func(R, *T) R, merge func(R,
 	}
 	r.parts = r.parts[:blocks]
 	r.in, r.zero, r.fold, r.merge = in, zero, fold, merge
-	err := p.accepted(work{
+	w := work{
 		body:  folded[T, R]{},
 		fn:    funcOf(fold),
 		base:  unsafe.Pointer(r),
 		early: true,
-	}, blocks)
+	}
+	err := p.accepted(w, blocks)
 	if merging = err == nil; merging {
 		h.give(1)
-		err = p.accepted(work{
-			body:  merged[T, R]{},
-			fn:    funcOf(merge),
-			base:  unsafe.Pointer(r),
-			early: true,
-		}, 1)
+		w.body, w.fn = merged[T, R]{}, funcOf(merge)
+		err = p.accepted(w, 1)
 	}
 	if err == nil {
 		zero = r.parts[0].r
