@@ -332,14 +332,9 @@ func (g *Group) ended() bool {
 // end counts a task as ended, and lets one begin that waits because of the limit.
 func (g *Group) end() {
 	g.finished.Add(1) // F1; C1, pairs with W1
-	if g.limit.Load() != nil || g.pool.gate.Load() >= gateWaiter {
-		g.ends()
+	if g.pool.gate.Load() >= gateWaiter {
+		g.tell()
 	}
-}
-
-// ends is the rest of end.
-func (g *Group) ends() {
-	g.tell()
 	if m := g.limit.Load(); m != nil {
 		g.begin(m, false, false)
 	}
