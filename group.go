@@ -132,6 +132,7 @@ func (g *Group) Wait() error {
 			return ErrOwnGroup
 		}
 		g.help()
+		g.handOut(false)
 		g.block(nil)
 	}
 	return g.result()
@@ -177,17 +178,6 @@ func (g *Group) own() bool {
 		l = l.before
 	}
 	return l != nil
-}
-
-// help runs queued tasks of g: those in the calling goroutine's own lane itself, unless
-// their function is not known to return; and has a stand-in run those in inboxes.
-func (g *Group) help() {
-	p := g.pool
-	if l := enter(&p.table); l != nil {
-		l.leave()
-		g.helpFrom(l)
-	}
-	g.handOut(false)
 }
 
 // handOut has a stand-in run queued tasks of g: those in inboxes, or all.
@@ -255,9 +245,15 @@ func (g *Group) atWork() bool {
 	return left > 0
 }
 
-// helpFrom runs the tasks of g in the calling goroutine's own lane.
-func (g *Group) helpFrom(l *lane) {
+// help runs the tasks of g that are queued in the calling goroutine's own lane, or hands
+// them over where their function is not known to return.
+func (g *Group) help() {
 	p := g.pool
+	l := enter(&p.table)
+	if l == nil {
+		return
+	}
+	l.leave()
 	l.hand.enter(g) // once for all of them
 	defer l.hand.leave()
 	// Tasks that end may push others of g: a whole round must find none.
