@@ -383,54 +383,41 @@ func (b *batch) finish(n int) {
 }
 
 // join works on b until nobody can claim any more of it, and drops the
-// reference that the caller holds.
-func (p *Pool) join(b *batch, h *hand) {
-	want, ran := 1, 0
+// reference that the caller holds. A waiter begins alone, as a loop does, and summons a
+// runner when what is left is worth it.
+func (p *Pool) join(b *batch, h *hand, alone bool) {
+	start := cpu.Ticks()
+	want, ran, before := 1, 0, start
 	for {
 		if err := p.stops(b); err != nil {
 			p.withdraw(b, err)
 		}
-		lo, hi := b.claimRange(want, 2*b.width)
+		part := 2 * b.width
+		if alone {
+			part = 1
+		}
+		lo, hi := b.claimRange(want, part)
 		if lo == hi {
 			break
 		}
-		start := cpu.Ticks()
 		b.begin(h, hi-lo)
 		p.runShare(share{b, lo, hi, false}, h)
 		ran += b.calls(lo, hi)
-		want = chunk.Next(want, hi-lo, cpu.Ticks()-start, p.times.chunk)
+		now := cpu.Ticks()
+		if !alone {
+			want = chunk.Next(want, hi-lo, now-before, p.times.chunk)
+		} else if next, share := chunk.AfterAlone(want, ran, b.n-hi, now-start, now-before, p.times.worthwhile); share {
+			p.summon()
+			alone, want, now = false, 1, cpu.Ticks()
+		} else {
+			want = next
+		}
+		before = now
 	}
 	if ran > 0 && b.fn != nil && !proven.Is(b.fn.code) {
 		proven.Observe(b.fn.code, ran)
 	}
 	b.release()
-}
-
-// helpWith is join for a waiter. It begins alone, as a loop does, and summons a runner
-// when what is left is worth it.
-func (p *Pool) helpWith(b *batch) {
-	h, want, start := &p.helper().hand, 1, cpu.Ticks()
-	for done, before := 0, start; ; {
-		if p.gate.Load()&gateCut != 0 {
-			p.withdraw(b, ErrClosed)
-		}
-		lo, hi := b.claimRange(want, 1)
-		if lo == hi {
-			b.release()
-			return
-		}
-		b.begin(h, hi-lo)
-		p.runShare(share{b, lo, hi, false}, h)
-		done += hi - lo
-		now := cpu.Ticks()
-		next, share := chunk.AfterAlone(want, done, b.n-hi, now-start, now-before, p.times.worthwhile)
-		if share {
-			p.summon()
-			break
-		}
-		want, before = next, now
-	}
-	p.join(b, h)
 }
 
 // claimRange claims up to want elements, as chunk.Claim says.
@@ -470,7 +457,7 @@ func (p *Pool) resume(sh share, h *hand) {
 	if sh.alone {
 		p.drive(sh.b, h, sh.hi)
 	} else {
-		p.join(sh.b, h)
+		p.join(sh.b, h, false)
 	}
 }
 
@@ -612,7 +599,7 @@ func (b *batch) calls(lo, hi int) int {
 func (f Future) waitBatch() error {
 	if b := f.batch(); f.at != nil && b.holdKey(f.key) {
 		if b.proven() {
-			b.pool.helpWith(b)
+			b.pool.join(b, &b.pool.helper().hand, true)
 		} else {
 			b.release()
 			f.waitFree(nil, 0)

@@ -352,7 +352,7 @@ func TestBoardHoldsAll(t *testing.T) {
 			}
 			t.Fatalf("only %d batches of %d can be found", i, batches)
 		}
-		p.join(b, &p.helper().hand)
+		p.join(b, &p.helper().hand, false)
 	}
 	if n := c.runs.Load(); n != batches {
 		t.Errorf("%d elements ran, not %d", n, batches)

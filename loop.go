@@ -104,7 +104,7 @@ func (p *Pool) drive(b *batch, h *hand, lo int) {
 			if b.width = p.width(); b.width > 1 {
 				p.post(b, lo)
 				p.summon()
-				p.join(b, h)
+				p.join(b, h, false)
 				return
 			}
 			next = chunk.Grown(want, 2)

@@ -518,9 +518,9 @@ func TestContextAfterTheEnd(t *testing.T) {
 	p.batches.Add(1)
 	h := &p.helper().hand
 	p.post(b, 0)
-	p.join(b, h)
+	p.join(b, h, false)
 	cancel()
-	p.join(b, h)
+	p.join(b, h, false)
 	if f := b.fault.Load(); f != nil || c.runs.Load() != 1 {
 		t.Errorf("%+v, %d ran", f, c.runs.Load())
 	}

@@ -105,7 +105,7 @@ func (r *runner) work() {
 		if b := p.openBatch(); b != nil {
 			rounds = 0
 			r.found()
-			p.join(b, &r.hand)
+			p.join(b, &r.hand, false)
 			r.relabel()
 			r.lease.check(cpu.Ticks())
 			continue
