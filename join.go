@@ -16,7 +16,7 @@ import (
 // fa, or else the error of fb. A runtime.Goexit in fa ends the calling goroutine once
 // fb has ended, if it was queued; in fb it is ErrGoexit, as with Wait. When every queue
 // is full both run on the calling goroutine, one after the other; but if fb is not known
-// to return it waits for room, or runs on a goroutine of its own if the pool rejects.
+// to return it is queued as a batch of one, which takes no room.
 // After Close fa runs, fb does not, and Join returns ErrClosed.
 //
 // It panics if p, fa or fb is nil. a and b may be nil.
@@ -79,30 +79,19 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 
 // joinFull is join2 without room in a queue.
 func (p *Pool) joinFull(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) error {
-	returns := proven.Is(fb.code)
-	if !returns && p.whenFull != Reject {
-		f, _ := p.submit(fb, b, 0, nil, true)
-		if err := p.call(fa, a, f); err != nil {
-			return err
+	if proven.Is(fb.code) {
+		errA := p.call(fa, a, Future{})
+		errB := p.call(fb, b, Future{})
+		if errA != nil {
+			return errA
 		}
-		return f.Wait()
+		return errB
 	}
-	errA := p.call(fa, a, Future{})
-	errB := ErrGoexit
-	if returns {
-		errB = p.call(fb, b, Future{})
-	} else { // it may call runtime.Goexit, and the pool will not queue it
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			errB = p.call(fb, b, Future{})
-		}()
-		<-ended
+	f := p.submitBatch(work{body: elements{}, fn: fb, base: b}, 1, nil)
+	if err := p.call(fa, a, f); err != nil {
+		return err
 	}
-	if errA != nil {
-		return errA
-	}
-	return errB
+	return f.Wait()
 }
 
 // unwoundJoin waits for the second function of a Join whose first did not return; e
