@@ -159,7 +159,7 @@ func (p *Pool) accept(n int) bool {
 }
 
 // width returns how many goroutines can work on a batch at a time.
-func (p *Pool) width() int { return max(min(len(p.workers)+1, runtime.GOMAXPROCS(0)), 1) }
+func (p *Pool) width() int { return min(len(p.workers)+1, runtime.GOMAXPROCS(0)) }
 
 // newBatch returns a batch with recycled storage, which nobody else knows yet.
 func (p *Pool) newBatch(w work, n int) *batch {
@@ -291,7 +291,7 @@ func (b *batch) proven() bool {
 		return proven.Is(b.fn.code)
 	}
 	for i := range b.tasks {
-		if !provenTask(b.tasks[i].fn, b.tasks[i].params) {
+		if !proven.Is(b.tasks[i].fn.code) {
 			return false
 		}
 	}
@@ -551,11 +551,11 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 	}()
 	exit := goexited()
 	if exit {
-		fn, params := b.fn, unsafe.Pointer(nil)
+		fn := b.fn
 		if fn == nil {
-			fn, params = b.tasks[i].fn, b.tasks[i].params
+			fn = b.tasks[i].fn
 		}
-		proven.Exited(codeOf(fn, params))
+		proven.Exited(fn.code)
 		if e == nil {
 			b.fail(ErrGoexit, i)
 			return 0

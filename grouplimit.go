@@ -51,7 +51,8 @@ func (m *groupLimit) next(g *Group, feeder bool) (t groupTask, ok bool) {
 }
 
 // stop empties the list and returns how many tasks were in it. When it returns, those
-// that have left the list before are queued, and no more leave it until goOn is called.
+// that have left the list before are queued, and no more leave it until stopped is
+// counted down.
 func (m *groupLimit) stop() (n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
