@@ -156,10 +156,9 @@ func (p *Pool) errLoop(ctx context.Context, w work, n int) error {
 	if n == 0 {
 		return nil
 	}
-	if w.limit = ctx.Done(); w.limit != nil {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	w.limit = ctx.Done()
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	err := p.loop(w, n)
 	if err == errLimit {
