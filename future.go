@@ -100,13 +100,13 @@ func (f Future) Wait() error {
 			}
 			return f.result(s)
 		}
-		return f.waitTaken(l, s, f.key|owned)
+		return f.waitTaken(l, s)
 	case notThere:
 		if s.state.Load()^f.key-1 >= taken { // the common case: it has ended
 			return f.result(s)
 		}
 	}
-	return f.waitSlow(l, s, f.key)
+	return f.waitSlow(l, s)
 }
 
 // result returns how a task has ended.
@@ -119,8 +119,8 @@ func (f Future) result(s *slot) error {
 
 // waitTaken is the rest of Wait for a task that the caller has taken out of its
 // own lane, and that has panicked, or that it must not run itself.
-func (f Future) waitTaken(l *lane, s *slot, v uint64) error {
-	if s.state.Load() == v {
+func (f Future) waitTaken(l *lane, s *slot) error {
+	if v := f.key | owned; s.state.Load() == v {
 		l.pool.handOver(l, s, v, &l.hand, nil, 0)
 	}
 	return f.block()
@@ -128,12 +128,12 @@ func (f Future) waitTaken(l *lane, s *slot, v uint64) error {
 
 // waitSlow is the rest of Wait for a task that is not in the caller's own lane, or
 // that others may take too.
-func (f Future) waitSlow(l *lane, s *slot, key uint64) error {
+func (f Future) waitSlow(l *lane, s *slot) error {
 	if hasIdentity && l.owner.Load() == identity() {
-		store(&l.last.v, key) // so that thieves take from the other end
+		store(&l.last.v, f.key) // so that thieves take from the other end
 	}
 	p := l.pool
-	if v, h := p.takeBack(l, s, key); v != 0 {
+	if v, h := p.takeBack(l, s, f.key); v != 0 {
 		if provenTask(s.fn, s.params) {
 			p.run(l, s, v, h)
 		} else {

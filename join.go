@@ -59,7 +59,7 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 		return f.Wait()
 	}
 	if !l.knows(s) && !l.proven(s) {
-		return f.waitTaken(l, s, v)
+		return f.waitTaken(l, s)
 	}
 	if p.gate.Load()&gateCut != 0 { // D1, as in run
 		p.cutOff(l, s, v, &l.hand)
