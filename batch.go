@@ -30,7 +30,7 @@ type batch struct {
 	refs  atomic.Int32
 	fault atomic.Pointer[fault]
 	asked atomic.Bool // a stand-in works on it, or will, for those that wait and must not
-	by    *hand       // of a loop: of who drives it, and counts all its elements as begun
+	by    *hand       // of a loop: that which counts all its elements as begun, of who drives it or Pool.driven
 	_     [lineSize]byte
 
 	cursor atomic.Int64 // first element that nobody has claimed
@@ -240,7 +240,7 @@ func (b *batch) poll(key uint64) (err error, done bool) {
 // oldest first. A batch on it has a reference: that of its unfinished work, or of the one
 // who has claimed its last element and is about to take it off.
 type board struct {
-	count atomic.Int32 // how many they are
+	count atomic.Int32 // how many they are, and are about to be
 	mu    sync.Mutex   // guards the list
 	ends  batch        // stands before the oldest and behind the newest, in a ring
 }
@@ -249,11 +249,11 @@ type board struct {
 func (p *Pool) post(b *batch, lo int) {
 	b.cursor.Store(int64(lo))
 	d := &p.board
+	d.count.Add(1) // P1: a full fence before the load of the gate
 	d.mu.Lock()
 	b.prev, b.next = d.ends.prev, &d.ends
 	b.prev.next, b.next.prev = b, b
 	d.mu.Unlock()
-	d.count.Add(1) // P1: a full fence before the load of the gate
 }
 
 // unpost takes b off the board. Only the goroutine that has claimed the last
@@ -449,10 +449,12 @@ func (p *Pool) runShare(sh share, h *hand) {
 // resume finishes a share that somebody has given to a stand-in, and goes on with the
 // batch.
 func (p *Pool) resume(sh share, h *hand) {
+	begins := h
 	if sh.alone {
-		sh.b.by = h
+		begins = &p.driven
+		sh.b.by = begins
 	}
-	h.count(&h.begun, uint64(sh.left(sh.next)))
+	begins.count(&begins.begun, uint64(sh.left(sh.next)))
 	p.runShare(sh, h)
 	if sh.alone {
 		p.drive(sh.b, h, sh.hi)
@@ -545,7 +547,11 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 	defer func() {
 		next = p.endFailed(sh, i, h)
 		if exits { // the goroutine, in the task or in the panic handler
-			h.give(sh.left(next))
+			begun := h
+			if sh.alone {
+				begun = b.by
+			}
+			begun.give(sh.left(next))
 			p.hand(job{share: share{b, next, sh.hi, sh.alone}})
 		}
 	}()

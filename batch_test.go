@@ -342,3 +342,23 @@ func TestBatchEndsLast(t *testing.T) {
 		}
 	}
 }
+
+// A batch counts as one that is on the board before it is there: Shutdown looks once, and
+// who looks while others come and go must not miss one.
+func TestBatchIsCountedFirst(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	defer hold(t, p)()
+	p.board.mu.Lock()
+	var f Future
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f = SubmitBatch(p, make([]int, 3), func(*int) {})
+	}()
+	eventually(t, func() bool { return p.board.count.Load() == 1 }, func() string { return "a batch is listed before it is counted" })
+	p.board.mu.Unlock()
+	<-done
+	if err := f.Wait(); err != nil {
+		t.Error(err)
+	}
+}

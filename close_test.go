@@ -743,3 +743,25 @@ func TestCloseInOtherPoolsTaskDuringLoop(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A submitter that has not seen Close pushes a task when all goroutines of the pool have
+// ended, and somebody else finds it who waits for its Group: it ends with ErrClosed.
+func TestLateTaskFoundByGroup(t *testing.T) {
+	watch(t)
+	p := newTestPool(t, unpinned(1)...)
+	g := p.NewGroup()
+	g.added.Add(1) // as Group.submit does first
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l := p.workers[0].inbox.Load()
+	key, ok := l.pushOpen(funcOf(nothing), nil, grouped, g)
+	if !ok {
+		t.Fatal("an inbox is full that nobody has used")
+	}
+	g.handOut(false)
+	p.published(p.gate.Load(), l, l.slot(key), key)
+	if err := g.Wait(); err != ErrClosed {
+		t.Errorf("Wait: %v", err)
+	}
+}

@@ -14,7 +14,7 @@ import (
 // It may be used again after Wait. Tasks may be added from any goroutine, from
 // the group's own tasks too. A Group must be made by NewGroup.
 type Group struct {
-	added atomic.Int64 // tasks ever added
+	added atomic.Int64 // tasks ever added, see unadded too
 	_     [lineSize - 8]byte
 
 	finished atomic.Int64 // tasks ever ended
@@ -183,8 +183,11 @@ func (g *Group) own() bool {
 // handOut has a stand-in run queued tasks of g: those in inboxes, or all.
 func (g *Group) handOut(all bool) {
 	from := groupSearch{all: all}
-	if l, s, key := g.find(&from); l != nil {
-		g.pool.hand(job{l: l, s: s, v: key | taken, group: g, from: from})
+	l, s, key := g.find(&from)
+	if l != nil && !g.pool.hand(job{l: l, s: s, v: key | taken, group: g, from: from}) {
+		h := &g.pool.helper().hand // D1: Close has missed it, and whoever takes it decides
+		h.count(&h.begun, 1)
+		g.pool.fail(l, s, key|taken, h, &h.canceled, ErrClosed)
 	}
 }
 
@@ -224,7 +227,8 @@ func (g *Group) block(stop <-chan struct{}) bool {
 	return true
 }
 
-// atWork reports whether a task of g has begun and not ended.
+// atWork reports whether a task of g has begun and not ended, and does not wait itself, as
+// some of those may that are parked. The caller is not parked.
 func (g *Group) atWork() bool {
 	left := g.added.Load() - g.finished.Load()
 	if m := g.limit.Load(); m != nil {
@@ -242,7 +246,7 @@ func (g *Group) atWork() bool {
 			}
 		}
 	}
-	return left > 0
+	return left > int64(g.pool.gate.Load()>>gateWaiterShift)
 }
 
 // help runs the tasks of g that are queued in the calling goroutine's own lane, or hands
@@ -325,15 +329,44 @@ func (g *Group) ended() bool {
 	return done == g.added.Load()
 }
 
-// end counts a task as ended, and lets one begin that waits because of the limit.
+// end counts a task as ended.
 func (g *Group) end() {
 	g.finished.Add(1) // F1; C1, pairs with W1
+	g.changed()
+}
+
+// changed is called when fewer tasks are at work than before: it tells those who wait, if
+// there are none left, and lets one begin that waits because of the limit.
+func (g *Group) changed() {
 	if g.pool.gate.Load() >= gateWaiter {
 		g.tell()
 	}
 	if m := g.limit.Load(); m != nil {
 		g.begin(m, false, false)
 	}
+}
+
+// unadded calls f, which makes or waits for room for a task that is to be added to g, and
+// returns what it returns. Meanwhile the task does not count: what is to make room may
+// itself wait for g. Should a task that f runs end the goroutine, the other one never will
+// be added. A nil Group is none.
+func (g *Group) unadded(f func() bool) (room bool) {
+	if g == nil {
+		return f()
+	}
+	returned := false
+	defer func() {
+		if returned {
+			g.added.Add(1)
+		} else {
+			g.fail(ErrGoexit)
+		}
+	}()
+	g.added.Add(-1) // C1, pairs with W1
+	g.changed()
+	room = f()
+	returned = true
+	return room
 }
 
 // endUnbegun counts n tasks as ended that have never been queued.

@@ -678,3 +678,87 @@ func TestGroupCancelWhileOneMoves(t *testing.T) {
 		t.Errorf("%v, %d ran", err, withdrawn.runs.Load())
 	}
 }
+
+// A submitter that finds the queues full and runs tasks of its own has not added its task
+// to the Group yet: one of those that it runs may wait for the Group.
+func TestHelperMayWaitForGroup(t *testing.T) {
+	watch(t)
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(minSlots))...)
+	for range 10 { // for a lane
+		_ = p.Go(func() {}).Wait()
+	}
+	defer hold(t, p)()
+	g := p.NewGroup()
+	g.Go(func() {})
+	waited := make(chan error, 1)
+	p.Go(func() { waited <- g.Wait() })
+	for range 4 * minSlots {
+		g.Go(func() {})
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+}
+
+// A task that is to be added when there is room is not added, and nobody is at work on it.
+func TestTaskThatWaitsForRoomIsNotAdded(t *testing.T) {
+	watch(t)
+	for _, policy := range []WhenFull{Help, Block} {
+		p := newTestPool(t, unpinned(1, WithQueueCapacity(2), WithWhenFull(policy))...)
+		free := make(chan struct{})
+		stranger := func() { <-free }
+		release := hold(t, p)
+		for full := false; !full; {
+			f, ok := TrySubmit(p, &stranger, func(f *func()) { (*f)() })
+			full = !ok
+			_ = f
+		}
+		g := p.NewGroup()
+		added := make(chan struct{})
+		go func() {
+			defer close(added)
+			for range 5 {
+				g.Go(func() {})
+			}
+		}()
+		// Under Help strangers begin in the submitter's place.
+		eventually(t, func() bool { return p.blocked.Load() == 1 && !g.atWork() },
+			func() string { return "a task of the Group is at work, but they only wait for room" })
+		close(free)
+		release()
+		<-added
+		if err := g.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Group.Wait does without those who may have to wait for its caller, also while a task of
+// the Group waits for room: that one is not at work either.
+func TestGroupWaitWhileItsTaskWaitsForRoom(t *testing.T) {
+	watch(t)
+	for _, policy := range []WhenFull{Help, Block} {
+		p := newTestPool(t, unpinned(1, WithQueueCapacity(2), WithWhenFull(policy))...)
+		free, begun, add := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		g := p.NewGroup()
+		g.Go(func() {
+			close(begun)
+			<-add
+			for range 3 {
+				g.Go(func() {})
+			}
+		})
+		<-begun
+		for range 2 { // one for the place of the task, one for that of Wait
+			p.Go(func() { <-free })
+		}
+		close(add)
+		if err := g.Wait(); err != nil {
+			t.Error(err)
+		}
+		close(free)
+	}
+}

@@ -99,7 +99,7 @@ func (g *Group) begin(m *groupLimit, wait, feeder bool) {
 			waited = false
 		case wait:
 			m.putBack(t, false)
-			g.pool.makeRoom(nil, false) // and not until there is: others may queue the task
+			g.pool.makeRoom(false) // and not until there is: others may queue the task
 			waited = true
 		default:
 			if m.putBack(t, true) {

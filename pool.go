@@ -3,6 +3,7 @@ package zeropool
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -58,6 +59,7 @@ type Pool struct {
 	freeIDs    []int
 	takeOverAt int64
 	past       tally // of lanes and stand-ins that are gone, but for workers'
+	driven     hand  // has begun the loops that stand-ins drive, which may end before these
 	pastPushed uint64
 	pastStolen uint64
 	spares     []*standIn
@@ -132,6 +134,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	}
 	p.lanes.Store(new([]*lane))
 	p.board.ends.prev, p.board.ends.next = &p.board.ends, &p.board.ends
+	p.driven.many = true
 	for i := range p.helpers {
 		p.helpers[i].many = true
 	}
@@ -157,7 +160,7 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 	for _, w := range p.workers {
 		w.parker.Init(w.keep, p.bubbled)
 		w.parker.Prepare()
-		go w.start(ready, begin)
+		go onThread(w.keep, func() { w.start(ready, begin) })
 	}
 	for range n {
 		<-ready
@@ -181,6 +184,27 @@ const spinRound = 500 * time.Nanosecond
 func threadName(name string, index int) string {
 	room := 15 - len(fmt.Sprintf("zp//%d", index))
 	return fmt.Sprintf("zp/%s/%d", name[:min(len(name), max(room, 1))], index)
+}
+
+// onThread runs f, if own on a goroutine locked to a thread which ends with f. It
+// keeps off the process's first thread, which cannot end and whose mask and
+// name stand for the process's.
+func onThread(own bool, f func()) {
+	if own {
+		runtime.LockOSThread()
+	}
+	if !own || !onMainThread() {
+		f()
+		return
+	}
+	locked := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		close(locked)
+		f()
+	}()
+	<-locked
+	runtime.UnlockOSThread()
 }
 
 var (

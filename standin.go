@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -36,20 +37,24 @@ type job struct {
 	polls bool  // it is the poller
 }
 
-// startStandIn gives a job to the spare stand-in.
-func (p *Pool) startStandIn(j job) {
+// startStandIn gives a job to the spare stand-in. It returns false if there are none any
+// more, because nothing was left to do when look let them end.
+func (p *Pool) startStandIn(j job) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.spares)
 	if n == 0 {
-		p.jobs.Push(j) // whoever has taken the last spare is about to look here
-		return
+		if p.spares != nil {
+			p.jobs.Push(j) // whoever has taken the last spare is about to look here
+		}
+		return p.spares != nil
 	}
 	s := p.spares[n-1]
 	p.spares[n-1] = nil
 	p.spares = p.spares[:n-1]
 	s.job = j
 	s.parker.Signal()
+	return true
 }
 
 // spare makes another stand-in, with a job if one is waiting. The caller holds
@@ -194,12 +199,18 @@ func (s *standIn) runHanded() {
 	if more == nil && j.l.inbox {
 		more = j.l
 	}
-	// A look at a slot that nobody has taken is a race, but not one that harms: if
-	// the slot then still has the key it had before the look, the task is the one
-	// that was seen. Where there are no identities, the race detector may look on.
+	// A look at a slot that nobody has taken is a race, but not one that harms: if the slot
+	// has the same state after it as before, function and params are those of one task (A2;
+	// they are loaded in this order, before the state). Where there are no identities, the
+	// race detector may look on.
 	for ; hasIdentity && more != nil && ran < proven.Runs; ran++ {
 		t, key, ok := more.find(false)
-		if !ok || codeOf(t.fn, t.params) != code || !more.takeOpen(t, key) {
+		if !ok {
+			return
+		}
+		fn := (*funcval)(atomic.LoadPointer((*unsafe.Pointer)(unsafe.Pointer(&t.fn))))
+		params := atomic.LoadPointer(&t.params)
+		if t.state.Load() != key|full || codeOf(fn, params) != code || !more.takeOpen(t, key) {
 			return
 		}
 		s.begun.add(1)
@@ -238,10 +249,11 @@ func (p *Pool) handTask(l *lane, s *slot, v uint64, h *hand) {
 	p.startStandIn(j)
 }
 
-// hand gives a stand-in a job for which the caller is about to lend its place.
-func (p *Pool) hand(j job) {
+// hand gives a stand-in a job for which the caller is about to lend its place, and reports
+// whether there was one: there is for what has been counted as accepted.
+func (p *Pool) hand(j job) bool {
 	p.roster.mu.Lock()
 	p.roster.used.Add(1)
 	p.roster.mu.Unlock()
-	p.startStandIn(j)
+	return p.startStandIn(j)
 }

@@ -194,6 +194,7 @@ func (p *Pool) tallies(f func(*tally, *worker)) {
 	for _, l := range *p.lanes.Load() {
 		f(&l.tally, l.worker)
 	}
+	f(&p.driven.tally, nil)
 	for i := range p.helpers {
 		f(&p.helpers[i].tally, nil)
 	}

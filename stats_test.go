@@ -11,6 +11,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/zeropool-go/zeropool/internal/cpu"
 )
 
 // Stats tells at once, and exactly while nothing moves, what was submitted, is
@@ -320,5 +323,33 @@ func TestLogValues(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %s in %s", want, out.String())
 		}
+	}
+}
+
+// A loop that a stand-in drives is counted right though that ends before the loop does: a
+// task has ended its goroutine, and there are enough stand-ins.
+func TestLoopOutlivesItsStandIn(t *testing.T) {
+	p := newTestPool(t, unpinned(2, quiet)...)
+	for range stressRounds(3) {
+		var wg sync.WaitGroup
+		free := make(chan struct{})
+		for range 2 * maxSpares {
+			wg.Go(func() { _ = p.Go(func() { <-free }).WaitTimeout(time.Hour) })
+		}
+		eventually(t, func() bool { return p.Stats().Total.Running == 2*maxSpares }, func() string { return "the tasks do not begin" })
+		for loop := range 4 {
+			wg.Go(func() {
+				_ = p.For(2000, func(lo, hi int) {
+					for start := cpu.Ticks(); cpu.DurationOf(cpu.Ticks()-start) < time.Duration(hi-lo)*2*time.Microsecond; {
+					}
+					if (lo+loop)%7 == 3 {
+						runtime.Goexit()
+					}
+				})
+			})
+		}
+		close(free)
+		wg.Wait()
+		atRest(t, p)
 	}
 }

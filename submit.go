@@ -197,32 +197,16 @@ func (p *Pool) submitElsewhere(fn *funcval, params unsafe.Pointer, flags uint64,
 // as large as the queues are to be, its owner helps at once: an inbox, which needs
 // locked instructions, only puts that off.
 func (p *Pool) submitFull(l *lane, fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
-	if p.renew(l) || wait && l.limit == p.capacity && p.helpItself(l, g) {
+	if p.renew(l) || wait && l.limit == p.capacity && p.helps() && g.unadded(func() bool { return p.runOwnOldest(l) }) {
 		return p.submit(fn, params, flags, g, wait)
 	}
 	return p.submitOpen(fn, params, flags, g, wait)
 }
 
-// helpItself has a submitter under the policy Help run tasks that it has submitted
-// itself, and reports whether it has run one: if their functions are known to return,
-// and if it is not a task itself: one of its own tasks may wait for the submitter,
-// which could not go on underneath it. Should one end the goroutine all the same, the
-// task that was to be added to g never will be.
-func (p *Pool) helpItself(l *lane, g *Group) bool {
-	if p.whenFull != Help || inTask() {
-		return false
-	}
-	returned := false
-	defer func() {
-		if !returned && g != nil {
-			g.fail(ErrGoexit)
-			g.endUnbegun(1)
-		}
-	}()
-	ran := p.runOwnOldest(l)
-	returned = true
-	return ran
-}
+// helps reports whether a submitter who finds the queues full may run tasks that it has
+// submitted itself: under the policy Help, and if it is not a task itself: one of its own
+// tasks may wait for the submitter, which could not go on underneath it.
+func (p *Pool) helps() bool { return p.whenFull == Help && !inTask() }
 
 // home returns the worker whose inbox the calling goroutine tries first.
 func (p *Pool) home() *worker {
@@ -260,7 +244,7 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 		case p.whenFull == Reject:
 			return rejectedFuture, true
 		}
-		impatient = !p.makeRoom(g, true)
+		impatient = !g.unadded(func() bool { return p.makeRoom(true) })
 		if p.hasOwnRoom() {
 			return p.submit(fn, params, flags, g, wait)
 		}
@@ -276,12 +260,12 @@ const patience = time.Millisecond
 // makeRoom waits until there is room for a task, which it reports, or the patience is at
 // an end. With help it runs tasks of its own, if it may. While it blocks, it lends its
 // place to a stand-in.
-func (p *Pool) makeRoom(g *Group, help bool) bool {
+func (p *Pool) makeRoom(help bool) bool {
 	what := unsafe.Pointer(&p.blocked)
 	if l := enter(&p.table); l != nil {
 		what = unsafe.Pointer(l)
 		l.leave()
-		if help && p.helpItself(l, g) || p.mayReplace(l) {
+		if help && p.helps() && p.runOwnOldest(l) || p.mayReplace(l) {
 			return true
 		}
 	}
@@ -297,8 +281,8 @@ const (
 	helpTime = 20 * time.Microsecond
 )
 
-// runOwnOldest runs the oldest tasks of the caller's own lane, and reports whether
-// there was one.
+// runOwnOldest runs the oldest tasks of the caller's own lane, if their functions are known
+// to return, and reports whether there was one.
 func (p *Pool) runOwnOldest(l *lane) bool {
 	start := cpu.Ticks()
 	for n := range helpRuns {

@@ -712,7 +712,7 @@ func TestFeederRunsNoTasks(t *testing.T) {
 			_, ok = TrySubmit(p, nil, run)
 		}
 		here = 0
-		p.makeRoom(nil, help)
+		p.makeRoom(help)
 		if help && hasIdentity != (here > 0) || !help && here != 0 {
 			t.Errorf("%d tasks ran here, of a submitter that helps: %v", here, help)
 		}

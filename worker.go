@@ -3,7 +3,6 @@ package zeropool
 import (
 	"cmp"
 	"context"
-	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
 	"slices"
@@ -61,12 +60,11 @@ func (w *worker) serve() {
 		if l := w.lane.Load(); l != nil {
 			p.disown(l) // the next goroutine earns one of its own
 		}
-		go w.serve()
+		go onThread(w.keep, w.serve)
 	}()
 	w.settleIn()
 	if w.keep {
 		w.lease.take()
-		runtime.LockOSThread() // also if the CPU is refused: a worker that keeps its thread parks with it
 	}
 	w.work()
 	ended = true

@@ -172,3 +172,22 @@ func TestWaiterBetween(t *testing.T) {
 		w.Abandon()
 	})
 }
+
+// A timeout that came at the same time as a wake-up ends no later sleep, though under
+// GODEBUG=asynctimerchan=1 the channel of a timer keeps it.
+func TestTimeoutOfAnEarlierSleep(t *testing.T) {
+	for _, setting := range []string{"asynctimerchan=0", "asynctimerchan=1"} {
+		t.Setenv("GODEBUG", setting)
+		w := newWaiter()
+		for range 2000 {
+			go w.Wake()
+			if w.Sleep(nil, time.Microsecond) {
+				w.Sleep(nil, 0)
+			}
+			w.Wake()
+			if w.Sleep(nil, time.Hour) {
+				t.Fatalf("%s: a timeout of an hour has come at once", setting)
+			}
+		}
+	}
+}

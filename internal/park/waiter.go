@@ -63,17 +63,25 @@ func (w *Waiter) Sleep(stop <-chan struct{}, timeout time.Duration) (gaveUp bool
 		<-w.ch
 		return false
 	}
-	var over <-chan time.Time
-	if timeout > 0 {
-		if w.timer == nil {
-			w.timer = time.NewTimer(timeout)
-		} else {
-			w.timer.Reset(timeout)
-		}
-		defer w.timer.Stop()
-		over = w.timer.C
+	if timeout == 0 {
+		return wait(w.ch, stop, nil)
 	}
-	return wait(w.ch, stop, over)
+	if w.timer == nil {
+		w.timer = time.NewTimer(timeout)
+	} else {
+		w.timer.Reset(timeout)
+	}
+	select {
+	case <-w.ch:
+	case <-stop:
+		gaveUp = true
+	case <-w.timer.C:
+		return true
+	}
+	if !w.timer.Stop() {
+		w.timer = nil // its time has come, and under GODEBUG=asynctimerchan=1 its channel may say so later
+	}
+	return gaveUp
 }
 
 // sleepBetween is Sleep for one of NewBetween: a second goroutine waits for the mutex and
