@@ -307,7 +307,7 @@ func TestNewPollerClearsGate(t *testing.T) {
 	ro := &p.roster
 	ro.mu.Lock()
 	poller, gate := ro.poller.Load(), p.gate.Load()
-	w := ro.successor(r)
+	w := ro.elect()
 	ro.mu.Unlock()
 	p.wakeRunner(w)
 	if !again || poller != r || gate&gateSleeping != 0 {

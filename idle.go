@@ -199,43 +199,30 @@ func (r *runner) poll() {
 func (r *runner) found() {
 	r.pollTill = 0
 	ro := &r.pool.roster
-	if ro.poller.Load() != r { // only r itself changes this from or to r
+	if ro.poller.Load() != r { // only r itself changes this from r, and to r nobody while r is at work
 		return
 	}
 	ro.nap = firstNap
 	ro.mu.Lock()
-	w := ro.successor(r)
+	w := ro.elect()
 	ro.mu.Unlock()
 	r.pool.wakeRunner(w)
 }
 
-// successor makes another runner the poller if r is, and returns the one to be
-// woken by wakeRunner, or nil. The caller holds ro.mu.
-func (ro *roster) successor(r *runner) *runner {
-	if ro.poller.Load() != r {
-		return nil
-	}
-	ro.poller.Store(nil)
-	return ro.elect()
-}
-
 // elect makes a parked runner the poller, or a stand-in if there is a place left
-// for one, and returns it for wakeRunner, or nil. The caller holds ro.mu; there
-// is no poller.
-func (ro *roster) elect() *runner {
+// for one, or nobody, and returns it for wakeRunner. The caller holds ro.mu; it is the
+// poller, or there is none.
+func (ro *roster) elect() (w *runner) {
 	if n := len(ro.parked); n > 0 {
-		w := ro.parked[n-1]
+		w = ro.parked[n-1]
 		ro.parked[n-1] = nil
 		ro.parked = ro.parked[:n-1]
-		ro.poller.Store(w)
-		return w
-	}
-	if ro.lent.Load() > ro.used.Load() {
+	} else if ro.lent.Load() > ro.used.Load() {
 		ro.used.Add(1)
-		ro.poller.Store(newcomer)
-		return newcomer
+		w = newcomer
 	}
-	return nil
+	ro.poller.Store(w)
+	return w
 }
 
 // newcomer stands for a stand-in that has been decided on and not begun.
