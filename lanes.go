@@ -208,25 +208,25 @@ func (l *lane) inside() bool {
 	return l != nil
 }
 
-// worthReplacing reports whether a lane has no free slot and is full of tasks that
-// run or have failed, not of tasks that wait: then a new lane takes its place.
-// The queue's capacity counts tasks that nobody has taken. A caller that has found no room
-// may find some now: somebody has taken a task meanwhile.
-func (l *lane) worthReplacing() bool {
-	queued, slots := l.queued(), int(l.mask)+1
-	return queued < l.limit && 4*(slots-queued) >= slots && l.census()[free] == 0
-}
-
-// mayReplace reports whether l is worth replacing and, if it is failed tasks more than
-// running ones that fill it, whether what is queued in replaced ones is less than it
-// holds itself: where tasks fail sooner than they are waited for, the queues would have
-// no bound otherwise, and nor would the failures kept in them. Running tasks are no
-// reason to wait: they may need what is to be queued.
+// mayReplace reports whether l has no free slot and is full of tasks that run or have
+// failed, not of tasks that wait: then a new lane takes its place. The queue's capacity
+// counts tasks that nobody has taken. A caller that has found no room may find some now:
+// somebody has taken a task meanwhile.
+//
+// If it is failed tasks more than running ones that fill l, what is queued in replaced
+// lanes must be less than it holds itself: where tasks fail sooner than they are waited
+// for, the queues would have no bound otherwise, and nor would the failures kept in them.
+// Running tasks are no reason to wait: they may need what is to be queued.
 func (p *Pool) mayReplace(l *lane) bool {
-	if !l.worthReplacing() {
+	queued, slots := l.queued(), int(l.mask)+1
+	if queued >= l.limit || 4*(slots-queued) < slots {
 		return false
 	}
-	if 2*int(l.lost.Load()) <= int(l.mask)+1-l.queued() {
+	n := l.census()
+	switch {
+	case n[free] > 0:
+		return false
+	case 2*n[failed] <= slots-queued:
 		return true
 	}
 	left := 0
@@ -239,7 +239,7 @@ func (p *Pool) mayReplace(l *lane) bool {
 }
 
 // renew gives the owner of l, the calling goroutine, a lane with free slots in
-// the place of l, if l is worth replacing.
+// the place of l, if that may be replaced.
 func (p *Pool) renew(l *lane) bool {
 	if !p.mayReplace(l) {
 		return false
@@ -276,11 +276,11 @@ func (p *Pool) disown(l *lane) {
 // early costs its memory.
 func (p *Pool) staysFull(l *lane) bool {
 	n := l.census()
-	return n[free] == 0 && (n[owned]+n[taken] > len(p.workers) || 4*l.lost.Load() > l.mask)
+	return n[free] == 0 && (n[owned]+n[taken] > len(p.workers) || 4*n[failed] > int(l.mask))
 }
 
 // renewInbox gives w a new inbox in the place of l, if l is the small one that w began
-// with or worth replacing, and reports whether w's inbox may have room now. If l may have
+// with or may be replaced, and reports whether w's inbox may have room now. If l may have
 // a free slot soon, it is replaced only for callers that will not wait for that.
 func (p *Pool) renewInbox(w *worker, l *lane, impatient bool) bool {
 	if w.inbox.Load() == l {

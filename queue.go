@@ -50,7 +50,6 @@ type lane struct {
 	seq    atomic.Uint32 // times that the first thief attached
 	stolen atomic.Uint64 // tasks taken by others than the owner
 	scan   atomic.Uint64 // where thieves begin to look, modulo the capacity
-	lost   atomic.Uint64 // failed slots
 	mu     sync.Mutex    // one handshake of attaching at a time
 	_      [lineSize]byte
 

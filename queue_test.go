@@ -119,7 +119,9 @@ func newTestLane(im primitives, capacity int, start testStart) *testLane {
 }
 
 func newTestInbox(im primitives, capacity int, start testStart) *testLane {
-	l := newLane(&Pool{times: newTimes()}, capacity, start.position)
+	p := &Pool{times: newTimes()}
+	p.lanes.Store(new([]*lane))
+	l := newLane(p, capacity, start.position)
 	l.inbox = true
 	l.shared.Store(1)
 	// A tail is an index only, so it need not stand at the position.
@@ -388,7 +390,7 @@ func TestLaneFailedSlots(t *testing.T) {
 		if len(lost) != int(q.capacity()) {
 			t.Fatalf("full with %d failed slots of %d", len(lost), q.capacity())
 		}
-		if !q.worthReplacing() || !q.allFailed() || q.running() {
+		if !q.pool.mayReplace(q.lane) || !q.allFailed() || q.running() {
 			t.Fatal("a lane of failed slots is not worth replacing")
 		}
 	})
@@ -401,18 +403,18 @@ func TestLaneWorthReplacing(t *testing.T) {
 	forEachLane(t, func(t *testing.T, q *testLane) {
 		var vs []uint64
 		for i := range q.capacity() {
-			if q.worthReplacing() {
+			if q.pool.mayReplace(q.lane) {
 				t.Fatal("a queue with room would be replaced")
 			}
 			vs = append(vs, q.mustPush(t, i))
 		}
-		if q.worthReplacing() {
+		if q.pool.mayReplace(q.lane) {
 			t.Fatal("a queue that is full of waiting tasks would be replaced")
 		}
 		for i, key := range vs {
 			vs[i] = q.mustTake(t, key, uint64(i))
 		}
-		if !q.worthReplacing() || !q.running() {
+		if !q.pool.mayReplace(q.lane) || !q.running() {
 			t.Fatal("a queue that is full of running tasks would not be replaced")
 		}
 		for _, v := range vs {

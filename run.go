@@ -209,7 +209,6 @@ func (p *Pool) putBack(l *lane, s *slot, v uint64, h *hand, how *counter, err er
 		return g
 	}
 	s.params = unsafe.Pointer(&outcome{err})
-	l.lost.Add(1)
 	s.state.Store(v&^kindMask | failed) // F1; C1
 	return nil
 }
