@@ -293,16 +293,14 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	if p.inOwnTask() {
 		return ErrInTask
 	}
-	if p.park(unsafe.Pointer(&p.live), p.ended, false, ctx.Done(), 0) {
-		if err := ctx.Err(); err != nil && p.cutWork.Load() {
-			return err
-		}
-		return nil
+	over := p.park(unsafe.Pointer(&p.live), p.ended, false, ctx.Done(), 0)
+	if !over {
+		p.gate.Or(gateCut)
+		membarrier.Heavy(true) // D1: who has taken a task and not seen gateCut has it counted as begun for all to see
+		p.drain()
+		over = p.ended()
 	}
-	p.gate.Or(gateCut)
-	membarrier.Heavy(true) // D1: who has taken a task and not seen gateCut has it counted as begun for all to see
-	p.drain()
-	if p.ended() && !p.cutWork.Load() {
+	if over && !p.cutWork.Load() {
 		return nil
 	}
 	return ctx.Err()
