@@ -65,18 +65,17 @@ type roster struct {
 type runner struct {
 	hand
 	thief
-	pool     *Pool
-	worker   *worker // that it is part of, or nil: a stand-in
-	keep     bool    // stays locked to its thread: WithPinning(Hold)
-	parker   park.Parker
-	near     []*worker // where to look for work, nearest first
-	lease    lease
-	labels   context.Context
-	identity uint64        // runnerID of the goroutine that runs it, or 0; guarded by pool.mu
-	region   *trace.Region // of the busy period, while tracing is on
-	beside   bool          // woken on the CPU of the submitter, which cannot go on until r pauses
-	parks    counter
-	wakes    counter
+	pool   *Pool
+	worker *worker // that it is part of, or nil: a stand-in
+	keep   bool    // stays locked to its thread: WithPinning(Hold)
+	parker park.Parker
+	near   []*worker // where to look for work, nearest first
+	lease  lease
+	labels context.Context
+	region *trace.Region // of the busy period, while tracing is on
+	beside bool          // woken on the CPU of the submitter, which cannot go on until r pauses
+	parks  counter
+	wakes  counter
 }
 
 // idle is called when r has found no work. It returns true when r is to look

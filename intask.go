@@ -51,16 +51,14 @@ func (r *runner) settleIn() {
 	p := r.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r.identity = runnerID()
-	p.runners[r.identity] = r
+	p.runners[runnerID()] = r
 	r.relabel()
 }
 
 // moveOut notes that the calling goroutine, which is about to end, is r no more: the
 // next one may have the same runnerID. The caller holds p.mu.
 func (r *runner) moveOut() {
-	delete(r.pool.runners, r.identity)
-	r.identity = 0
+	delete(r.pool.runners, runnerID())
 }
 
 // inOwnTask reports whether the caller runs inside a task of p. One that runs
