@@ -147,10 +147,7 @@ func (s *standIn) perform() {
 	case j.polls:
 		p.roster.poller.Store(&s.runner)
 	case j.l != nil:
-		if j.own != nil {
-			s.on = j.own
-			s.ran, s.spent = 0, 0
-		}
+		s.on = j.own
 		s.runHanded()
 		for j.group != nil {
 			l, t, key := j.group.find(&j.from)
