@@ -223,17 +223,15 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 		for _, w := range home.near {
 			for {
 				l := w.inbox.Load()
-				key, ok := l.pushOpen(fn, params, flags, g)
-				if !ok {
-					if p.renewInbox(w, l, impatient) {
-						continue
+				if key, ok := l.pushOpen(fn, params, flags, g); ok {
+					if gate := p.gate.Load(); gate&(gateSleeping|gateClosed) != 0 { // P1
+						p.published(gate, l, l.slot(key), key)
 					}
+					return Future{at: unsafe.Pointer(l), key: key}, true
+				}
+				if !p.renewInbox(w, l, impatient) {
 					break
 				}
-				if gate := p.gate.Load(); gate&(gateSleeping|gateClosed) != 0 { // P1
-					p.published(gate, l, l.slot(key), key)
-				}
-				return Future{at: unsafe.Pointer(l), key: key}, true
 			}
 		}
 		switch {
