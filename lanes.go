@@ -343,13 +343,10 @@ func (p *Pool) sweep() {
 // fences to a heavy barrier of others.
 func (p *Pool) asymmetric() bool { return hasIdentity && !p.bubbled && membarrier.Ready.Load() }
 
-// exorcise lets the thieves leave that stood in for the heavy barrier.
+// exorcise lets the thieves leave that stood in for the heavy barrier, which is there now.
 func (p *Pool) exorcise() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.asymmetric() {
-		return
-	}
 	for _, l := range *p.lanes.Load() {
 		if l.ghost {
 			l.ghost = false
