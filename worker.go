@@ -87,26 +87,22 @@ func (r *runner) work() {
 	p := r.pool
 	r.beginBusy()
 	for rounds := 0; ; {
-		if r.surplus() {
-			if !r.idle() {
-				return
-			}
-			continue
-		}
 		r.soon = false
-		if l, s, v, ok := r.findTask(); ok {
-			rounds = 0
-			r.found()
-			r.runTaken(l, s, v)
-			continue
-		}
-		if b := p.openBatch(); b != nil {
-			rounds = 0
-			r.found()
-			p.join(b, &r.hand, false)
-			r.relabel()
-			r.lease.check(cpu.Ticks())
-			continue
+		if !r.surplus() { // else it takes nothing more
+			if l, s, v, ok := r.findTask(); ok {
+				rounds = 0
+				r.found()
+				r.runTaken(l, s, v)
+				continue
+			}
+			if b := p.openBatch(); b != nil {
+				rounds = 0
+				r.found()
+				p.join(b, &r.hand, false)
+				r.relabel()
+				r.lease.check(cpu.Ticks())
+				continue
+			}
 		}
 		if rounds++; r.soon && rounds < maxRounds && !r.beside {
 			cpu.Relax(64)
