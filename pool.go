@@ -370,17 +370,6 @@ func (p *Pool) look() {
 	}
 }
 
-// retireRunner keeps the counts of a stand-in that ends. The caller holds p.mu.
-func (p *Pool) retireRunner(s *standIn) {
-	p.past.add(&s.tally)
-	p.pastStolen += s.stolen.load()
-	last := len(p.standIns) - 1
-	moved := p.standIns[last]
-	p.standIns[s.place], moved.place = moved, s.place
-	p.standIns[last] = nil
-	p.standIns = p.standIns[:last]
-}
-
 // drain ends every queued task with ErrClosed, and every batch, and waits until
 // those that others have just taken count as begun.
 func (p *Pool) drain() {

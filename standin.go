@@ -115,12 +115,19 @@ func (s *standIn) rest() bool {
 	return true
 }
 
-// end ends the stand-in. The caller holds p.mu, which end unlocks.
+// end ends the stand-in, and keeps its counts. The caller holds p.mu, which end unlocks.
 func (s *standIn) end() {
+	p := s.pool
 	s.moveOut()
-	s.pool.retireRunner(s)
-	s.pool.look()
-	s.pool.mu.Unlock()
+	p.past.add(&s.tally)
+	p.pastStolen += s.stolen.load()
+	last := len(p.standIns) - 1
+	moved := p.standIns[last]
+	p.standIns[s.place], moved.place = moved, s.place
+	p.standIns[last] = nil
+	p.standIns = p.standIns[:last]
+	p.look()
+	p.mu.Unlock()
 }
 
 // perform does the job, then runs queued work, unless s has no place: see handOver.
