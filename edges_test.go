@@ -323,10 +323,10 @@ func TestSurplusStandInEnds(t *testing.T) {
 	r := &runner{pool: p}
 	r.lease.cpu.Store(topology.Unknown)
 	p.roster.mu.Lock()
-	p.roster.used.Add(1)
+	p.roster.places.Add(-1)
 	p.roster.mu.Unlock()
-	if r.idle() || p.roster.used.Load() != 0 {
-		t.Fatalf("a stand-in without a place goes on; %d places are used", p.roster.used.Load())
+	if r.idle() || p.roster.places.Load() != 0 {
+		t.Fatalf("a stand-in without a place goes on; %d places are left", p.roster.places.Load())
 	}
 }
 

@@ -53,8 +53,7 @@ type roster struct {
 	mu     sync.Mutex
 	parked []*runner // the one that parked last is woken first
 	poller atomic.Pointer[runner]
-	lent   atomic.Int32 // places of blocked waiters; it changes under mu
-	used   atomic.Int32 // of these, those that stand-ins have; it changes under mu
+	places atomic.Int32 // that blocked waiters lend, less those that stand-ins have; it changes under mu
 	napper park.Napper
 	waker  atomic.Int64  // the CPU of the submitter that has woken a runner last; a hint, no order hangs on it
 	nap    time.Duration // how long the poller naps; only the poller uses it
@@ -89,7 +88,7 @@ func (r *runner) idle() bool {
 	over := p.gate.Load()&gateEnding != 0 && !p.hasWork() // in this order
 	if over || r.surplus() {
 		if r.worker == nil {
-			ro.used.Add(-1)
+			ro.places.Add(1)
 		}
 		var w *runner
 		if ro.poller.Load() == r {
@@ -120,7 +119,7 @@ func (r *runner) idle() bool {
 
 // surplus reports whether r is a stand-in and there are more than places for them.
 func (r *runner) surplus() bool {
-	return r.worker == nil && r.pool.roster.used.Load() > r.pool.roster.lent.Load()
+	return r.worker == nil && r.pool.roster.places.Load() < 0
 }
 
 func (r *runner) sleep() {
@@ -216,8 +215,8 @@ func (ro *roster) elect() (w *runner) {
 		w = ro.parked[n-1]
 		ro.parked[n-1] = nil
 		ro.parked = ro.parked[:n-1]
-	} else if ro.lent.Load() > ro.used.Load() {
-		ro.used.Add(1)
+	} else if ro.places.Load() > 0 {
+		ro.places.Add(-1)
 		w = newcomer
 	}
 	ro.poller.Store(w)
@@ -280,7 +279,7 @@ func (p *Pool) wakeParked() {
 func (p *Pool) lend() {
 	ro := &p.roster
 	ro.mu.Lock()
-	ro.lent.Add(1)
+	ro.places.Add(1)
 	var w *runner
 	if ro.poller.Load() == nil && p.gate.Load()&gateSleeping == 0 {
 		w = ro.elect()
@@ -292,11 +291,11 @@ func (p *Pool) lend() {
 	}
 }
 
-// reclaim ends lend. A stand-in that is one too many ends when it has run its
-// task.
-func (p *Pool) reclaim() {
+// takePlace ends lend, or takes a place for a stand-in that is about to begin. If there is
+// none left, a stand-in is one too many, and ends when it has run its task.
+func (p *Pool) takePlace() {
 	p.roster.mu.Lock()
-	p.roster.lent.Add(-1)
+	p.roster.places.Add(-1)
 	p.roster.mu.Unlock()
 }
 

@@ -253,11 +253,7 @@ func (p *Pool) handTask(l *lane, s *slot, v uint64, h *hand) {
 	p.startStandIn(j)
 }
 
-// hand gives a stand-in a job for which the caller is about to lend its place, and reports
-// whether there was one: there is for what has been counted as accepted.
 func (p *Pool) hand(j job) bool {
-	p.roster.mu.Lock()
-	p.roster.used.Add(1)
-	p.roster.mu.Unlock()
+	p.takePlace()
 	return p.startStandIn(j)
 }

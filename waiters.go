@@ -63,7 +63,7 @@ func (p *Pool) parkNow(what unsafe.Pointer, ended func() bool, lends bool, stop 
 			}
 			gaveUp = w.Sleep(stop, timeout)
 			if lends {
-				p.reclaim()
+				p.takePlace()
 			}
 			done = ended()
 		}

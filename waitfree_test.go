@@ -169,7 +169,7 @@ func TestParkedWaiterLeavesAPoller(t *testing.T) {
 	// Another goroutine parks.
 	ended := make(chan error)
 	go func() { ended <- running.Wait() }()
-	eventually(t, func() bool { return p.roster.lent.Load() == 1 },
+	eventually(t, func() bool { return p.roster.poller.Load() != nil || p.gate.Load()&gateSleeping != 0 },
 		func() string { return "a goroutine in a Wait does not lend its place" })
 
 	// The stand-in ends its task and is a spare one again.
@@ -229,7 +229,7 @@ func TestPollingBatchNeedsOneStandIn(t *testing.T) {
 		}
 	}
 	p.roster.mu.Lock()
-	n := p.roster.used.Load()
+	n := -p.roster.places.Load() // nobody lends one
 	p.roster.mu.Unlock()
 	if n != 1 {
 		t.Errorf("%d stand-ins are, or will be, at work", n)
