@@ -283,20 +283,18 @@ func (p *Pool) staysFull(l *lane) bool {
 // with or may be replaced, and reports whether w's inbox may have room now. If l may have
 // a free slot soon, it is replaced only for callers that will not wait for that.
 func (p *Pool) renewInbox(w *worker, l *lane, impatient bool) bool {
+	if w.inbox.Load() != l || l.hasFree() { // there is room after all
+		return true
+	}
+	if !l.small() && (!p.mayReplace(l) || !impatient && !p.staysFull(l)) {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if w.inbox.Load() == l {
-		if l.hasFree() {
-			return true // there is room after all
-		}
-		if !l.small() && (!p.mayReplace(l) || !impatient && !p.staysFull(l)) {
-			return false
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if w.inbox.Load() == l {
-			p.addInbox(w, p.capacity)
-			p.retire(l)
-			p.wakeBlocked(p.capacity)
-		}
+		p.addInbox(w, p.capacity)
+		p.retire(l)
+		p.wakeBlocked(p.capacity)
 	}
 	return true
 }
