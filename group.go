@@ -169,11 +169,7 @@ func (g *Group) own() bool {
 	}
 	p.mu.Lock() // nobody tries to take the lane over
 	defer p.mu.Unlock()
-	l := enter(&p.table)
-	if l == nil {
-		return false
-	}
-	l.leave()
+	l := p.ownLane()
 	for l != nil && !slices.Contains(l.hand.groups, g) {
 		l = l.before
 	}
@@ -253,11 +249,10 @@ func (g *Group) atWork() bool {
 // them over where their function is not known to return.
 func (g *Group) help() {
 	p := g.pool
-	l := enter(&p.table)
+	l := p.ownLane()
 	if l == nil {
 		return
 	}
-	l.leave()
 	l.hand.enter(g) // once for all of them
 	defer l.hand.leave()
 	// Tasks that end may push others of g: a whole round must find none.

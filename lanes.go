@@ -84,6 +84,16 @@ func (p *Pool) acquire(me uint64) *lane {
 	return l
 }
 
+// ownLane returns the lane that the calling goroutine owns, or nil. It may be taken over
+// as soon as it is not busy any more.
+func (p *Pool) ownLane() *lane {
+	l := enter(&p.table)
+	if l != nil {
+		l.leave()
+	}
+	return l
+}
+
 // placeFor returns a place of the table for that goroutine, or nil. The caller
 // holds p.mu.
 func (p *Pool) placeFor(me uint64) *atomic.Pointer[lane] {

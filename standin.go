@@ -244,8 +244,7 @@ func (p *Pool) handTask(l *lane, s *slot, v uint64, h *hand) {
 	if v&kindMask == owned {
 		s.state.Store(j.v)
 	}
-	if own := enter(&p.table); own != nil {
-		own.leave()
+	if own := p.ownLane(); own != nil {
 		own.shared.Add(1)
 		own.notice()
 		j.own = own
@@ -253,6 +252,8 @@ func (p *Pool) handTask(l *lane, s *slot, v uint64, h *hand) {
 	p.startStandIn(j)
 }
 
+// hand gives a stand-in a job for which the caller is about to lend its place, and reports
+// whether there was one: there is for what has been counted as accepted.
 func (p *Pool) hand(j job) bool {
 	p.takePlace()
 	return p.startStandIn(j)

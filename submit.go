@@ -177,10 +177,8 @@ func (p *Pool) submitElsewhere(fn *funcval, params unsafe.Pointer, flags uint64,
 	if hasIdentity && p.capacity >= minSlots {
 		if me := identity(); p.candidates.deserves(me) {
 			p.mu.Lock()
-			l := enter(&p.table)
-			if l != nil { // somebody had tried to take it over, and has given it back
-				l.leave()
-			} else {
+			l := p.ownLane()
+			if l == nil { // else somebody had tried to take it over, and has given it back
 				l = p.acquire(me)
 			}
 			p.mu.Unlock()
@@ -260,9 +258,8 @@ const patience = time.Millisecond
 // place to a stand-in.
 func (p *Pool) makeRoom(help bool) bool {
 	what := unsafe.Pointer(&p.blocked)
-	if l := enter(&p.table); l != nil {
+	if l := p.ownLane(); l != nil {
 		what = unsafe.Pointer(l)
-		l.leave()
 		if help && p.helps() && p.runOwnOldest(l) || p.mayReplace(l) {
 			return true
 		}
