@@ -156,8 +156,6 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		w.lease.cpu.Store(int64(w.cpu))
 		w.keep = hold && w.cpu != topology.Unknown && canPin
 		p.workers[i] = w
-	}
-	for _, w := range p.workers {
 		w.parker.Init(w.keep, p.bubbled)
 		w.parker.Prepare()
 		go onThread(w.keep, func() { w.start(ready, begin) })
