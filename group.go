@@ -131,7 +131,9 @@ func (g *Group) Wait() error {
 		if g.own() {
 			return ErrOwnGroup
 		}
-		g.help()
+		if l := g.pool.ownLane(); l != nil {
+			g.help(l)
+		}
 		g.handOut(false)
 		g.block(nil)
 	}
@@ -245,14 +247,10 @@ func (g *Group) atWork() bool {
 	return left > int64(g.pool.gate.Load()>>gateWaiterShift)
 }
 
-// help runs the tasks of g that are queued in the calling goroutine's own lane, or hands
+// help runs the tasks of g that are queued in l, the calling goroutine's own lane, or hands
 // them over where their function is not known to return.
-func (g *Group) help() {
+func (g *Group) help(l *lane) {
 	p := g.pool
-	l := p.ownLane()
-	if l == nil {
-		return
-	}
 	l.hand.enter(g) // once for all of them
 	defer l.hand.leave()
 	// Tasks that end may push others of g: a whole round must find none.
@@ -327,15 +325,15 @@ func (g *Group) ended() bool {
 // end counts a task as ended.
 func (g *Group) end() {
 	g.finished.Add(1) // F1; C1, pairs with W1
-	g.changed()
+	if g.limit.Load() != nil || g.pool.gate.Load() >= gateWaiter {
+		g.changed()
+	}
 }
 
 // changed is called when fewer tasks are at work than before: it tells those who wait, if
 // there are none left, and lets one begin that waits because of the limit.
 func (g *Group) changed() {
-	if g.pool.gate.Load() >= gateWaiter {
-		g.tell()
-	}
+	g.tell()
 	if m := g.limit.Load(); m != nil {
 		g.begin(m, false, false)
 	}
