@@ -765,3 +765,18 @@ func TestLateTaskFoundByGroup(t *testing.T) {
 		t.Errorf("Wait: %v", err)
 	}
 }
+
+// Shutdown has nothing to say of a pool that is idle, though its context has ended.
+func TestShutdownOfIdlePool(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for range 50 {
+		p := newTestPool(t, unpinned(2)...)
+		if err := p.Go(func() {}).Wait(); err != nil {
+			t.Error(err)
+		}
+		if err := p.Shutdown(ctx); err != nil {
+			t.Fatalf("nothing was cut off: %v", err)
+		}
+	}
+}

@@ -40,9 +40,9 @@ func (p *Pool) NewGroup() *Group {
 
 // NewGroupContext returns an empty group whose tasks run on p, and a context derived
 // from ctx which ends when the first task of the group fails, in whatever way, with
-// its error as the cause, and when Wait returns. The tasks must heed it themselves:
-// its end withdraws none; see Group.Cancel. Once it has ended it stays so, even if the
-// group is used again.
+// its error as the cause, and when Wait returns, unless that is ErrOwnGroup. The tasks
+// must heed it themselves: its end withdraws none; see Group.Cancel. Once it has ended it
+// stays so, even if the group is used again.
 //
 // In a bubble of testing/synctest, on a pool outside of it, tasks may use the context,
 // because its channel belongs to no bubble. One derived from it in the bubble must not

@@ -12,7 +12,7 @@ import (
 )
 
 // ForEach calls fn(&params[i]) for every element and returns when all calls have
-// returned: nil, or the first panic as a *PanicError. The caller starts at once
+// returned: nil, or the first failure, a *PanicError or ErrGoexit. The caller starts at once
 // and works too; workers join only while what is left is worth waking them, so
 // that a short ForEach costs about the plain loop. It allocates nothing in the
 // long run.
@@ -21,19 +21,19 @@ import (
 // Rainey, Sieczkowski, "Heartbeat Scheduling: Provable Efficiency for Nested
 // Parallelism", PLDI 2018.
 //
-// It panics if p or fn is nil, and returns ErrClosed after Close.
+// It panics if p or fn is nil. After Close it returns ErrClosed, unless there are no
+// elements, and so it does if Shutdown cuts it off, when some calls may have been made.
 func ForEach[T any](p *Pool, params []T, fn func(*T)) error {
 	check(p, fn == nil, "ForEach")
 	return p.loop(workOf(elements{}, params, fn), len(params))
 }
 
 // For calls body(lo, hi) for ranges that cover [0,n) exactly once and returns
-// when all calls have returned: nil, or the first panic as a *PanicError. It
+// when all calls have returned: nil, or the first failure, a *PanicError or ErrGoexit. It
 // starts with short ranges in the caller; like ForEach it lets workers join
 // while what is left is worth it. A panic ends its range, not the others.
 //
-// It panics if p or body is nil or n is negative, and returns ErrClosed after
-// Close.
+// It panics if p or body is nil or n is negative, and returns ErrClosed where ForEach does.
 func (p *Pool) For(n int, body func(lo, hi int)) error {
 	check(p, body == nil, "For")
 	if n < 0 {

@@ -9,7 +9,7 @@ import (
 )
 
 // Map stores fn(&in[i]) in out[i] for every element and returns when all calls have
-// returned: nil, or the first panic as a *PanicError. It shares the elements with
+// returned: nil, or the first failure, a *PanicError or ErrGoexit. It shares the elements with
 // workers as ForEach does: a panic ends its element, whose place in out keeps what
 // it had, not the others. It allocates nothing in the long run.
 //
@@ -17,8 +17,8 @@ import (
 // otherwise, an element may be overwritten before it is read, or while it is. The
 // elements of out beyond len(in) are left alone.
 //
-// It panics if p or fn is nil or out is shorter than in, and returns ErrClosed after
-// Close.
+// It panics if p or fn is nil or out is shorter than in, and returns ErrClosed where
+// ForEach does.
 func Map[T, R any](p *Pool, in []T, out []R, fn func(*T) R) error {
 	check(p, fn == nil, "Map")
 	return p.loop(mapOf("Map", mapped[T, R]{}, in, out, fn), len(in))

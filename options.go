@@ -25,7 +25,8 @@ const (
 	// a stand-in may run queued tasks in its place. It is the default: nothing is
 	// lost, and the submitter is slowed to the pace of the pool. It never runs a
 	// stranger's task, but one of its own may hold it up for as long as that takes,
-	// and for ever if it wants a lock that the submitter holds.
+	// and for ever if it waits for what the submitter is to do next, or for a lock that
+	// it holds.
 	Help WhenFull = iota
 	// Block makes the submitter wait until there is room. A stand-in may run
 	// queued tasks in the place of a task that waits so: were every worker to wait
@@ -159,8 +160,9 @@ func WithTopology(t *topology.Topology) Option {
 // 16,777,216, rounded up to a power of two. The default is 1024. An inbox begins with
 // room for 64 at most, and is replaced by one for all of them when that is not enough. The lane of a
 // goroutine that submits holds as many, 1024 at most; below 64 there are no lanes.
-// Tasks that wait count, not those that run. A batch or loop takes no room,
-// whatever its length.
+// Tasks that run keep their room, unless they fill a quarter of the queue or more: then
+// one that is full is replaced, and what still waits in it does not count any more. A
+// batch or loop takes no room, whatever its length.
 func WithQueueCapacity(n int) Option {
 	return option(n >= minCapacity && n <= maxCapacity, func(c *config) { c.capacity = 1 << bits.Len(uint(n-1)) },
 		"WithQueueCapacity(%d): the capacity must be between %d and %d (it is rounded up to a power of two)", n, minCapacity, maxCapacity)

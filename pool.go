@@ -278,7 +278,7 @@ func (p *Pool) Close() error { return p.Shutdown(context.Background()) }
 // Shutdown is Close with a limit: once ctx ends, tasks that have not begun end
 // with ErrClosed, and Shutdown returns ctx's error without waiting for those
 // that have. No task begins after it has returned; elements of batches and loops begin
-// in ranges, see Future.Cancel. It returns nil if everything was run.
+// in ranges, see Future.Cancel. It returns nil if everything was run and had ended by then.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	p.gate.Or(gateClosed)
 	membarrier.Heavy(true) // D1: now everything that was pushed by one who did not see gateClosed is visible
@@ -296,7 +296,8 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 		p.gate.Or(gateCut)
 		membarrier.Heavy(true) // D1: who has taken a task and not seen gateCut has it counted as begun for all to see
 		p.drain()
-		over = p.ended()
+		_, running := p.Load()
+		over = running == 0 && !p.cutWork.Load() && p.park(unsafe.Pointer(&p.live), p.ended, false, nil, 0) // only goroutines are left to end
 	}
 	if over && !p.cutWork.Load() {
 		return nil
