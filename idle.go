@@ -87,6 +87,7 @@ func (r *runner) idle() bool {
 	ro.mu.Lock()
 	over := p.gate.Load()&gateEnding != 0 && !p.hasWork() // in this order
 	if over || r.surplus() {
+		r.pollTill = 0
 		if r.worker == nil {
 			ro.places.Add(1)
 		}
