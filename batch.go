@@ -449,12 +449,9 @@ func (p *Pool) runShare(sh share, h *hand) {
 // resume finishes a share that somebody has given to a stand-in, and goes on with the
 // batch.
 func (p *Pool) resume(sh share, h *hand) {
-	begins := h
-	if sh.alone {
-		begins = &p.driven
-		sh.b.by = begins
+	if !sh.alone { // else Pool.driven has counted them
+		h.count(&h.begun, uint64(sh.left(sh.next)))
 	}
-	begins.count(&begins.begun, uint64(sh.left(sh.next)))
 	p.runShare(sh, h)
 	if sh.alone {
 		p.drive(sh.b, h, sh.hi)
@@ -547,11 +544,14 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 	defer func() {
 		next = p.endFailed(sh, i, h)
 		if exits { // the goroutine, in the task or in the panic handler
-			begun := h
-			if sh.alone {
-				begun = b.by
+			switch left := sh.left(next); {
+			case !sh.alone:
+				h.give(left)
+			case b.by != &p.driven:
+				b.by.give(left)
+				b.by = &p.driven
+				b.by.count(&b.by.begun, uint64(left))
 			}
-			begun.give(sh.left(next))
 			p.hand(job{share: share{b, next, sh.hi, sh.alone}})
 		}
 	}()

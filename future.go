@@ -228,8 +228,9 @@ func (f Future) waitFree(stop <-chan struct{}, timeout time.Duration) bool {
 
 // Cancel withdraws the tasks that have not begun, and returns how many: 0 or 1
 // for a single task, the number of elements for a batch. Wait then returns
-// ErrCanceled, unless an element of the batch has failed before. Elements of a batch begin in ranges, of about 10 µs by the time that
-// those before took: of a range that somebody works on all have begun.
+// ErrCanceled, unless an element of the batch has failed before. Elements of a batch
+// begin in ranges, of about 10 µs by the time that those before took: of a range that
+// somebody works on all have begun.
 func (f Future) Cancel() int {
 	l := f.lane()
 	if l == nil {

@@ -711,10 +711,8 @@ func TestTaskThatWaitsForRoomIsNotAdded(t *testing.T) {
 		free := make(chan struct{})
 		stranger := func() { <-free }
 		release := hold(t, p)
-		for full := false; !full; {
-			f, ok := TrySubmit(p, &stranger, func(f *func()) { (*f)() })
-			full = !ok
-			_ = f
+		for ok := true; ok; {
+			_, ok = TrySubmit(p, &stranger, func(f *func()) { (*f)() })
 		}
 		g := p.NewGroup()
 		added := make(chan struct{})

@@ -65,16 +65,18 @@ func (p *Pool) loop(w work, n int) error {
 
 // accepted is loop for elements that accept has taken.
 func (p *Pool) accepted(w work, n int) error {
-	h := &p.helper().hand
 	b := p.newBatch(w, n)
-	b.by = h
-	h.count(&h.begun, uint64(n))
+	returns := b.proven()
+	b.by = &p.driven
+	if returns {
+		b.by = &p.helper().hand
+	}
+	b.by.count(&b.by.begun, uint64(n))
 	b.refs.Store(2) // K2
 	f := Future{at: unsafe.Pointer(b), key: b.state.Load(), n: n}
-	if b.proven() {
-		p.drive(b, h, 0)
+	if returns {
+		p.drive(b, b.by, 0)
 	} else {
-		h.give(n)
 		p.hand(job{share: share{b: b, alone: true}})
 	}
 	return f.block()
