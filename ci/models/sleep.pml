@@ -19,7 +19,7 @@
  *
  * Checked: at most one runner polls; while one is parked, or a place is lent that no
  * stand-in has, one polls or the gate says so; at the end every task has been run and
- * no place is lent.
+ * no place is lent: what is left of the count is that of the stand-ins, below 0.
  *
  * check: one worker | -DW=1 -DTASKS=2
  * check: two workers, two submitters | -DW=2 -DSUBMITTERS=2 -DTASKS=1
@@ -89,9 +89,8 @@ byte parked;         /* one bit for each runner */
 bool woken[RUNNERS];
 byte polling;        /* runners that take themselves for the poller */
 
-byte lent;           /* places of parked waiters */
-byte used;           /* of these, those that stand-ins have */
-byte standins;       /* one bit for each that exists */
+short places;        /* that parked waiters lend, less those that stand-ins have */
+byte standins;       /* one bit for each that is at work */
 bool started[RUNNERS];
 
 byte begun;
@@ -143,8 +142,11 @@ inline heavy() {
 #define SOMETHING (queued[0] + queued[1] + queued[2] + queued[3] + queued[4] > 0)
 #endif
 
-#define S assert((parked == 0 && lent <= used) || poller != NOBODY || sleeping)
+#define S assert((parked == 0 && places <= 0) || poller != NOBODY || sleeping)
 #define BIT(r) (1 << (r))
+
+/* A stand-in is one too many. */
+#define SURPLUS (r >= W && places < 0)
 
 /* Under the lock: a parked runner becomes the poller. */
 inline unpark() {
@@ -168,10 +170,20 @@ inline standIn() {
 	od;
 	assert(i < RUNNERS);
 	standins = standins | BIT(i);
-	used++;
+	places--;
 	poller = i;
 	started[i] = true;
 	i = 0
+}
+
+/* Under the lock, by the poller or where there is none: a parked runner becomes the
+ * poller, or a stand-in if there is a place left for one, or nobody. */
+inline elect() {
+	if
+	:: parked != 0 -> unpark()
+	:: parked == 0 && places > 0 -> standIn()
+	:: else -> poller = NOBODY
+	fi
 }
 
 /* Under the lock: the poller has something else to do. */
@@ -180,17 +192,13 @@ inline handOver() {
 	polling--;
 #ifdef MUTANT_no_hand_over
 	poller = NOBODY;
-#else
+#elif defined(MUTANT_no_stand_in_over)
 	if
 	:: parked != 0 -> unpark()
-	:: parked == 0 && lent > used ->
-#ifdef MUTANT_no_stand_in_over
-	   poller = NOBODY
-#else
-	   standIn()
-#endif
 	:: else -> poller = NOBODY
 	fi;
+#else
+	elect();
 #endif
 	S;
 	polls = false
@@ -217,10 +225,7 @@ inline publish(q) {
 		:: sleeping ->
 #endif
 		   sleeping = false;
-		   if
-		   :: parked != 0 -> unpark()
-		   :: else
-		   fi;
+		   elect();
 		   S
 		:: else
 		fi;
@@ -240,20 +245,28 @@ proctype submitter(byte me) {
 	od
 }
 
-/* A Wait that has to park until cond holds. */
-inline wait(cond) {
+/* A goroutine that parks gives its place to a stand-in. */
+inline lend() {
 	d_step {
-		lent++;
+		places++;
 #ifndef MUTANT_no_stand_in
 		if
-		:: poller == NOBODY && !sleeping && lent > used -> standIn()
+		:: poller == NOBODY && !sleeping -> elect()
 		:: else
 		fi;
 #endif
 		S
-	};
+	}
+}
+
+/* It ends that, whether a stand-in has the place or not. */
+inline takePlace() { places-- }
+
+/* A Wait that has to park until cond holds. */
+inline wait(cond) {
+	lend();
 	cond;
-	lent--
+	takePlace()
 }
 
 #define OTHERS (ended >= TOTAL - BLOCKING)
@@ -266,8 +279,8 @@ proctype outside() {
 
 #ifdef MUTANT_handed_counts
 proctype handed() {
-	used++;
-	used--
+	places--;
+	places++
 }
 #endif
 
@@ -284,64 +297,52 @@ end0:
 
 look:
 	if
-	:: r >= W ->
-	   d_step {
-		if
-		:: used > lent ->
-		   used--;
-		   standins = standins & (255 - BIT(r));
-#ifdef MUTANT_retire_silent
-		   if
-		   :: polls -> polling--; poller = NOBODY; polls = false
-		   :: else
-		   fi;
-#else
-		   if
-		   :: polls -> handOver()
-		   :: else
-		   fi;
-#endif
-		   t = 1
-		:: else
-		fi
-	   };
-	   if
-	   :: t == 1 -> t = 0; goto end0
-	   :: else
-	   fi
-	:: else
-	fi;
-	l = 0;
-	do
-	:: atomic { l < LANES && queued[l] > 0 -> queued[l]--; l = 0 }; goto took
-	:: l < LANES -> l++ /* empty, or its owner is busy */
-	:: l == LANES -> break
-	od;
-	l = 0;
-	if
-	:: polls -> goto poll
+	:: SURPLUS /* it takes nothing more */
 	:: else ->
-	   d_step {
+	   do
+	   :: atomic { l < LANES && queued[l] > 0 -> queued[l]--; l = 0 }; goto took
+	   :: l < LANES -> l++ /* empty, or its owner is busy */
+	   :: l == LANES -> break
+	   od;
+	   l = 0
+	fi;
+	d_step {
 		if
-		:: poller == NOBODY ->
-		   poller = r; polls = true; polling++;
-#ifndef MUTANT_idle_keeps_gate
-		   sleeping = false
+		:: SURPLUS ->
+		   places++;
+		   standins = standins & (255 - BIT(r));
+		   if
+#ifdef MUTANT_retire_silent
+		   :: polls -> polling--; poller = NOBODY; polls = false
+#else
+		   :: polls -> handOver()
 #endif
-		:: else -> parked = parked | BIT(r)
+		   :: else
+		   fi;
+		   t = 1
+		:: else ->
+		   if
+		   :: polls
+		   :: !polls && poller == NOBODY ->
+		      poller = r; polls = true; polling++;
+#ifndef MUTANT_idle_keeps_gate
+		      sleeping = false
+#endif
+		   :: else -> parked = parked | BIT(r)
+		   fi
 		fi;
 		S;
 		assert(polling <= 1)
-	   }
-	   if
-	   :: polls -> goto look
-	   :: else -> goto sleep
-	   fi
+	};
+	if
+	:: t == 1 -> t = 0; goto end0
+	:: t == 0 && !polls -> goto sleep
+	:: t == 0 && polls -> goto poll
 	fi;
 
 poll:
 	if
-	:: SOMETHING -> goto look
+	:: SOMETHING || SURPLUS -> goto look
 	:: true -> /* quiet for long enough */
 #ifdef MUTANT_look_first
 	   found = SOMETHING;
@@ -487,5 +488,10 @@ init {
 		i = 0
 	};
 	timeout;
-	assert(ended == TOTAL && lent == 0 && polling == 0)
+	do
+	:: i < RUNNERS && (standins & BIT(i)) -> places++; i++
+	:: i < RUNNERS && !(standins & BIT(i)) -> i++
+	:: else -> break
+	od;
+	assert(ended == TOTAL && places == 0 && polling == 0)
 }
