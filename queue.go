@@ -170,8 +170,8 @@ func (l *lane) room() (*slot, uint64) {
 	return nil, 0
 }
 
-// leave ends a push that enter has begun and that cannot be done.
-func (l *lane) leave() { l.busy.Store(0) }
+// leave ends what enter has begun, without a push.
+func (l *lane) leave() { l.busy.Store(0) } // B2
 
 // notice tells the thieves that attach that the owner has seen them: from now on
 // it takes by CAS. It loads seq after shared, which the caller has seen not to be

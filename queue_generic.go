@@ -62,7 +62,7 @@ func takeGeneric(l *lane, s *slot, key, me uint64) uint32 {
 
 func finishGeneric(l *lane, s *slot, v uint64) {
 	l.completed.add(1)
-	s.state.Store(v) // F1, R1
+	s.state.Store(v) // F1, R1; C1: a full fence before the load of the gate
 }
 
 func storeGeneric(p *atomic.Uint64, v uint64) { p.Store(v) }
