@@ -23,10 +23,11 @@
 //
 // Each worker has a bounded queue of 24-byte tasks, and so has each goroutine that
 // submits often: its lane, from which it takes its own tasks again without a
-// locked instruction. These steps are written in assembly on amd64 and arm64. In
-// Go, elsewhere, under the build tag purego, the race detector and the sanitizers,
-// all tasks go through the workers' queues. Idle workers steal, nearest first,
-// what has waited for some microseconds. A batch or loop takes no room in queues.
+// locked instruction. These steps are written in assembly on amd64 and arm64.
+// Elsewhere, and under the build tag purego, the race detector and the sanitizers,
+// the queues are in Go, and all tasks go through those of the workers. Idle workers
+// steal, nearest first, what has waited for some microseconds. A batch or loop takes
+// no room in queues.
 //
 // # Workers
 //
