@@ -49,7 +49,7 @@ type work struct {
 	out    unsafe.Pointer  // where the results go
 	whole  bool            // a range of elements is one call, and fails as a whole
 	early  bool            // the first failure withdraws what nobody has claimed
-	limit  <-chan struct{} // its end does so too, if it is not nil
+	stop   <-chan struct{} // its end does so too, if it is not nil
 }
 
 // A body runs elements of a batch from lo to hi, in this order, until one returns an

@@ -141,16 +141,17 @@ func (p *Pool) stops(b *batch) error {
 		return f.err
 	}
 	select {
-	case <-b.limit:
-		return errLimit
+	case <-b.stop:
+		return errStopped
 	default:
 		return nil
 	}
 }
 
-// errLimit is why a loop has ended whose context has. No method of the user's context is
-// called where elements are counted: one that panics would leave them so.
-var errLimit = errors.New("zeropool: the context of a loop has ended")
+// errStopped is the error of a loop that has ended because its context has. No method of
+// the user's context is called where elements are counted: a method that panics would leave
+// them uncounted.
+var errStopped = errors.New("zeropool: the context of a loop has ended")
 
 // errLoop is loop for one that ends early.
 func (p *Pool) errLoop(ctx context.Context, w work, n int) error {
@@ -158,12 +159,12 @@ func (p *Pool) errLoop(ctx context.Context, w work, n int) error {
 	if n == 0 {
 		return nil
 	}
-	w.limit = ctx.Done()
+	w.stop = ctx.Done()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	err := p.loop(w, n)
-	if err == errLimit {
+	if err == errStopped {
 		err = ctx.Err()
 	}
 	return err

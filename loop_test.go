@@ -511,7 +511,7 @@ func TestContextAfterTheEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	run := (*count).runErr
 	var c count
-	b := p.newBatch(work{body: elementsErr{}, fn: *(**funcval)(unsafe.Pointer(&run)), base: unsafe.Pointer(&c), limit: ctx.Done(), early: true}, 1)
+	b := p.newBatch(work{body: elementsErr{}, fn: *(**funcval)(unsafe.Pointer(&run)), base: unsafe.Pointer(&c), stop: ctx.Done(), early: true}, 1)
 	b.width = 1
 	b.refs.Store(3)
 	p.batched.Add(1)

@@ -21,7 +21,7 @@ import (
 type standIn struct {
 	runner
 	job   job // its parker gets a signal when there is one, or the pool has closed
-	place int // in pool.standIns; guarded by pool.mu
+	index int // in pool.standIns; guarded by pool.mu
 }
 
 // A job is what a stand-in does first. Then, unless it was handed a task, it goes on as a
@@ -72,7 +72,7 @@ func (p *Pool) spare() {
 		s.parker.Prepare() // now, not when s first sleeps, much later perhaps
 		p.spares = append(p.spares, s)
 	}
-	s.place = len(p.standIns)
+	s.index = len(p.standIns)
 	p.standIns = append(p.standIns, s)
 	go s.serve()
 }
@@ -123,7 +123,7 @@ func (s *standIn) end() {
 	p.pastStolen += s.stolen.load()
 	last := len(p.standIns) - 1
 	moved := p.standIns[last]
-	p.standIns[s.place], moved.place = moved, s.place
+	p.standIns[s.index], moved.index = moved, s.index
 	p.standIns[last] = nil
 	p.standIns = p.standIns[:last]
 	p.look()
