@@ -30,7 +30,7 @@ type batch struct {
 	refs  atomic.Int32
 	fault atomic.Pointer[fault]
 	asked atomic.Bool // a stand-in works on it, or will, for those that wait and must not
-	by    *hand       // of a loop: that which counts all its elements as begun, of who drives it or Pool.driven
+	by    *hand       // of a loop: has begun all its elements; of the waiter that drives it, or Pool.driven
 	_     [lineSize]byte
 
 	cursor atomic.Int64 // first element that nobody has claimed
@@ -68,15 +68,17 @@ type fault struct {
 	at  int // the element, or atEnd
 }
 
-// share is what a stand-in is to do of a batch: elements that somebody has claimed and a
-// task which called runtime.Goexit left undone, if any, and then what nobody has claimed.
+// A share is what a stand-in is to do of a batch. First come the elements, if any, that
+// somebody has claimed, and that are left because a task called runtime.Goexit; then those
+// that nobody has claimed.
 type share struct {
 	b        *batch
 	next, hi int
 	alone    bool // the rest of the batch, from hi on, is the goroutine's too
 }
 
-// left returns how many elements from next on count as begun by whose share it is.
+// left returns how many elements from next on count as begun by the goroutine with this
+// share.
 func (sh share) left(next int) int {
 	if sh.alone {
 		return sh.b.n - next

@@ -26,9 +26,9 @@ import (
 //     before it runs the work. So a burst wakes all runners that it can use, one
 //     after the other, and the submitter pays for one wake at most. (The Go
 //     scheduler's rule for its spinning threads.)
-//   - A poller that finds nothing, but that tasks have begun without it, naps twice as
-//     long: who submits there also waits, and a look costs as much as a short task. Not
-//     while tasks are queued that it may not steal yet.
+//   - A poller that finds nothing queued, and sees that tasks have begun without it, naps
+//     twice as long: their submitters run them as they wait, and a look costs as much as a
+//     short task. While tasks are queued that it may not steal yet, its naps are short.
 //   - A poller that has found nothing, and seen nothing begin, for pollTime parks. It
 //     sets gateSleeping, executes a heavy barrier, and looks at the queues once more
 //     (P2).
@@ -194,11 +194,11 @@ func (r *runner) poll() {
 }
 
 // found is called when r has taken work, before it runs it: if r is the poller,
-// another runner takes its place.
+// another runner becomes it.
 func (r *runner) found() {
 	r.pollTill = 0
 	ro := &r.pool.roster
-	if ro.poller.Load() != r { // only r itself changes this from r, and to r nobody while r is at work
+	if ro.poller.Load() != r { // only r changes this from r; nobody changes it to r while r is at work
 		return
 	}
 	ro.nap = firstNap

@@ -32,8 +32,8 @@ const (
 	joinsSecond
 )
 
-// join2 is Join. Besides run it is the only function that runs single tasks, because a
-// second frame with a deferred call for fb would make a fork half as dear again.
+// join2 is Join. It runs fb as run does, and does not call run: a second frame with a
+// deferred call would make a fork take a third longer.
 func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) (err error) {
 	f, ok := p.submit(fb, b, 0, nil, false)
 	if !ok {

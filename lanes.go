@@ -167,9 +167,9 @@ func (p *Pool) publishLane(l *lane) {
 //
 // B2: the owner stores busy and loads owner; this stores owner, and after the
 // barrier loads busy. So either the owner sees that it has lost the lane, and
-// turns to an inbox, or this sees that it is busy, and gives the lane back. So it does
-// where the owner may be inside a task of the lane's: that knows of which Group. One
-// barrier serves all.
+// turns to an inbox, or this sees that it is busy, and gives the lane back. It also gives
+// back a lane whose owner may be inside a task of it: the lane knows the Groups that the
+// owner is inside of. One barrier serves all.
 func (p *Pool) takeOver() bool {
 	now := cpu.Ticks()
 	if now-p.takeOverAt < p.times.takeOver || !p.asymmetric() {
@@ -351,7 +351,7 @@ func (p *Pool) sweep() {
 // fences to a heavy barrier of others.
 func (p *Pool) asymmetric() bool { return hasIdentity && !p.bubbled && membarrier.Ready.Load() }
 
-// exorcise lets the thieves leave that stood in for the heavy barrier, which is there now.
+// exorcise takes the ghosts away, as there is the heavy barrier now.
 func (p *Pool) exorcise() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -364,7 +364,7 @@ func (p *Pool) exorcise() {
 }
 
 // prepareBarrier registers the process for the heavy barrier, once, which takes
-// the kernel milliseconds; until then lanes are shared. It must not outlive a
+// the kernel milliseconds; until then lanes have ghosts. Its goroutine must not outlive a
 // bubble of testing/synctest, so pools in one do without.
 func (p *Pool) prepareBarrier() {
 	if !hasIdentity || p.bubbled || membarrier.Ready.Load() {

@@ -59,7 +59,7 @@ type Pool struct {
 	freeIDs    []int
 	takeOverAt int64
 	past       tally // of lanes and stand-ins that are gone, but for workers'
-	driven     hand  // has begun the loops that stand-ins drive, which may end before these
+	driven     hand  // has begun the loops that stand-ins drive: a stand-in may end before its loop
 	pastPushed uint64
 	pastStolen uint64
 	spares     []*standIn
@@ -78,7 +78,7 @@ const (
 	gateEnding                  // runners end when they find nothing: all that missed gateClosed is visible
 	gateCut                     // Shutdown's context has ended: what has not begun is not to be
 	gateWaiterShift = 8
-	gateWaiter      = 1 << gateWaiterShift // counts goroutines parked until a task ends
+	gateWaiter      = 1 << gateWaiterShift // counts goroutines that are parked in parkNow
 )
 
 // times are durations in ticks.

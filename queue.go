@@ -60,7 +60,7 @@ type lane struct {
 	worker  *worker // whose inbox or lane it is, or nil
 	id      int     // index of a thief's notes on it
 	inbox   bool
-	ghost   bool                    // counts one thief that never leaves: there is no heavy barrier yet
+	ghost   bool                    // shared counts one thief more: there is no heavy barrier yet, or never
 	retired atomic.Bool             // changes under pool.mu
 	quietAt uint64                  // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
 	groups  atomic.Pointer[groupOf] // of the slot of index 0, and those of the others after it; nil before the first task of a Group

@@ -13,7 +13,7 @@ type tally struct {
 	begun     counter // tasks taken; those not counted below are running
 	given     counter // to somebody else, who counts them as begun, and is to count their ends; see give
 	completed counter
-	panicked  counter // and those that called runtime.Goexit
+	panicked  counter // and those that called runtime.Goexit or returned an error
 	canceled  counter // withdrawn before they began
 }
 
@@ -107,8 +107,8 @@ func provenTask(fn *funcval, params unsafe.Pointer) bool { return proven.Is(code
 // and none has been found to exit since.
 func (l *lane) knows(s *slot) bool { return s.fn.code == l.known && l.exits == proven.Exits() }
 
-// proven is that for the task in s; the owner of the lane calls it. It remembers the
-// last function of which it was true.
+// proven is provenTask for the task in s; the owner of the lane calls it. It remembers the
+// last function of which that was true.
 func (l *lane) proven(s *slot) bool {
 	fn, exits := s.fn, proven.Exits()
 	if !provenTask(fn, s.params) {
@@ -125,7 +125,7 @@ func (l *lane) proven(s *slot) bool {
 // false if the task panicked or was not to begin any more, and not at all if it
 // called runtime.Goexit.
 //
-// It is the only function that runs single tasks, but for join2: see inTask.
+// It is the only function that runs single tasks, but for join2: see taskFrames.
 func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
 	if p.gate.Load()&gateCut != 0 { // D1: after the take; a heavy barrier follows the setting of the bit
 		p.cutOff(l, s, v, h)

@@ -24,8 +24,8 @@ type standIn struct {
 	index int // in pool.standIns; guarded by pool.mu
 }
 
-// A job is what a stand-in does first. Then, unless it was handed a task, it goes on as a
-// runner, as long as a waiter has lent its place.
+// A job is what a stand-in does first. Then, unless that was one task that was handed over,
+// it goes on as a runner, as long as there is a place for it.
 type job struct {
 	l     *lane // run the task in s, taken with state v
 	s     *slot
@@ -130,7 +130,7 @@ func (s *standIn) end() {
 	p.mu.Unlock()
 }
 
-// perform does the job, then runs queued work, unless s has no place: see handOver.
+// perform does the job, then runs queued work, unless s uses no place: see handOver.
 // Should a task call runtime.Goexit, another goroutine goes on.
 //
 // The job stays where it is, and no frame has a copy: a task that blocks at once then
@@ -252,8 +252,8 @@ func (p *Pool) handTask(l *lane, s *slot, v uint64, h *hand) {
 	p.startStandIn(j)
 }
 
-// hand gives a stand-in a job for which the caller is about to lend its place, and reports
-// whether there was one: there is for what has been counted as accepted.
+// hand gives a stand-in a job and a place, which a caller that waits is about to lend, and
+// reports whether there was a stand-in: there is one for what has been counted as accepted.
 func (p *Pool) hand(j job) bool {
 	p.takePlace()
 	return p.startStandIn(j)

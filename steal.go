@@ -156,9 +156,9 @@ func (r *runner) drop() {
 	}
 }
 
-// judge is called after a stolen task has been run, which took so many ticks: if
-// those of its lane are not worth a theft, and its owner is at work on them, the lane
-// is shunned for a while.
+// judge is called after a task of l has been run, which took so many ticks. If r is
+// attached to l, the tasks of l are not worth a theft, and its owner is at work on them,
+// then l is shunned for a while.
 func (r *runner) judge(l *lane, took int64) {
 	if l != r.on {
 		return
@@ -179,8 +179,8 @@ func (r *runner) judge(l *lane, took int64) {
 	r.ran, r.spent = 0, 0
 }
 
-// findTask takes the next task for r: of the lane it is attached to, of its own
-// lane and inbox, then of others, nearest first.
+// findTask takes the next task for r: of its own lane and inbox, of the lane that it is
+// attached to, then of others, nearest first.
 func (r *runner) findTask() (l *lane, s *slot, v uint64, ok bool) {
 	w := r.worker
 	// In a bubble of testing/synctest the clock may stand still until the task is run.

@@ -29,8 +29,8 @@ import (
 const waitSpins = 8
 
 // park blocks the goroutine until ended returns true, which it reports, or until
-// stop is closed, or the timeout is over unless it is 0. plain says that what it
-// waits for may end by a plain store of the owner of a lane.
+// stop is closed, or the timeout is over unless it is 0. Where what it waits for may end
+// by a plain store of the owner of a lane, ended executes the heavy barrier.
 //
 // If it lends its place, a stand-in may run queued work meanwhile.
 func (p *Pool) park(what unsafe.Pointer, ended func() bool, lends bool, stop <-chan struct{}, timeout time.Duration) bool {

@@ -12,8 +12,8 @@ const (
 	// Time is about how long the elements of one claim should take: long
 	// enough to make the claim cheap, short enough to end together.
 	Time = 8 * time.Microsecond
-	// WorthWaking is how long a loop must have run, and how much it must have
-	// left, before it wakes a worker: a few times what the wake costs both.
+	// WorthWaking is how much a loop must have left before it wakes a worker: a few
+	// times what the wake costs both. It must have run for half of that.
 	WorthWaking = 8 * time.Microsecond
 	// firstCheck is the most elements that a loop runs between two looks at the
 	// clock while it knows little of their cost.

@@ -25,15 +25,15 @@ const (
 // timer the scheduler interrupts the thread that waits for the network, or starts one
 // where none does: the sleeper is awake as soon as one in a futex would be. A send to a
 // channel starts a thread always, which takes longer. An eventfd is seen by a thread that
-// waits for the network, or after 10 ms: the one that brings the first of two workers to
-// their work has left the second behind.
+// waits for the network, or after 10 ms. Of two workers that are woken, that thread runs the
+// first, and then nobody sees the event of the second.
 //
 // It sleeps in a futex if it is to keep its thread. In a bubble of testing/synctest "now"
 // is another time, so one that is there wakes by a channel.
 type Parker struct {
 	word    atomic.Uint32
 	inFutex bool
-	timed   bool        // sleeps until a timer; not in a bubble, or where none can be told
+	timed   bool        // sleeps until a timer; not in a bubble, or where bubbles cannot be told
 	timer   *time.Timer // or nil: not prepared
 	ch      chan struct{}
 }

@@ -10,7 +10,7 @@ import (
 // returns at once if Wake came before it: each Sleep takes one Wake.
 type Waiter struct {
 	ch         chan struct{}
-	lock       *sync.Mutex // or is unlocked by Wake, see NewBetween
+	lock       *sync.Mutex // or nil; Wake unlocks it instead, see NewBetween
 	timer      *time.Timer
 	what       unsafe.Pointer // see List.Add
 	prev, next *Waiter        // in a List; prev of the first is the last
