@@ -341,8 +341,8 @@ func (g *Group) changed() {
 
 // unadded calls f, which makes or waits for room for a task that is to be added to g, and
 // returns what it returns. Meanwhile the task does not count: what is to make room may
-// itself wait for g. Should a task that f runs end the goroutine, the other one never will
-// be added. A nil Group is none.
+// itself wait for g. If a task that f runs ends the goroutine, the task that was to be
+// added never is. With a nil Group unadded only calls f.
 func (g *Group) unadded(f func() bool) (room bool) {
 	if g == nil {
 		return f()

@@ -45,7 +45,7 @@ import (
 const (
 	pollTime = 2 * time.Millisecond  // a poller that has seen no task begin for that long parks
 	firstNap = 50 * time.Microsecond // how long it sleeps between two looks, at first
-	lastNap  = time.Millisecond      // and where submitters run their tasks themselves, or thieves shun them
+	lastNap  = time.Millisecond      // at most: where submitters run their tasks themselves, or thieves shun them
 )
 
 // A roster knows what the runners of a pool do.

@@ -315,7 +315,7 @@ func (l *lane) small() bool { return l.limit < l.pool.capacity && l.inbox }
 
 // retire takes l out of use. Thieves know it until nothing is left in it that
 // somebody may take: one that pushes to an inbox may still have the old one in
-// hand. Its Futures go on to know it. The caller holds p.mu.
+// hand. Its Futures still know it. The caller holds p.mu.
 func (p *Pool) retire(l *lane) {
 	l.retired.Store(true)
 	p.sweep()

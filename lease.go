@@ -33,7 +33,7 @@ const (
 	maxLocks = 4096
 )
 
-// A lease is a worker's hold on its CPU. Only the worker's goroutine writes it.
+// A lease is a worker's hold on its CPU. Only the worker's goroutine writes it, except cpu.
 type lease struct {
 	cpu     atomic.Int64 // the CPU, or topology.Unknown: then there is no lease; see worker.exchange
 	worker  *worker      // whose CPU may be exchanged, or nil
@@ -44,7 +44,7 @@ type lease struct {
 	held    atomic.Bool
 	locks   int   // times that the worker has locked itself to its thread
 	since   int64 // ticks when it was taken
-	next    int64 // not before
+	next    int64 // ticks before which it is not tried again
 	seen    uint32
 	changed int64 // ticks when the number of collections last changed
 	busy    int64 // ticks since when the worker has been at work, or 0

@@ -37,7 +37,7 @@ type mark struct {
 	begun  uint64 // how many tasks the owner had begun by then
 	pushed uint64 // and pushed
 	quick  bool   // the owner gets through its tasks faster than thieves could
-	left   uint64 // then a task that it may have left
+	left   uint64 // key of a task that a quick owner may have left
 	since  int64  // ticks when that was seen first, or 0
 	till   int64  // the lane is shunned until then
 	shun   int64  // for how long it was shunned

@@ -37,9 +37,9 @@ func Grown(n, by int) int {
 	return n * by
 }
 
-// Next returns the chunk to ask for when the last request, for chunk
-// elements, brought ran and they took that many ticks; target is what a claim
-// should take.
+// Next returns the chunk to ask for after a claim that asked for chunk elements
+// and got ran of them, which took so many ticks; target is what a claim should
+// take.
 func Next(chunk, ran int, took, target int64) int {
 	switch {
 	case took < target/2 && ran == chunk:

@@ -38,8 +38,8 @@ type Parker struct {
 	ch      chan struct{}
 }
 
-// Init makes k usable, for a goroutine that keeps its thread, or one that belongs to a
-// bubble of testing/synctest.
+// Init makes k usable; thread says that its goroutine keeps its thread, and bubbled that
+// it belongs to a bubble of testing/synctest.
 func (k *Parker) Init(thread, bubbled bool) {
 	k.ch = make(chan struct{}, 1)
 	k.inFutex = thread && hasFutex && !bubbled
@@ -110,7 +110,7 @@ type Napper struct {
 	word    atomic.Uint32 // asleep during a nap
 	bubbled bool          // a bubble stops its clock for a nap in the kernel, and moves it for a time.Sleep
 	timer   *os.File
-	mu      sync.Mutex // so that Cut does not set the timer of somebody who has got its number after Close
+	mu      sync.Mutex // so that Cut, after Close, does not set another timer that has got the number fd
 	fd      int
 }
 
