@@ -158,3 +158,94 @@ func TestBubblePollerSleepsAfterFalseAlarm(t *testing.T) {
 		}
 	})
 }
+
+// In a bubble a submitter that waits for room does not look at the queues again and again,
+// each time a millisecond of the bubble's time later: a day would take minutes.
+func TestBubbleSubmitterWaitsForRoom(t *testing.T) {
+	watch(t)
+	for _, policy := range []WhenFull{Help, Block} {
+		synctest.Test(t, func(t *testing.T) {
+			p, err := New(unpinned(1, WithQueueCapacity(2), WithWhenFull(policy))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ran count
+			for range 2 * minSlots {
+				p.Go(func() {
+					time.Sleep(24 * time.Hour)
+					ran.run()
+				})
+			}
+			if err := p.Close(); err != nil || ran.runs.Load() != 2*minSlots {
+				t.Errorf("%v: %d of %d tasks ran, %v", policy, ran.runs.Load(), 2*minSlots, err)
+			}
+		})
+	}
+}
+
+// A limit that is set while a submitter finds the queues full counts for its task too: one
+// of the group that has begun meanwhile is the only one at work. It is in a bubble, so that
+// a submitter that waits for room does not look again and again.
+func TestLimitOfTaskThatWaitedForRoom(t *testing.T) {
+	watch(t)
+	for _, policy := range []WhenFull{Help, Block} {
+		if policy == Help && !hasIdentity {
+			continue // nobody has tasks of his own
+		}
+		synctest.Test(t, func(t *testing.T) {
+			p, err := New(unpinned(2, WithQueueCapacity(minSlots), WithWhenFull(policy))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 10 { // for a lane
+				_ = p.Go(func() {}).Wait()
+			}
+			release := hold(t, p)
+			g := p.NewGroup()
+			var late count
+			// occupy sets a limit of 1 and takes the only place.
+			occupy := func() {
+				g.SetLimit(1)
+				m := g.limit.Load()
+				g.add()
+				m.list.Push(groupTask{})
+				if _, ok := m.next(g, false); !ok {
+					t.Error("nothing of the group is at work, and no task of it may begin")
+				}
+			}
+			if policy == Help { // the submitter runs the oldest of its own tasks
+				p.Go(occupy)
+			}
+			fill(p)
+			added := make(chan struct{})
+			submit := func() {
+				SubmitTo(g, &late, (*count).run)
+				close(added)
+			}
+			if policy == Help {
+				submit()
+			} else {
+				go submit()
+				synctest.Wait()
+				occupy()
+			}
+			release()
+			<-added
+			synctest.Wait()
+			if late.runs.Load() > 0 {
+				t.Errorf("%v: two tasks are at work under a limit of 1", policy)
+			}
+			m := g.limit.Load()
+			m.moving.Add(-1)
+			g.endUnbegun(1)
+			g.changed()
+			if err := g.Wait(); err != nil {
+				t.Error(err)
+			}
+			late.once(t, "the task that waited")
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -29,7 +29,7 @@ type Group struct {
 // A groupFault is why a task of a Group has failed.
 type groupFault struct {
 	err  error
-	told atomic.Bool // a Wait has returned it: the next task added clears it
+	told atomic.Bool // a Wait has returned it: the next task added, or error, takes its place
 }
 
 // NewGroup returns an empty group whose tasks run on p.
@@ -95,15 +95,8 @@ func checkGroup(g *Group, nilFunc bool, call string) {
 }
 
 func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
-	if f := g.fault.Load(); f != nil && f.told.Load() {
-		g.fault.CompareAndSwap(f, nil)
-	}
-	g.added.Add(1)
-	if m := g.limit.Load(); m != nil {
-		m.mu.Lock()
-		m.list.Push(groupTask{fn, params, flags})
-		m.mu.Unlock()
-		g.begin(m, true, false)
+	g.add()
+	if g.limited(fn, params, flags) {
 		return
 	}
 	f, _ := g.pool.submit(fn, params, flags|grouped, g, true)
@@ -111,6 +104,27 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 		g.fail(err)
 		g.end()
 	}
+}
+
+// add counts a task as added, and forgets an error that a Wait has returned.
+func (g *Group) add() {
+	g.added.Add(1)
+	if f := g.fault.Load(); f != nil && f.told.Load() {
+		g.fault.CompareAndSwap(f, nil)
+	}
+}
+
+// limited puts a task that has been added into the list, if g has a limit, and reports that.
+func (g *Group) limited(fn *funcval, params unsafe.Pointer, flags uint64) bool {
+	if g == nil || g.limit.Load() == nil {
+		return false
+	}
+	m := g.limit.Load()
+	m.mu.Lock()
+	m.list.Push(groupTask{fn, params, flags &^ grouped})
+	m.mu.Unlock()
+	g.begin(m, true, false)
+	return true
 }
 
 // Wait blocks until every task added so far, and every task added meanwhile,
@@ -341,7 +355,7 @@ func (g *Group) changed() {
 
 // unadded calls f, which makes or waits for room for a task that is to be added to g, and
 // returns what it returns. Meanwhile the task does not count: what is to make room may
-// itself wait for g. If a task that f runs ends the goroutine, the task that was to be
+// itself wait for g. Afterwards g may have a limit: see limited. If a task that f runs ends the goroutine, the task that was to be
 // added never is. With a nil Group unadded only calls f.
 func (g *Group) unadded(f func() bool) (room bool) {
 	if g == nil {
@@ -350,7 +364,7 @@ func (g *Group) unadded(f func() bool) (room bool) {
 	returned := false
 	defer func() {
 		if returned {
-			g.added.Add(1)
+			g.add()
 		} else {
 			g.fail(ErrGoexit)
 		}
@@ -375,10 +389,18 @@ func (g *Group) tell() {
 	}
 }
 
-// fail notes the error of a task, before the task is counted as ended.
+// fail notes the error of a task, before the task is counted as ended. The first counts
+// of those that no Wait has returned.
 func (g *Group) fail(err error) {
-	if g.fault.CompareAndSwap(nil, &groupFault{err: err}) && g.cancel != nil {
-		g.cancel(err)
+	f := &groupFault{err: err}
+	for old := g.fault.Load(); old == nil || old.told.Load(); old = g.fault.Load() {
+		if !g.fault.CompareAndSwap(old, f) {
+			continue
+		}
+		if g.cancel != nil {
+			g.cancel(err)
+		}
+		return
 	}
 }
 

@@ -760,3 +760,49 @@ func TestGroupWaitWhileItsTaskWaitsForRoom(t *testing.T) {
 		close(free)
 	}
 }
+
+// An error is told by the next Wait, also one of a task that was added before the last Wait
+// and waited for room: it was not added for that Wait.
+func TestErrorOfTaskThatWaitedForRoom(t *testing.T) {
+	watch(t)
+	first := errors.New("first")
+	for _, second := range []error{errors.New("second"), nil} {
+		p := newTestPool(t, unpinned(1, WithQueueCapacity(2), WithWhenFull(Block))...)
+		g := p.NewGroup()
+		g.GoErr(func() error { return first })
+		eventually(t, g.ended, func() string { return "the first task does not end" })
+		release := hold(t, p)
+		fill(p)
+		added := make(chan struct{})
+		go func() {
+			defer close(added)
+			g.GoErr(func() error { return second })
+		}()
+		eventually(t, func() bool { return p.blocked.Load() == 1 }, func() string { return "nobody waits for room" })
+		if err := g.Wait(); err != first {
+			t.Errorf("before the second task is added Wait returns %v", err)
+		}
+		release()
+		<-added
+		if err := g.Wait(); err != second {
+			t.Errorf("after that Wait returns %v", err)
+		}
+	}
+}
+
+// An error that comes after a Wait has returned another one is not lost, whoever of the two
+// was counted first.
+func TestErrorAfterToldOne(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	first, second := errors.New("first"), errors.New("second")
+	g := p.NewGroup()
+	g.GoErr(func() error { return first })
+	g.added.Add(1) // a task that is added while the Wait is about to return
+	g.fault.Store(&groupFault{err: first})
+	g.fault.Load().told.Store(true)
+	g.fail(second)
+	g.end()
+	if err := g.Wait(); err != second {
+		t.Errorf("Wait returns %v", err)
+	}
+}

@@ -281,12 +281,13 @@ func (p *Pool) disown(l *lane) {
 }
 
 // staysFull reports whether l has no free slot and will have none soon: a quarter of its
-// tasks have failed, or more run than there are workers, so that some of them wait. It
+// tasks have failed, or more run than there are workers, so that some of them wait. In a
+// bubble nobody looks at it once more after a while, so there it says yes at once. It
 // is a guess, as slots change meanwhile, and needs no order: a lane that is renewed too
 // early costs its memory.
 func (p *Pool) staysFull(l *lane) bool {
 	n := l.census()
-	return n[free] == 0 && (n[owned]+n[taken] > len(p.workers) || 4*n[failed] > int(l.mask))
+	return n[free] == 0 && (p.bubbled || n[owned]+n[taken] > len(p.workers) || 4*n[failed] > int(l.mask))
 }
 
 // renewInbox gives w a new inbox in the place of l, if l is the small one that w began

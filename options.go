@@ -23,10 +23,11 @@ const (
 	// functions are known to return: as soon as that lane is full, if it holds as
 	// much as WithQueueCapacity says. Otherwise it waits until there is room, and
 	// a stand-in may run queued tasks in its place. It is the default: nothing is
-	// lost, and the submitter is slowed to the pace of the pool. It never runs a
-	// stranger's task, but one of its own may hold it up for as long as that takes,
+	// lost, and the submitter is slowed to the pace of the pool. It runs no task of
+	// another lane, but one of its own may hold it up for as long as that takes,
 	// and for ever if it waits for what the submitter is to do next, or for a lock that
-	// it holds.
+	// it holds. A goroutine may have got the lane of one that has ended, with tasks
+	// that are queued still.
 	Help WhenFull = iota
 	// Block makes the submitter wait until there is room. A stand-in may run
 	// queued tasks in the place of a task that waits so: were every worker to wait

@@ -195,8 +195,17 @@ func (p *Pool) submitElsewhere(fn *funcval, params unsafe.Pointer, flags uint64,
 // as large as the queues are to be, its owner helps at once: an inbox, which needs
 // locked instructions, only puts that off.
 func (p *Pool) submitFull(l *lane, fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
-	if p.renew(l) || wait && l.limit == p.capacity && p.helps() && g.unadded(func() bool { return p.runOwnOldest(l) }) {
+	if p.renew(l) {
 		return p.submit(fn, params, flags, g, wait)
+	}
+	if wait && l.limit == p.capacity && p.helps() {
+		helped := g.unadded(func() bool { return p.runOwnOldest(l) })
+		if g.limited(fn, params, flags) {
+			return Future{}, true
+		}
+		if helped {
+			return p.submit(fn, params, flags, g, wait)
+		}
 	}
 	return p.submitOpen(fn, params, flags, g, wait)
 }
@@ -241,6 +250,9 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 			return rejectedFuture, true
 		}
 		impatient = !g.unadded(func() bool { return p.makeRoom(true) })
+		if g.limited(fn, params, flags) {
+			return Future{}, true
+		}
 		if p.hasOwnRoom() {
 			return p.submit(fn, params, flags, g, wait)
 		}
@@ -266,7 +278,11 @@ func (p *Pool) makeRoom(help bool) bool {
 	}
 	n := p.blocked.Add(1) // B3, pairs with the end of a task
 	defer p.blocked.Add(^uint32(0))
-	return p.park(what, p.hasRoom, p.whenFull == Help || inTask(), nil, time.Duration(n)*patience)
+	pause := time.Duration(n) * patience
+	if p.bubbled { // where time would pass only to look, and no deadlock be found; see staysFull
+		pause = 0
+	}
+	return p.park(what, p.hasRoom, p.whenFull == Help || inTask(), nil, pause)
 }
 
 const (
