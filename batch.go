@@ -138,7 +138,7 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 		p.hand(job{share: share{b: b}})
 	}
 	if p.gate.Load()&gateSleeping != 0 { // P1; a napping poller comes by itself, or a waiter summons it
-		p.wakeOne()
+		p.summon()
 	}
 	return f
 }

@@ -568,9 +568,11 @@ func TestCloseInEveryState(t *testing.T) {
 					opts = []Option{WithSpin(spin)}
 				}
 				p := mustNew(t, opts...)
-				switch round % 4 {
+				switch round % 5 {
 				case 0: // they have just begun
 				case 1: // they sleep
+					allParked(p)
+				case 4: // they sleep, or one naps lightly
 					eventually(t, func() bool { return p.gate.Load()&gateSleeping != 0 }, func() string { return "workers do not become idle" })
 				case 2: // they have just ended a task
 					Submit(p, &c, (*count).run).Wait()

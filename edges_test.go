@@ -296,22 +296,36 @@ func TestPollerHandsOn(t *testing.T) {
 	}
 }
 
-// TestNewPollerClearsGate protects wake-ups: at most one runner is the poller, so
-// one that becomes it must not leave submitters a reason to choose another.
-func TestNewPollerClearsGate(t *testing.T) {
-	p := newTestPool(t, unpinned(1)...)
-	allAsleep(t, p)
-	r := &runner{pool: p}
-	r.lease.cpu.Store(topology.Unknown)
-	again := r.idle()
-	ro := &p.roster
-	ro.mu.Lock()
-	poller, gate := ro.poller.Load(), p.gate.Load()
-	w := ro.elect()
-	ro.mu.Unlock()
-	p.wakeRunner(w)
-	if !again || poller != r || gate&gateSleeping != 0 {
-		t.Fatalf("a runner without work goes on: %v, is the poller: %v, the gate is %#x", again, poller == r, gate)
+// TestSubmissionCutsLightNap protects tasks that nobody waits for: the next submission wakes
+// a poller in a light nap, and nobody else.
+func TestSubmissionCutsLightNap(t *testing.T) {
+	watch(t)
+	p := newTestPool(t, unpinned(2)...)
+	for range 20 {
+		allAsleep(t, p)
+		r := &runner{pool: p}
+		ro := &p.roster
+		ro.mu.Lock()
+		ro.poller.Store(r)
+		p.gate.And(^uint64(gateSleeping))
+		ro.mu.Unlock()
+		woken := make(chan struct{})
+		ro.napper.Announce()
+		go func() {
+			defer close(woken)
+			r.napLightly(2 * time.Hour)
+		}()
+		eventually(t, func() bool { return p.gate.Load()&gateSleeping != 0 }, func() string { return "submitters are not asked to cut the nap short" })
+		f := p.Go(func() {})
+		<-woken
+		ro.mu.Lock()
+		if n := len(ro.parked); n != p.Workers() {
+			t.Errorf("%d of %d workers are parked: the submission has woken others than the poller", n, p.Workers())
+		}
+		w := ro.elect()
+		ro.mu.Unlock()
+		p.wakeRunner(w)
+		_ = f.Wait()
 	}
 }
 

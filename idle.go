@@ -29,11 +29,14 @@ import (
 //   - A poller that finds nothing queued, and sees that tasks have begun without it, naps
 //     twice as long: their submitters run them as they wait, and a look costs as much as a
 //     short task. While tasks are queued that it may not steal yet, its naps are short.
+//   - If it has not seen that since a runner took a task, it naps lightly: it sets
+//     gateSleeping, so that the next submitter cuts the nap short.
 //   - A poller that has found nothing, and seen nothing begin, for pollTime parks. It
 //     sets gateSleeping, executes a heavy barrier, and looks at the queues once more
 //     (P2).
 //   - A submitter loads the gate after it has published (P1). If it finds
-//     gateSleeping, it clears it, makes a parked runner the poller, and wakes it.
+//     gateSleeping, it clears it and summons a runner: it cuts the poller's nap short, or
+//     makes a parked runner the poller, and wakes it.
 //   - A runner that finds itself on the CPU of the submitter that woke it, which is
 //     where systems often put it, and nothing that it may steal yet, does not spin but
 //     naps at once: meanwhile the submitter could not go on.
@@ -104,7 +107,6 @@ func (r *runner) idle() bool {
 	}
 	if ro.poller.Load() == nil {
 		ro.poller.Store(r)
-		p.gate.And(^uint64(gateSleeping))
 	}
 	if ro.poller.Load() == r {
 		ro.mu.Unlock()
@@ -147,6 +149,7 @@ func (r *runner) poll() {
 			cpu.SpinTurn()
 		}
 	}
+	ro.napper.Announce()
 	work, now := p.hasWork(), cpu.Ticks()
 	if begun := p.begun(); begun != ro.begun {
 		ro.begun = begun
@@ -157,12 +160,15 @@ func (r *runner) poll() {
 		r.pollTill = now + p.times.poll
 	}
 	r.beside = false
-	if now < r.pollTill {
-		ro.napper.Nap(ro.nap, r.keep)
+	switch left := r.pollTill - now; {
+	case left > 0 && !work && ro.nap == firstNap:
+		r.napLightly(cpu.DurationOf(p.times.poll - left))
 		return
-	}
-	if work {
-		ro.napper.Nap(lastNap, r.keep)
+	case left > 0:
+		ro.napper.Nap(ro.nap)
+		return
+	case work:
+		ro.napper.Nap(lastNap)
 		return
 	}
 	p.mu.Lock()
@@ -191,6 +197,18 @@ func (r *runner) poll() {
 	}
 	r.sleep()
 	r.pollTill = 0
+}
+
+// napLightly is a nap that the next submission cuts short, of a poller that has found
+// nothing, and seen nothing begin, for so long. It executes no heavy barrier: at worst a
+// submission that comes at the same moment waits for the end of the nap.
+func (r *runner) napLightly(quiet time.Duration) {
+	p := r.pool
+	p.gate.Or(gateSleeping)
+	if !p.hasWork() {
+		p.roster.napper.Nap(max(firstNap, quiet/2)) // a few naps in pollTime, not forty
+	}
+	p.gate.And(^uint64(gateSleeping))
 }
 
 // found is called when r has taken work, before it runs it: if r is the poller,
@@ -237,28 +255,20 @@ func (p *Pool) wakeRunner(w *runner) {
 	}
 }
 
-// wakeOne is called by a submitter that has seen gateSleeping.
-func (p *Pool) wakeOne() {
+// summon gets a runner now, for a submitter that has seen gateSleeping, or whose work will
+// not wait for the end of a nap.
+func (p *Pool) summon() {
 	ro := &p.roster
 	ro.mu.Lock()
-	if p.gate.Load()&gateSleeping == 0 {
-		ro.mu.Unlock()
-		return
-	}
 	p.gate.And(^uint64(gateSleeping))
-	w := ro.elect()
+	var w *runner
+	if ro.poller.Load() == nil {
+		w = ro.elect()
+	}
 	ro.mu.Unlock()
 	ro.waker.Store(int64(currentCPU()))
+	ro.napper.Cut()
 	p.wakeRunner(w)
-}
-
-// summon gets a runner now for work that will not wait for the end of a nap.
-func (p *Pool) summon() {
-	if p.gate.Load()&gateSleeping != 0 {
-		p.wakeOne()
-		return
-	}
-	p.roster.napper.Cut()
 }
 
 // wakeParked wakes all parked runners, for Close.

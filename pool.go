@@ -73,7 +73,7 @@ type Pool struct {
 }
 
 const (
-	gateSleeping    = 1 << iota // a runner is parked, and nobody looks for work
+	gateSleeping    = 1 << iota // nobody looks for work: the next submitter summons a runner
 	gateClosed                  // submissions are refused
 	gateEnding                  // runners end when they find nothing: all that missed gateClosed is visible
 	gateCut                     // Shutdown's context has ended: what has not begun is not to be
@@ -139,8 +139,8 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		p.helpers[i].many = true
 	}
 	hold := c.pinning == Hold
-	p.roster.napper.Init(hold, p.bubbled)
-	p.roster.nap = firstNap
+	p.roster.napper.Init(hold && canPin && len(p.pins) > 0, p.bubbled)
+	p.roster.nap = 2 * firstNap // not lightly: nothing is known of the submitters
 	if len(p.pins) > 0 {
 		collections.Start()
 	}

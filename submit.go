@@ -138,7 +138,7 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, flags uint64, g *Group
 // closed.
 func (p *Pool) published(gate uint64, l *lane, s *slot, key uint64) {
 	if gate&gateSleeping != 0 {
-		p.wakeOne()
+		p.summon()
 	}
 	if gate&gateClosed == 0 {
 		return

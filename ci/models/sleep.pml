@@ -41,9 +41,8 @@
  * mutant: MUTANT_gate_first | a submitter loads the gate before it publishes | -DW=1
  * mutant: MUTANT_no_fence | without the heavy barrier a submitter publishes without a fence | -DW=1 -DNO_HEAVY
  * mutant: MUTANT_heavy_early | a sleeper asks before its announcement whether there is the barrier | -DW=1 -DREGISTER
- * mutant: MUTANT_idle_keeps_gate | a runner becomes the poller and leaves the gate | -DW=2
  * mutant: MUTANT_back_beside | a sleeper takes its announcement back though there is a poller | -DW=2
- * mutant: MUTANT_wake_unasked | a submitter does not look at the gate again under the lock | -DW=2 -DSUBMITTERS=2 -DTASKS=1
+ * mutant: MUTANT_elect_beside | a submitter that finds the poller in a nap elects another one | -DW=2
  * mutant: MUTANT_no_hand_over | the poller takes a task and leaves nobody to poll | -DW=2 -DBLOCKING=1 -DLONG
  * mutant: MUTANT_over_late | it hands over after its task | -DW=2 -DBLOCKING=1 -DLONG
  * mutant: MUTANT_no_stand_in_over | it makes no stand-in the poller | -DW=1 -DTASKS=2 -DBLOCKING=1 -DLONG -DOUTSIDE=1
@@ -218,17 +217,14 @@ inline publish(q) {
 #endif
 	if
 	:: g -> d_step {
+		sleeping = false;
 		if
-#ifdef MUTANT_wake_unasked
-		:: true ->
-#else
-		:: sleeping ->
+#ifndef MUTANT_elect_beside
+		:: poller != NOBODY /* if it naps, the nap is cut short */
 #endif
-		   sleeping = false;
-		   elect();
-		   S
-		:: else
+		:: else -> elect()
 		fi;
+		S;
 		g = false
 	   }
 	:: else
@@ -324,10 +320,7 @@ look:
 		   if
 		   :: polls
 		   :: !polls && poller == NOBODY ->
-		      poller = r; polls = true; polling++;
-#ifndef MUTANT_idle_keeps_gate
-		      sleeping = false
-#endif
+		      poller = r; polls = true; polling++
 		   :: else -> parked = parked | BIT(r)
 		   fi
 		fi;
@@ -343,6 +336,10 @@ look:
 poll:
 	if
 	:: SOMETHING || SURPLUS -> goto look
+	:: true -> /* a nap that the next submission cuts short */
+	   d_step { assert(poller == r); sleeping = true };
+	   sleeping = false;
+	   goto look
 	:: true -> /* quiet for long enough */
 #ifdef MUTANT_look_first
 	   found = SOMETHING;

@@ -107,18 +107,24 @@ func (k *Parker) Await() { <-k.ch }
 
 // A Napper blocks one goroutine for some microseconds. It may be cut short.
 type Napper struct {
-	word    atomic.Uint32 // asleep during a nap
-	bubbled bool          // a bubble stops its clock for a nap in the kernel, and moves it for a time.Sleep
-	timer   *os.File
+	word    atomic.Uint32
+	bubbled bool     // a bubble stops its clock for a nap in the kernel, and moves it for a time.Sleep
+	timer   *os.File // or nil: there is none; then it waits for sleep and ch
+	sleep   *time.Timer
+	ch      chan struct{}
 	mu      sync.Mutex // so that Cut, after Close, does not set another timer that has got the number fd
 	fd      int
 }
 
-// Init makes n usable, see Parker.Init.
+// Init makes n usable; thread says that its goroutine keeps its thread, and bubbled that it
+// belongs to a bubble of testing/synctest.
 func (n *Napper) Init(thread, bubbled bool) {
 	n.bubbled = bubbled
-	if !thread && !bubbled {
-		n.timer, n.fd = newTimer()
+	if thread && hasFutex || bubbled {
+		return
+	}
+	if n.timer, n.fd = newTimer(); n.timer == nil {
+		n.sleep, n.ch = time.NewTimer(0), make(chan struct{}, 1)
 	}
 }
 
@@ -132,36 +138,51 @@ func (n *Napper) Close() {
 	}
 }
 
-// Nap blocks for about d, or until Cut is called; thread says that the caller is
-// to keep its thread.
-func (n *Napper) Nap(d time.Duration, thread bool) {
-	if n.bubbled {
-		runtime.Gosched()
-		return
-	}
-	n.word.Store(asleep)
+// Announce says that the caller may be about to nap: from now on Cut keeps it from that.
+// It looks for a reason not to nap between Announce and Nap.
+func (n *Napper) Announce() { n.word.Store(drowsy) }
+
+// Nap blocks for about d, or until Cut is called after Announce.
+func (n *Napper) Nap(d time.Duration) {
 	switch {
-	case thread && hasFutex:
-		futexWait(&n.word, asleep, d)
+	case n.bubbled:
+		runtime.Gosched()
 	case n.timer != nil:
-		setTimer(n.fd, d)
-		waitTimer(n.timer)
+		setTimer(n.fd, d) // before anybody may set it to now
+		if n.word.CompareAndSwap(drowsy, asleep) {
+			waitTimer(n.timer)
+		} else {
+			setTimer(n.fd, 0) // never
+		}
+	case !n.word.CompareAndSwap(drowsy, asleep):
+	case n.sleep != nil:
+		n.sleep.Reset(d)
+		select {
+		case <-n.sleep.C:
+		case <-n.ch:
+		}
 	default:
-		time.Sleep(d)
+		futexWait(&n.word, asleep, d)
 	}
 	n.word.Store(awake)
 }
 
-// Cut ends a nap early, as a rule: one that begins at the same moment may last.
+// Cut ends the nap that Announce has announced, before it begins or early.
 func (n *Napper) Cut() {
-	if n.word.Load() != asleep || !n.word.CompareAndSwap(asleep, awake) {
+	if n.word.Load() == awake || n.word.Swap(awake) != asleep {
 		return
 	}
-	if n.timer != nil {
+	switch {
+	case n.timer != nil:
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		setTimer(n.fd, time.Nanosecond)
-	} else if hasFutex {
+	case n.sleep != nil:
+		select {
+		case n.ch <- struct{}{}:
+		default:
+		}
+	default:
 		futexWake(&n.word)
 	}
 }

@@ -95,31 +95,42 @@ func TestParkerWokenFromBubble(t *testing.T) {
 	<-woken
 }
 
-// A nap ends by itself, and a cut ends a long one: no test may wait for its hour.
+// A nap ends by itself, and a cut ends a long one, before it begins and early: no test may
+// wait for its hour.
 func TestNapperCut(t *testing.T) {
-	if !hasFutex {
-		t.Skip("a nap cannot be cut short on this system")
-	}
-	for _, thread := range []bool{false, true} {
-		var n Napper
-		n.Init(thread, false)
-		n.Nap(time.Microsecond, thread)
-		var done atomic.Bool
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			if thread {
-				runtime.LockOSThread()
+	for name, prepare := range map[string]func(n *Napper){
+		"futex":    func(n *Napper) { n.Init(true, false) },
+		"timer":    func(n *Napper) { n.Init(false, false) },
+		"no timer": func(n *Napper) { n.sleep, n.ch = time.NewTimer(0), make(chan struct{}, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var n Napper
+			prepare(&n)
+			defer n.Close()
+			n.Announce()
+			n.Nap(time.Microsecond)
+			for range 100 {
+				n.Announce()
+				n.Cut()
+				n.Nap(time.Hour)
+				ended := make(chan struct{})
+				n.Announce()
+				go func() {
+					defer close(ended)
+					n.Nap(time.Hour)
+				}()
+				n.Cut()
+				<-ended
+				n.Announce()
+				go func() {
+					for n.word.Load() != asleep {
+						runtime.Gosched()
+					}
+					n.Cut()
+				}()
+				n.Nap(time.Hour)
 			}
-			n.Nap(time.Hour, thread)
-			done.Store(true)
-		}()
-		for !done.Load() {
-			n.Cut() // again, because one at the very beginning of a nap may miss it
-			runtime.Gosched()
-		}
-		<-ended
-		n.Close()
+		})
 	}
 }
 
