@@ -283,36 +283,54 @@ func TestNames(t *testing.T) {
 }
 
 // TestEdges: the functions that docs/protocol.md names for an ordering edge exist, and
-// carry its label.
+// carry its label; and it names all that carry one.
 func TestEdges(t *testing.T) {
-	known := map[string][]string{} // sources by name, with the type in front and without
+	sources := map[string]string{} // by name, with the type in front if it is a method
 	for _, path := range files(t, ".go") {
 		if dir := filepath.Dir(path); dir != root && dir != filepath.Join(root, "internal", "park") || strings.HasSuffix(path, "_test.go") {
 			continue
 		}
 		for name, source := range functions(t, path, read(t, path)) {
-			known[name] = append(known[name], source)
-			if _, method, ok := strings.Cut(name, "."); ok {
-				known[method] = append(known[method], source)
-			} else if primitive, ok := strings.CutSuffix(name, "Generic"); ok {
-				known[primitive] = append(known[primitive], source)
+			sources[strings.TrimSuffix(name, "Generic")] += source
+		}
+	}
+	// find returns the full name of a function that the table names without its type.
+	find := func(name string) (found []string) {
+		for full := range sources {
+			_, method, _ := strings.Cut(full, ".")
+			if full == name {
+				return []string{name}
+			} else if method == name {
+				found = append(found, full)
 			}
 		}
+		return found
 	}
 	row := regexp.MustCompile(`(?m)^\| ([A-Z]\d(?: / [A-Z]\d)?) \|.*\| (.*) \|$`)
 	rows := row.FindAllStringSubmatch(read(t, filepath.Join(root, "docs", "protocol.md")), -1)
 	if len(rows) < 10 {
 		t.Fatalf("only %d edges were found", len(rows))
 	}
+	table := map[string][]string{} // functions by label
 	for _, r := range rows {
 		labels := strings.Split(r[1], " / ")
 		for i, side := range strings.Split(r[2], " / ") {
 			label := labels[min(i, len(labels)-1)]
 			for _, name := range code.FindAllString(side, -1) {
-				name = strings.Trim(name, "`")
-				if !slices.ContainsFunc(known[name], func(source string) bool { return strings.Contains(source, label) }) {
-					t.Errorf("edge %s, %s: there is no %s with that label", r[1], label, name)
+				full := find(strings.Trim(name, "`"))
+				if len(full) != 1 {
+					t.Errorf("edge %s: %s is the name of %d functions: %v", r[1], name, len(full), full)
+				} else if table[label] = append(table[label], full[0]); !strings.Contains(sources[full[0]], label) {
+					t.Errorf("edge %s, %s: there is no label in %s", r[1], label, full[0])
 				}
+			}
+		}
+	}
+	word, pair := regexp.MustCompile(`\b[A-Z]\d\b`), regexp.MustCompile(`pairs with [A-Z]\d`)
+	for name, source := range sources {
+		for _, label := range word.FindAllString(pair.ReplaceAllString(source, ""), -1) {
+			if functions, ok := table[label]; ok && !slices.Contains(functions, name) {
+				t.Errorf("edge %s: docs/protocol.md does not name %s", label, name)
 			}
 		}
 	}
