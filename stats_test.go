@@ -330,7 +330,7 @@ func TestLogValues(t *testing.T) {
 // task has ended its goroutine, and there are enough stand-ins.
 func TestLoopOutlivesItsStandIn(t *testing.T) {
 	p := newTestPool(t, unpinned(2, quiet)...)
-	for range stressRounds(3) {
+	for range stressRounds(12) { // one shows the fault three times of four
 		var wg sync.WaitGroup
 		free := make(chan struct{})
 		for range 2 * maxSpares {
