@@ -296,6 +296,27 @@ func TestPollerHandsOn(t *testing.T) {
 	}
 }
 
+// TestNewPollerClearsGate protects tasks that are queued already: when the new poller has
+// taken work, and all runners are at work, a waiter that parks has a stand-in take the next
+// one, but not while the gate says that all sleep.
+func TestNewPollerClearsGate(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	allAsleep(t, p)
+	r := &runner{pool: p}
+	r.lease.cpu.Store(topology.Unknown)
+	ro := &p.roster
+	ro.nap = 2 * firstNap // a light nap clears the gate itself
+	again := r.idle()
+	ro.mu.Lock()
+	poller, gate := ro.poller.Load(), p.gate.Load()
+	w := ro.elect()
+	ro.mu.Unlock()
+	p.wakeRunner(w)
+	if !again || poller != r || gate&gateSleeping != 0 {
+		t.Fatalf("a runner without work goes on: %v, is the poller: %v, the gate is %#x", again, poller == r, gate)
+	}
+}
+
 // TestSubmissionCutsLightNap protects tasks that nobody waits for: the next submission wakes
 // a poller in a light nap, and nobody else.
 func TestSubmissionCutsLightNap(t *testing.T) {

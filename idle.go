@@ -107,6 +107,7 @@ func (r *runner) idle() bool {
 	}
 	if ro.poller.Load() == nil {
 		ro.poller.Store(r)
+		p.gate.And(^uint64(gateSleeping))
 	}
 	if ro.poller.Load() == r {
 		ro.mu.Unlock()

@@ -32,6 +32,7 @@
  * check: a waiter, two submitters | -DW=1 -DSUBMITTERS=2 -DTASKS=2 -DBLOCKING=1
  * check: no heavy barrier | -DW=2 -DTASKS=2 -DNO_HEAVY
  * check: the heavy barrier comes later | -DW=2 -DTASKS=2 -DREGISTER
+ * slow: two waiters in tasks, two workers | -DW=2 -DTASKS=3 -DBLOCKING=2
  * full: two workers, two submitters, two tasks each | -DW=2 -DSUBMITTERS=2 -DTASKS=2
  * full: three workers, a waiter | -DW=3 -DTASKS=2 -DBLOCKING=1
  *
@@ -42,6 +43,7 @@
  * mutant: MUTANT_no_fence | without the heavy barrier a submitter publishes without a fence | -DW=1 -DNO_HEAVY
  * mutant: MUTANT_heavy_early | a sleeper asks before its announcement whether there is the barrier | -DW=1 -DREGISTER
  * mutant: MUTANT_back_beside | a sleeper takes its announcement back though there is a poller | -DW=2
+ * mutant: MUTANT_idle_keeps_gate | a runner becomes the poller and leaves the gate | -DW=2 -DTASKS=3 -DBLOCKING=2
  * mutant: MUTANT_elect_beside | a submitter that finds the poller in a nap elects another one | -DW=2
  * mutant: MUTANT_no_hand_over | the poller takes a task and leaves nobody to poll | -DW=2 -DBLOCKING=1 -DLONG
  * mutant: MUTANT_over_late | it hands over after its task | -DW=2 -DBLOCKING=1 -DLONG
@@ -320,7 +322,10 @@ look:
 		   if
 		   :: polls
 		   :: !polls && poller == NOBODY ->
-		      poller = r; polls = true; polling++
+		      poller = r; polls = true; polling++;
+#ifndef MUTANT_idle_keeps_gate
+		      sleeping = false
+#endif
 		   :: else -> parked = parked | BIT(r)
 		   fi
 		fi;
