@@ -119,12 +119,17 @@ func (g *Group) limited(fn *funcval, params unsafe.Pointer, flags uint64) bool {
 	if g == nil || g.limit.Load() == nil {
 		return false
 	}
+	g.enlist(groupTask{fn, params, flags &^ grouped})
+	return true
+}
+
+// enlist puts a task into the list of a group with a limit, and begins what may begin.
+func (g *Group) enlist(t groupTask) {
 	m := g.limit.Load()
 	m.mu.Lock()
-	m.list.Push(groupTask{fn, params, flags &^ grouped})
+	m.list.Push(t)
 	m.mu.Unlock()
 	g.begin(m, true, false)
-	return true
 }
 
 // Wait blocks until every task added so far, and every task added meanwhile,
