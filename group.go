@@ -96,7 +96,8 @@ func checkGroup(g *Group, nilFunc bool, call string) {
 
 func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 	g.add()
-	if g.limited(fn, params, flags) {
+	if g.limit.Load() != nil {
+		g.enlist(fn, params, flags)
 		return
 	}
 	f, _ := g.pool.submit(fn, params, flags|grouped, g, true)
@@ -109,6 +110,13 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 // add counts a task as added, and forgets an error that a Wait has returned.
 func (g *Group) add() {
 	g.added.Add(1)
+	if g.fault.Load() != nil {
+		g.forget()
+	}
+}
+
+// forget forgets the error of g, if there is one and a Wait has returned it.
+func (g *Group) forget() {
 	if f := g.fault.Load(); f != nil && f.told.Load() {
 		g.fault.CompareAndSwap(f, nil)
 	}
@@ -119,15 +127,15 @@ func (g *Group) limited(fn *funcval, params unsafe.Pointer, flags uint64) bool {
 	if g == nil || g.limit.Load() == nil {
 		return false
 	}
-	g.enlist(groupTask{fn, params, flags &^ grouped})
+	g.enlist(fn, params, flags)
 	return true
 }
 
 // enlist puts a task into the list of a group with a limit, and begins what may begin.
-func (g *Group) enlist(t groupTask) {
+func (g *Group) enlist(fn *funcval, params unsafe.Pointer, flags uint64) {
 	m := g.limit.Load()
 	m.mu.Lock()
-	m.list.Push(t)
+	m.list.Push(groupTask{fn, params, flags &^ grouped})
 	m.mu.Unlock()
 	g.begin(m, true, false)
 }
