@@ -129,3 +129,15 @@ func TestOtherTrees(t *testing.T) {
 		}
 	}
 }
+
+// One of every n files is the first of each n, and those of a short rest too.
+func TestOneOf(t *testing.T) {
+	list := []file{{path: "a"}, {path: "b"}, {path: "c"}, {path: "d"}, {path: "e"}}
+	var got strings.Builder
+	for _, f := range oneOf(2, list) {
+		got.WriteString(f.path)
+	}
+	if got.String() != "ace" || len(oneOf(1, list)) != len(list) {
+		t.Errorf("one of two: %q; one of one: %d", got.String(), len(oneOf(1, list)))
+	}
+}

@@ -66,6 +66,7 @@ type Workload struct {
 	Heavy   bool   // long enough for parallel efficiency to mean something; needs a variant Serial or Calls
 	Samples int    // in each round: of a Latency, of Requests, and of a PerTask that something comes Before
 	Rounds  int    // at most; 0: as many as are asked for
+	Least   int    // rounds that it needs, whatever they take, unless fewer are asked for; 0: as others do
 	Missing string // why it cannot be measured here; "": it can
 	Further bool   // measured only if asked for
 
@@ -117,7 +118,8 @@ const (
 	Calls      = "calls"      // plain calls in the place of forks
 	Handlers   = "handlers"   // HTTP handlers that compute themselves
 	OneWorker  = "zeropool-1" // ours with one worker
-	Ideal      = "ideal"      // what no schedule could do better: computed from a plain loop
+	Library    = "slices.Sort"
+	Ideal      = "ideal" // what no schedule could do better: computed from a plain loop
 )
 
 // Env is what workloads need to know about the machine and the pools to use.

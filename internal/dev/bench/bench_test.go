@@ -49,6 +49,26 @@ func TestWorkloads(t *testing.T) {
 	}
 }
 
+// TestLeastRounds checks that a budget ends a workload after the usual rounds, that it does
+// not end one that needs more before it has them, and that nobody measures more rounds
+// than were asked for.
+func TestLeastRounds(t *testing.T) {
+	for _, c := range []struct{ least, asked, want int }{{0, 20, idleRounds}, {12, 20, 12}, {12, 9, 9}} {
+		w := Workload{Name: "self", Tasks: 1, Least: c.least, Variants: func(*Env) []Variant {
+			return []Variant{{Ours, func() (Instance, error) {
+				return Instance{Op: func() {}, Stop: func() {}}, nil
+			}}}
+		}}
+		r, err := Measure(w, &Env{CPUs: 1, Workers: 1}, Settings{Rounds: c.asked, Slice: 1}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Ours().Count; got != c.want {
+			t.Errorf("at least %d, asked for %d, no time: %d rounds, want %d", c.least, c.asked, got, c.want)
+		}
+	}
+}
+
 func checkResult(t *testing.T, w *Workload, r *Result) {
 	if r.Ours().Name != Ours || len(r.Samples) < 2 {
 		t.Fatalf("samples %+v", r.Samples)

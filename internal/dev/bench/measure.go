@@ -392,7 +392,7 @@ func Measure(w Workload, e *Env, set Settings, progress func(round, rounds int))
 	began := time.Now()
 	for i := range set.Rounds {
 		took := time.Since(began)
-		if i >= leastRounds && took > set.Budget || i >= idleRounds && took > slowBudget*set.Budget {
+		if i >= max(leastRounds, w.Least) && took > set.Budget || i >= max(idleRounds, w.Least) && took > slowBudget*set.Budget {
 			break
 		}
 		if progress != nil {

@@ -63,9 +63,6 @@ func sortForks(p *zeropool.Pool) func(q *part) {
 	return fork
 }
 
-// library is the name of the variant that sorts by the standard library.
-const library = "slices.Sort"
-
 // quicksort sorts random numbers, which are put in disorder before each Op.
 func quicksort(n int) Workload {
 	return Workload{
@@ -94,7 +91,7 @@ func quicksort(n int) Workload {
 			}
 			return []Variant{
 				{Ours, e.Pool(func(p *zeropool.Pool) Instance { return by(sortForks(p)) })},
-				{library, plain(by(func(q *part) { slices.Sort(q.data) }))},
+				{Library, plain(by(func(q *part) { slices.Sort(q.data) }))},
 				{Calls, plain(by(sortParts))},
 			}
 		},

@@ -34,6 +34,7 @@ func (m *Matrix) Markdown(out io.Writer, pictures string) error {
 	w.line("\n## Reproduce\n\n```\nci/matrix          # all of this again, about 25 minutes with 2 CPUs; writes docs/ and the README's table\nci/matrix quick    # the same with few rounds, in a temporary folder\n" +
 		"go run ./cmd/zeropool bench    # this machine only, half a minute\n```")
 	m.overviewTable(w)
+	m.goalTable(w)
 	if slices.ContainsFunc(m.Workloads, m.hasLatency) {
 		w.line("\n## Latencies\n\nFrom the call until the task is done, or has begun where the submitter goes on; from a request to its answer.")
 		w.image("latency.svg", "Percentiles of latencies")

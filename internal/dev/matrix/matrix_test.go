@@ -538,8 +538,8 @@ func FuzzMatrix(f *testing.F) {
 }
 
 // TestWordsForAll checks that every workload of the set which has a table of its
-// own has a short description, which the overview has room for, and that none is left
-// from one that is gone.
+// own has a short description, which the overview has room for, and that no description
+// and no goal is left from one that is gone.
 func TestWordsForAll(t *testing.T) {
 	elsewhere := []string{"sha256-tree", "parse-tree", "resize"} // of the set with peers
 	have := map[string]bool{}
@@ -557,9 +557,13 @@ func TestWordsForAll(t *testing.T) {
 			t.Errorf("the words for %q are too long for the overview: %q", w.Name, words)
 		}
 	}
-	for _, name := range slices.Concat(slices.Collect(maps.Keys(workloadWords)), readmeRows) {
+	names := slices.Concat(slices.Collect(maps.Keys(workloadWords)), readmeRows)
+	for _, g := range goals {
+		names = append(names, g.workload)
+	}
+	for _, name := range names {
 		if !have[name] {
-			t.Errorf("words for %q, or a row of the README, which is no workload", name)
+			t.Errorf("words for %q, a goal for it, or a row of the README, and it is no workload", name)
 		}
 	}
 }
@@ -591,5 +595,41 @@ func TestScalingOfForks(t *testing.T) {
 	}}}
 	if got, ok := p.speedup(bench.Ours); !ok || got != 2 {
 		t.Errorf("got %v, %v", got, ok)
+	}
+}
+
+// TestGoals checks the table of goals: a figure at its bound reaches it, one beyond is
+// missed, and one that the run does not have is not left out.
+func TestGoals(t *testing.T) {
+	spread := func(x float64) bench.Spread { return bench.Spread{Median: x} }
+	half := spread(0.5)
+	r := &bench.Report{Results: []bench.Result{
+		{Name: "single-1000", Unit: "ns/task", Samples: []bench.Sample{{Name: bench.Ours}}, Ratios: []bench.Ratio{{To: bench.Channel, Spread: spread(0.35)}}},
+		{Name: "group-1000", Unit: "ns/task", Samples: []bench.Sample{{Name: bench.Ours}}, Ratios: []bench.Ratio{{To: bench.Channel, Spread: spread(0.46)}}},
+		{Name: "heavy-1000", Unit: "ns/task", Samples: []bench.Sample{{Name: bench.Ours, Efficiency: &half}}},
+		{Name: "loaded", Unit: "ns", Samples: []bench.Sample{
+			{Name: bench.Ours, Latency: &bench.Percentiles{P50: 10, P99: 30}},
+			{Name: bench.Channel, Latency: &bench.Percentiles{P50: 20, P99: 20}},
+		}},
+		{Name: "hot", Unit: "ns", Samples: []bench.Sample{{Name: bench.Ours}}},
+		{Name: "idle-memory", Unit: "bytes", Samples: []bench.Sample{{Name: bench.Ours, Spread: spread(99_000)}}},
+	}}
+	var b strings.Builder
+	if err := New([]*bench.Report{r}).Markdown(&b, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{
+		"It reaches 3 of 7;",
+		"| 1,000 tasks one by one, a Future each | ≤ 0.35 × channel | 0.35 × channel |  |",
+		"| 1,000 tasks to a Group | ≤ 0.45 × channel | 0.46 × channel | missed |",
+		"| 1,000 tasks of 16 µs, one batch | efficiency ≥ 0.96 | 0.50 | missed |",
+		"| one task, other submitters busy | 50 %: ≤ 1.00 × channel | 0.50 × channel |  |",
+		"| one task, other submitters busy | 99 %: ≤ 1.00 × channel | 1.50 × channel | missed |",
+		"| one task, submit and wait | 99.9 %: ≤ 2 µs | not measured |  |",
+		"| memory of an idle pool | ≤ 100 kB | 99 kB |  |",
+	} {
+		if !strings.Contains(b.String(), row) {
+			t.Errorf("no %q in\n%s", row, b.String())
+		}
 	}
 }
