@@ -6,19 +6,13 @@ import (
 	"runtime"
 	"sync"
 	"time"
-
-	"github.com/zeropool-go/zeropool/internal/clock"
 )
 
-// Tells says whether In can tell: on Linux it can.
-const Tells = runtime.GOOS == "linux"
-
-// In reports whether the calling goroutine is in a bubble: time stands in the year
-// 2000 there.
+// In reports whether the calling goroutine is in a bubble: only there has a time no reading
+// of the monotonic clock, whatever the bubble's clock shows.
 func In() bool {
-	now := clock.Wall()
-	d := now - time.Now().UnixNano()
-	return now != 0 && (d > int64(time.Hour) || d < -int64(time.Hour))
+	now := time.Now()
+	return now == now.Round(0)
 }
 
 // Outside calls f, on another goroutine if the caller is in a bubble: what f starts

@@ -33,7 +33,7 @@ const (
 type Parker struct {
 	word    atomic.Uint32
 	inFutex bool
-	timed   bool        // sleeps until a timer; not in a bubble, or where bubbles cannot be told
+	timed   bool        // sleeps until a timer; not in a bubble
 	timer   *time.Timer // or nil: not prepared
 	ch      chan struct{}
 }
@@ -43,7 +43,7 @@ type Parker struct {
 func (k *Parker) Init(thread, bubbled bool) {
 	k.ch = make(chan struct{}, 1)
 	k.inFutex = thread && hasFutex && !bubbled
-	k.timed = !k.inFutex && !bubbled && bubble.Tells
+	k.timed = !k.inFutex && !bubbled
 }
 
 // Announce says that the caller is about to sleep. It looks at what it waits for once
