@@ -646,6 +646,51 @@ func TestNothingBeginsAfterShutdown(t *testing.T) {
 	}
 }
 
+// Shutdown whose context has ended waits for nobody, also if an element exits meanwhile
+// and leaves the others of its range to another goroutine: these are not running for a
+// moment, and then they may wait for what follows Shutdown.
+func TestShutdownWhileElementExits(t *testing.T) {
+	watch(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for round := range stressRounds(300) {
+		p := mustNew(t, unpinned(1)...)
+		var begun, exits atomic.Bool
+		over := make(chan struct{})
+		xs := make([]int, 3000) // so that the last two are in one range
+		xs[len(xs)-2], xs[len(xs)-1] = 1, 2
+		f := SubmitBatch(p, xs, func(what *int) {
+			switch *what {
+			case 1:
+				begun.Store(true)
+				for !exits.Load() {
+					runtime.Gosched()
+				}
+				for range 100 * (round % 100) {
+					exits.Load()
+				}
+				runtime.Goexit()
+			case 2:
+				<-over
+			}
+		})
+		for !begun.Load() {
+			runtime.Gosched()
+		}
+		exits.Store(true)
+		if err := p.Shutdown(ctx); err != ctx.Err() && !f.Done() {
+			t.Errorf("round %d: Shutdown has returned %v, and a batch has not ended", round, err)
+		}
+		close(over)
+		if err := f.Wait(); err != ErrGoexit && err != ErrClosed { // if they were not in one range
+			t.Errorf("round %d: %v", round, err)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // When Shutdown has returned, a task is either done or one that Stats counts as
 // running: none is in between.
 func TestShutdownAgreesWithStats(t *testing.T) {

@@ -295,8 +295,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	if !over {
 		p.gate.Or(gateCut)
 		membarrier.Heavy(true) // D1: who has taken a task and not seen gateCut has it counted as begun for all to see
-		p.drain()
-		_, running := p.Load()
+		running := p.drain()
 		over = running == 0 && !p.cutWork.Load() && p.park(unsafe.Pointer(&p.live), p.ended, false, nil, 0) // only goroutines are left to end
 	}
 	if over && !p.cutWork.Load() {
@@ -369,9 +368,10 @@ func (p *Pool) look() {
 	}
 }
 
-// drain ends every queued task with ErrClosed, and every batch, and waits until
-// those that others have just taken count as begun.
-func (p *Pool) drain() {
+// drain ends every queued task with ErrClosed, and every batch, waits until those that
+// others have just taken count as begun, and returns how many run then. One look must say
+// both: what a goroutine that exits leaves to another one is queued in between.
+func (p *Pool) drain() (running int) {
 	for _, l := range *p.lanes.Load() {
 		for l.queued() > 0 {
 			s, key, ok := l.find(false)
@@ -388,7 +388,11 @@ func (p *Pool) drain() {
 		p.withdraw(b, ErrClosed)
 		b.release()
 	}
-	for queued, _ := p.Load(); queued != 0; queued, _ = p.Load() {
+	for {
+		queued, running := p.Load()
+		if queued == 0 {
+			return running
+		}
 		yield()
 	}
 }
