@@ -5,6 +5,8 @@ package zeropool
 import (
 	"context"
 	"runtime"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -52,7 +54,7 @@ func TestBubbleUsesPoolOutside(t *testing.T) {
 	for i := range 3 {
 		now := time.Now()
 		synctest.Test(t, func(t *testing.T) {
-			if i == 1 {
+			if i == 0 {
 				time.Sleep(time.Until(now))
 			}
 			useFromBubble(t, p)
@@ -254,4 +256,176 @@ func TestLimitOfTaskThatWaitedForRoom(t *testing.T) {
 			}
 		})
 	}
+}
+
+// waitsForRoom returns when n submitters wait for room.
+func waitsForRoom(p *Pool, n uint32) {
+	for p.blocked.Load() < n {
+		runtime.Gosched()
+	}
+}
+
+// A submitter in a bubble, whose own lane is full, hears of a slot that becomes free in an
+// inbox: it does not look again by itself, neither with a pool of the bubble, whose time
+// stands still meanwhile, nor with one outside, for whose tasks the bubble's time does not
+// go on.
+func TestBubbleSubmitterHearsOfRoom(t *testing.T) {
+	watch(t)
+	opts := unpinned(2, WithQueueCapacity(minSlots), WithWhenFull(Block))
+	// All tasks wait for their submitter, but one: when that ends there is room.
+	submit := func(p *Pool, waits func(*int), end *sync.Mutex) {
+		Submit(p, nil, waits)
+		Submit(p, end, func(end *sync.Mutex) { end.Lock() })
+		for p.Stats().Total.Running < 2 {
+			runtime.Gosched()
+		}
+		for ok := true; ok; {
+			_, ok = TrySubmit(p, nil, waits)
+		}
+		Submit(p, nil, waits)
+	}
+	t.Run("pool of the bubble", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p, err := New(opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var end sync.Mutex
+			end.Lock()
+			submitted := make(chan struct{})
+			go func() {
+				submit(p, func(*int) { <-submitted }, &end)
+				close(submitted)
+			}()
+			asleep(p, "park.(*Waiter).Sleep(")
+			end.Unlock()
+			<-submitted
+			p.Close()
+		})
+	})
+	t.Run("pool outside", func(t *testing.T) {
+		p := newTestPool(t, opts...)
+		var submitted, end sync.Mutex // of no bubble, unlike a channel
+		submitted.Lock()
+		end.Lock()
+		go func() {
+			asleep(p, "park.(*Waiter).sleepBetween(")
+			end.Unlock()
+		}()
+		synctest.Test(t, func(t *testing.T) {
+			submit(p, func(*int) { submitted.Lock(); submitted.Unlock() }, &end)
+			submitted.Unlock()
+		})
+	})
+}
+
+// asleep returns when a submitter waits for room, and a goroutine is in that function, so
+// that it does not look for room any more.
+func asleep(p *Pool, function string) {
+	for buf := make([]byte, 1<<20); p.blocked.Load() == 0 || !strings.Contains(string(buf[:runtime.Stack(buf, true)]), function); {
+		runtime.Gosched()
+	}
+}
+
+// More tasks run than are queued, and wait for what their submitter is to do next: it gets
+// room from a bubble too, though no time passes there to make it impatient.
+func TestBubbleSubmitterIsImpatient(t *testing.T) {
+	watch(t)
+	const workers, capacity = 40, 32
+	p := newTestPool(t, unpinned(workers, WithQueueCapacity(capacity), WithWhenFull(Block))...)
+	synctest.Test(t, func(t *testing.T) {
+		var submitted atomic.Bool
+		waits := func(*int) {
+			for !submitted.Load() {
+				time.Sleep(50 * time.Microsecond)
+			}
+		}
+		for i := range workers {
+			Submit(p, nil, waits)
+			for p.Stats().Total.Running < uint64(i+1) {
+				runtime.Gosched()
+			}
+		}
+		for range workers*capacity - 2 { // fewer than may be queued
+			Submit(p, nil, waits)
+		}
+		submitted.Store(true)
+	})
+}
+
+// A submitter that waited for room, and whose group has got a limit meanwhile, has no use
+// for the room that it was told of: the next one hears of it.
+func TestBubbleRoomIsPassedOn(t *testing.T) {
+	watch(t)
+	synctest.Test(t, func(t *testing.T) {
+		p, err := New(unpinned(2, WithQueueCapacity(2), WithWhenFull(Block))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		submitted := make(chan struct{})
+		waits := func() { <-submitted }
+		g := p.NewGroup()
+		g.Go(waits)
+		p.Go(waits)
+		for p.Stats().Total.Running < 2 {
+			runtime.Gosched()
+		}
+		var last Future
+		for {
+			f, ok := TrySubmit(p, &submitted, func(c *chan struct{}) { <-*c })
+			if !ok {
+				break
+			}
+			last = f
+		}
+		go g.Go(func() {})
+		waitsForRoom(p, 1)
+		go func() {
+			p.Go(waits)
+			close(submitted)
+		}()
+		waitsForRoom(p, 2)
+		g.SetLimit(1)
+		synctest.Wait()
+		if err := last.Wait(); err != nil { // a stand-in runs it: room for one
+			t.Error(err)
+		}
+		if err := g.Wait(); err != nil {
+			t.Error(err)
+		}
+		p.Close()
+	})
+}
+
+// A loop in a bubble ends with its context, on a pool outside too, whose goroutines must
+// not touch the context's channel.
+func TestBubbleLoopContext(t *testing.T) {
+	watch(t)
+	p := newTestPool(t, unpinned(2)...)
+	synctest.Test(t, func(t *testing.T) {
+		for range 100 { // on stand-ins, until the function is proven
+			ran := 0
+			if err := ForEachErr(t.Context(), p, make([]int, 3), func(*int) error { ran++; return nil }); err != nil || ran != 3 {
+				t.Errorf("%v, %d of 3", err, ran)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var calls atomic.Int64
+		go func() {
+			for calls.Load() < 1000 {
+				runtime.Gosched()
+			}
+			cancel()
+		}()
+		err := p.ForErr(ctx, 1<<40, func(lo, hi int) error {
+			calls.Add(1)
+			for i := range hi - lo {
+				runtime.KeepAlive(i)
+			}
+			return nil
+		})
+		if err != context.Canceled {
+			t.Errorf("a loop whose context has ended: %v", err)
+		}
+	})
 }

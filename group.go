@@ -151,7 +151,8 @@ func (g *Group) enlist(fn *funcval, params unsafe.Pointer, flags uint64) {
 // underneath itself, it could never return, and returns ErrOwnGroup at once. It cannot
 // tell that where another goroutine runs what a task of the group waits for, such as an
 // element of a loop: then it waits for ever, as tasks do that wait for each other in a
-// circle.
+// circle. In a bubble of testing/synctest the caller must not hold a lock that tasks of
+// others want.
 func (g *Group) Wait() error {
 	checkGroup(g, false, "Group.Wait")
 	if !g.ended() {

@@ -287,7 +287,7 @@ func (p *Pool) disown(l *lane) {
 // early costs its memory.
 func (p *Pool) staysFull(l *lane) bool {
 	n := l.census()
-	return n[free] == 0 && (p.bubbled || n[owned]+n[taken] > len(p.workers) || 4*n[failed] > int(l.mask))
+	return n[free] == 0 && (p.untimed() || n[owned]+n[taken] > len(p.workers) || 4*n[failed] > int(l.mask))
 }
 
 // renewInbox gives w a new inbox in the place of l, if l is the small one that w began

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"math"
+	"sync/atomic"
 	"unsafe"
 
+	"github.com/zeropool-go/zeropool/internal/bubble"
 	"github.com/zeropool-go/zeropool/internal/chunk"
 	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/internal/proven"
@@ -140,6 +142,9 @@ func (p *Pool) stops(b *batch) error {
 	if f := b.fault.Load(); f != nil {
 		return f.err
 	}
+	if b.over != nil && b.over.Load() {
+		return errStopped
+	}
 	select {
 	case <-b.stop:
 		return errStopped
@@ -162,6 +167,11 @@ func (p *Pool) errLoop(ctx context.Context, w work, n int) error {
 	w.stop = ctx.Done()
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if w.stop != nil && !p.bubbled && bubble.In() { // goroutines of the pool must not touch its channel
+		over := new(atomic.Bool)
+		defer context.AfterFunc(ctx, func() { over.Store(true) })()
+		w.stop, w.over = nil, over
 	}
 	err := p.loop(w, n)
 	if err == errStopped {

@@ -47,8 +47,10 @@ type Pool struct {
 	batches atomic.Int64  // of SubmitBatch and SubmitMixed that have not ended
 	board   board
 	roster  roster
-	blocked atomic.Uint32 // submitters that wait for room
 	waits   park.Table
+
+	blocked        atomic.Uint32 // submitters that wait for room
+	blockedUntimed atomic.Uint32 // of them, those that look again only if they are told
 
 	candidates candidates
 	scratch    scratch.Shelf // for Reduce
@@ -215,8 +217,9 @@ var (
 // workers cannot be pinned they are not. Do not close it: the process
 // shares it, and later calls return the closed pool.
 //
-// In a bubble of testing/synctest it is a pool outside of the bubble: its tasks
-// must not touch channels and timers of the bubble.
+// In a bubble of testing/synctest it is a pool outside of the bubble: its tasks must not
+// touch channels and timers of the bubble, whose clock stands still while one waits for
+// them. So no deadline of a WaitContext or WaitTimeout comes then.
 func Default() *Pool {
 	defaultOnce.Do(func() { bubble.Outside(startDefault) })
 	return defaultPool
@@ -305,7 +308,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 }
 
 // wakeBlocked lets submitters that wait for room look again: all owners of lanes, and n
-// of the others. The caller holds p.mu.
+// of the others.
 func (p *Pool) wakeBlocked(n int) {
 	p.wake(unsafe.Pointer(&p.blocked), n)
 	for _, l := range *p.lanes.Load() {

@@ -276,10 +276,13 @@ func (p *Pool) told(l *lane, v uint64) {
 }
 
 // tellBlocked is called when a slot of l may have become free: the owner of l, or of
-// those who wait for room in an inbox the first, looks again.
+// those who wait for room in an inbox the first, looks again; or all who do not look
+// again by themselves.
 func (p *Pool) tellBlocked(l *lane) {
 	switch {
 	case p.blocked.Load() == 0: // B3, pairs with makeRoom
+	case p.blockedUntimed.Load() != 0:
+		p.wakeBlocked(everyone)
 	case l.inbox:
 		p.wake(unsafe.Pointer(&p.blocked), 1)
 	default:

@@ -4,6 +4,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/zeropool-go/zeropool/internal/bubble"
 	"github.com/zeropool-go/zeropool/internal/cpu"
 )
 
@@ -251,6 +252,7 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 		}
 		impatient = !g.unadded(func() bool { return p.makeRoom(true) })
 		if g.limited(fn, params, flags) {
+			p.wake(unsafe.Pointer(&p.blocked), 1) // it has no use for the room that it was told of
 			return Future{}, true
 		}
 		if p.hasOwnRoom() {
@@ -269,21 +271,33 @@ const patience = time.Millisecond
 // an end. With help it runs tasks of its own, if it may. While it blocks, it lends its
 // place to a stand-in.
 func (p *Pool) makeRoom(help bool) bool {
-	what := unsafe.Pointer(&p.blocked)
+	what, untimed := unsafe.Pointer(&p.blocked), p.untimed()
 	if l := p.ownLane(); l != nil {
-		what = unsafe.Pointer(l)
+		if !untimed {
+			what = unsafe.Pointer(l)
+		}
 		if help && p.helps() && p.runOwnOldest(l) || p.mayReplace(l) {
 			return true
 		}
 	}
+	if untimed {
+		p.blockedUntimed.Add(1) // before blocked
+		defer p.blockedUntimed.Add(^uint32(0))
+	}
 	n := p.blocked.Add(1) // B3, pairs with the end of a task
 	defer p.blocked.Add(^uint32(0))
 	pause := time.Duration(n) * patience
-	if p.bubbled { // where time would pass only to look, and no deadlock be found; see staysFull
+	if untimed {
 		pause = 0
 	}
 	return p.park(what, p.hasRoom, p.whenFull == Help || inTask(), nil, pause)
 }
+
+// untimed reports whether the caller is in a bubble of testing/synctest, or its pool is.
+// There a submitter that waits for room does not look again after a while: the time of the
+// bubble would pass only to look, and no deadlock be found; or, with a pool outside, it
+// stands still meanwhile. So it is told of every slot, and see staysFull.
+func (p *Pool) untimed() bool { return p.bubbled || bubble.In() }
 
 const (
 	// helpRuns is how many tasks a submitter runs at most before it goes on, and
