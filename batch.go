@@ -480,9 +480,16 @@ func (p *Pool) runRange(sh share, h *hand) (next int) {
 		b.fail(err, at)
 		return p.endFailed(sh, at, h)
 	}
-	h.count(&h.completed, uint64(hi-lo))
-	b.finish(hi - lo)
+	b.returned(h, hi-lo)
 	return hi
+}
+
+// returned counts n elements as ended that have returned.
+func (b *batch) returned(h *hand, n int) {
+	if n > 0 {
+		h.count(&h.completed, uint64(n))
+		b.finish(n)
+	}
 }
 
 // noEscape hides a pointer to a local variable from the compiler, for the call of a

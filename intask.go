@@ -79,13 +79,13 @@ func (p *Pool) inOwnTask() bool {
 // taskFrames returns runtime.Goexit and the functions that run tasks; the first function
 // of a Join counts as one, because its second one is called by the same. They have a
 // deferred call, so the compiler inlines none of them.
-var taskFrames func() *[5]stack.Code
+var taskFrames func() *[6]stack.Code
 
 func init() { taskFrames = sync.OnceValue(findTaskFrames) } // not above: an initialization cycle
 
-func findTaskFrames() *[5]stack.Code {
-	return &[5]stack.Code{
+func findTaskFrames() *[6]stack.Code {
+	return &[6]stack.Code{
 		stack.CodeOf(runtime.Goexit), stack.CodeOf((*Pool).run), stack.CodeOf((*Pool).runRange),
-		stack.CodeOf((*Pool).join2), stack.CodeOf((*Pool).call),
+		stack.CodeOf((*Pool).driveAlone), stack.CodeOf((*Pool).join2), stack.CodeOf((*Pool).call),
 	}
 }

@@ -87,38 +87,63 @@ func (p *Pool) accepted(w work, n int) error {
 // drive runs the elements of b from lo on, alone until it is worth sharing, and
 // drops the caller's reference.
 func (p *Pool) drive(b *batch, h *hand, lo int) {
-	n, want := b.n, 1
-	from, calls, start := lo, 0, cpu.Ticks()
-	before := start
-	for lo < n {
+	for lo < b.n {
 		if err := p.stops(b); err != nil {
-			p.skip(b, n-lo, err)
+			p.skip(b, b.n-lo, err)
 			break
 		}
-		hi := lo + min(want, n-lo)
-		p.runShare(share{b, lo, hi, true}, h)
+		next, share := p.driveAlone(b, h, lo)
+		if share {
+			p.post(b, next)
+			p.summon()
+			p.join(b, h, false)
+			return
+		}
+		lo = next
+	}
+	b.release()
+}
+
+// driveAlone runs the elements of b from one on, until the others are worth sharing, which
+// it reports, there are no others, b is to end, or one has not returned, and returns where
+// to go on. Those that have returned are counted together, not by chunks: that saves two
+// locked instructions for each.
+func (p *Pool) driveAlone(b *batch, h *hand, from int) (next int, worth bool) {
+	counted, lo, hi, i := from, from, from, from // lo and hi are the chunk, i the element that it has come to
+	calls, start := 0, cpu.Ticks()
+	defer func() {
+		if code := b.fn.code; !proven.Is(code) {
+			proven.Observe(code, calls)
+		}
+		b.returned(h, lo-counted)
+		if i != hi {
+			next = p.unwoundRange(share{b, lo, hi, true}, i, h, recover())
+		}
+	}()
+	for want, before := 1, start; lo < b.n && p.stops(b) == nil; {
+		hi = lo + min(want, b.n-lo)
+		if err := b.body.run(b, lo, hi, noEscape(&i)); err != nil {
+			at := i
+			i = hi
+			b.fail(err, at)
+			return p.endFailed(share{b, lo, hi, true}, at, h), false
+		}
 		calls += b.calls(lo, hi)
-		lo = hi
-		if lo == n {
+		if lo = hi; lo == b.n {
 			break
 		}
 		now := cpu.Ticks()
-		next, share := chunk.AfterAlone(want, lo-from, n-lo, now-start, now-before, p.times.worthwhile)
-		if share {
+		longer, enough := chunk.AfterAlone(want, lo-from, b.n-lo, now-start, now-before, p.times.worthwhile)
+		if enough {
 			if b.width = p.width(); b.width > 1 {
-				p.post(b, lo)
-				p.summon()
-				p.join(b, h, false)
-				return
+				return lo, true
 			}
-			next = chunk.Grown(want, 2)
+			b.returned(h, lo-counted) // nobody else counts for a long time
+			counted, longer = lo, chunk.Next(want, want, now-before, p.times.chunk)
 		}
-		want, before = next, now
+		want, before = longer, now
 	}
-	if !proven.Is(b.fn.code) {
-		proven.Observe(b.fn.code, calls)
-	}
-	b.release()
+	return lo, false
 }
 
 // Loops that the first error, or the end of a context, ends early.

@@ -478,6 +478,28 @@ func TestErrLoopsContext(t *testing.T) {
 	})
 }
 
+// Where nobody could help, as on one CPU, a loop looks at its context as often as elsewhere:
+// its chunks do not grow for ever.
+func TestErrLoopsContextOnOneCPU(t *testing.T) {
+	watch(t)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	p := newTestPool(t, unpinned(1)...)
+	ctx, cancel := context.WithCancel(t.Context())
+	calls := 0
+	body := func(lo, hi int) error {
+		for i := range hi - lo {
+			runtime.KeepAlive(i)
+		}
+		if calls++; calls == 1000 {
+			cancel()
+		}
+		return nil
+	}
+	if err := p.ForErr(ctx, 1<<50, body); err != context.Canceled || calls != 1000 {
+		t.Errorf("%v after %d calls", err, calls)
+	}
+}
+
 // Loops inside elements of loops fail alone, and hand their error on.
 func TestErrLoopsNested(t *testing.T) {
 	eachPool(t, func(t *testing.T, p *Pool) {
