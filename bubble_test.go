@@ -319,6 +319,45 @@ func TestBubbleSubmitterHearsOfRoom(t *testing.T) {
 	})
 }
 
+// Room may come from a lane that has been replaced, too: what is left in those counts.
+func TestBubbleSubmitterHearsOfReplacedLanes(t *testing.T) {
+	watch(t)
+	synctest.Test(t, func(t *testing.T) {
+		p, err := New(unpinned(1, WithQueueCapacity(minSlots), WithWhenFull(Block))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate := make(chan struct{})
+		p.Go(func() { <-gate })
+		synctest.Wait()
+		go func() {
+			var ran count
+			push := func() Future { return Submit(p, &ran, (*count).run) }
+			for range 10 { // for a lane
+				push().Cancel()
+			}
+			for range 2 { // lanes that are replaced with tasks in them
+				for i := range minSlots {
+					if f := push(); i%4 == 0 {
+						f.Cancel()
+					}
+				}
+			}
+			for range minSlots { // one that is full of failures
+				push().Cancel()
+			}
+			for range 5 * minSlots {
+				push()
+			}
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait() // it waits for room
+		close(gate)
+	})
+}
+
 // asleep returns when a submitter waits for room, and a goroutine is in that function, so
 // that it does not look for room any more.
 func asleep(p *Pool, function string) {
