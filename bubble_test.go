@@ -393,8 +393,8 @@ func TestBubbleSubmitterIsImpatient(t *testing.T) {
 }
 
 // A submitter that waited for room, and whose group has got a limit meanwhile, has no use
-// for the room that it was told of: the next one hears of it.
-func TestBubbleRoomIsPassedOn(t *testing.T) {
+// for the room that it was told of: others have heard of it too.
+func TestBubbleRoomIsNotLost(t *testing.T) {
 	watch(t)
 	synctest.Test(t, func(t *testing.T) {
 		p, err := New(unpinned(2, WithQueueCapacity(2), WithWhenFull(Block))...)

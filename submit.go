@@ -252,7 +252,6 @@ func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *G
 		}
 		impatient = !g.unadded(func() bool { return p.makeRoom(true) })
 		if g.limited(fn, params, flags) {
-			p.wake(unsafe.Pointer(&p.blocked), 1) // it has no use for the room that it was told of
 			return Future{}, true
 		}
 		if p.hasOwnRoom() {
