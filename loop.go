@@ -84,15 +84,16 @@ func (p *Pool) accepted(w work, n int) error {
 	return f.block()
 }
 
-// drive runs the elements of b from lo on, alone until it is worth sharing, and
+// drive runs the elements of b from one on, alone until it is worth sharing, and
 // drops the caller's reference.
-func (p *Pool) drive(b *batch, h *hand, lo int) {
-	for lo < b.n {
+func (p *Pool) drive(b *batch, h *hand, from int) {
+	start := cpu.Ticks()
+	for lo := from; lo < b.n; {
 		if err := p.stops(b); err != nil {
 			p.skip(b, b.n-lo, err)
 			break
 		}
-		next, share := p.driveAlone(b, h, lo)
+		next, share := p.driveAlone(b, h, lo, from, start)
 		if share {
 			p.post(b, next)
 			p.summon()
@@ -104,13 +105,17 @@ func (p *Pool) drive(b *batch, h *hand, lo int) {
 	b.release()
 }
 
-// driveAlone runs the elements of b from one on, until the others are worth sharing, which
+// driveAlone runs the elements of b from lo on, until the others are worth sharing, which
 // it reports, there are no others, b is to end, or one has not returned, and returns where
-// to go on. Those that have returned are counted together, not by chunks: that saves two
-// locked instructions for each.
-func (p *Pool) driveAlone(b *batch, h *hand, from int) (next int, worth bool) {
-	counted, lo, hi, i := from, from, from, from // lo and hi are the chunk, i the element that it has come to
-	calls, start := 0, cpu.Ticks()
+// to go on. The caller runs b alone since start, when it was at the element from. Elements
+// that have returned are counted together, not by chunks: that saves two locked
+// instructions for each.
+func (p *Pool) driveAlone(b *batch, h *hand, lo, from int, start int64) (next int, worth bool) {
+	counted, hi, i := lo, lo, lo // hi is the end of the chunk, i the element that it has come to
+	calls, want, before := 0, 1, start
+	if lo > from {
+		before = cpu.Ticks()
+	}
 	defer func() {
 		if code := b.fn.code; !proven.Is(code) {
 			proven.Observe(code, calls)
@@ -120,7 +125,19 @@ func (p *Pool) driveAlone(b *batch, h *hand, from int) (next int, worth bool) {
 			next = p.unwoundRange(share{b, lo, hi, true}, i, h, recover())
 		}
 	}()
-	for want, before := 1, start; lo < b.n && p.stops(b) == nil; {
+	for lo < b.n && p.stops(b) == nil {
+		if lo > from {
+			now := cpu.Ticks()
+			longer, enough := chunk.AfterAlone(want, lo-from, b.n-lo, now-start, now-before, p.times.worthwhile)
+			if enough {
+				if b.width = p.width(); b.width > 1 {
+					return lo, true
+				}
+				b.returned(h, lo-counted) // nobody else counts for a long time
+				counted, longer = lo, chunk.Next(want, want, now-before, p.times.chunk)
+			}
+			want, before = longer, now
+		}
 		hi = lo + min(want, b.n-lo)
 		if err := b.body.run(b, lo, hi, noEscape(&i)); err != nil {
 			at := i
@@ -129,19 +146,7 @@ func (p *Pool) driveAlone(b *batch, h *hand, from int) (next int, worth bool) {
 			return p.endFailed(share{b, lo, hi, true}, at, h), false
 		}
 		calls += b.calls(lo, hi)
-		if lo = hi; lo == b.n {
-			break
-		}
-		now := cpu.Ticks()
-		longer, enough := chunk.AfterAlone(want, lo-from, b.n-lo, now-start, now-before, p.times.worthwhile)
-		if enough {
-			if b.width = p.width(); b.width > 1 {
-				return lo, true
-			}
-			b.returned(h, lo-counted) // nobody else counts for a long time
-			counted, longer = lo, chunk.Next(want, want, now-before, p.times.chunk)
-		}
-		want, before = longer, now
+		lo = hi
 	}
 	return lo, false
 }

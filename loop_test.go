@@ -64,12 +64,13 @@ func TestLoopsInTasks(t *testing.T) {
 	})
 }
 
-// Heavy elements are shared: while the caller is stuck in one, workers do the
-// others.
+// Heavy elements are shared, also if they panic: while the caller is stuck in one, workers
+// do the others.
 func TestForEachSharesHeavyWork(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
-	p := newTestPool(t, unpinned(3)...)
-	for range 10 {
+	p := newTestPool(t, unpinned(3, WithPanicHandler(func(*PanicError) {}))...)
+	for round := range 10 {
+		fail := round%2 == 1
 		const n = 64
 		var ended, others atomic.Int32
 		rest := make(chan struct{})
@@ -78,6 +79,9 @@ func TestForEachSharesHeavyWork(t *testing.T) {
 			if ended.Add(1) < n/2 {
 				for i := range 200_000 { // long enough to be worth sharing
 					*x = max(*x, i)
+				}
+				if fail {
+					panic("heavy")
 				}
 				return
 			}
@@ -90,10 +94,10 @@ func TestForEachSharesHeavyWork(t *testing.T) {
 				close(rest)
 			}
 		})
-		if err != nil {
+		if _, failed := err.(*PanicError); failed != fail || !fail && err != nil {
 			t.Fatal(err)
 		}
-		if raceEnabled {
+		if raceEnabled && fail {
 			break
 		}
 	}
