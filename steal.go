@@ -111,7 +111,8 @@ func (m *mark) overdue(l *lane, now, long int64) bool {
 	return false
 }
 
-// stealFrom takes a task of l.
+// stealFrom takes a task of l, for a runner that is not attached to any lane. It stays
+// attached to l only if it has got one.
 func (r *runner) stealFrom(l *lane) (s *slot, key uint64, ok bool) {
 	if l.inbox {
 		return r.stealOne(l)
@@ -124,7 +125,10 @@ func (r *runner) stealFrom(l *lane) (s *slot, key uint64, ok bool) {
 	m := r.mark(l)
 	m.begun = l.begun.load()
 	if !m.quick {
-		return r.stealOne(l)
+		if s, key, ok = r.stealOne(l); !ok {
+			r.drop()
+		}
+		return s, key, ok
 	}
 	s, key = l.slot(m.left), m.left
 	ok = l.takeOpen(s, key)

@@ -106,3 +106,31 @@ func TestLeftTaskBegins(t *testing.T) {
 		Submit(p, &c, (*count).run).Wait()
 	}
 }
+
+// A thief stays attached to a lane only if it has got a task of it: else its owner would
+// pay for a thief that has long gone elsewhere, for ever.
+func TestThiefWithoutPreyIsNotAttached(t *testing.T) {
+	if !hasIdentity {
+		t.Skip("all lanes are shared")
+	}
+	p := newTestPool(t, unpinned(1)...)
+	p.mu.Lock()
+	l := p.addLane(minSlots, nil)
+	p.mu.Unlock()
+	before := l.shared.Load() // a ghost, where there is no heavy barrier
+	l.pushed.add(1)           // as if somebody were about to publish a task, or had just taken it
+	defer func() {
+		l.begun.add(1)
+		l.completed.add(1)
+	}()
+	r := &runner{pool: p}
+	r.mark(l)
+	for range 3 {
+		if _, _, ok := r.stealFrom(l); ok {
+			t.Fatal("got a task that is not there")
+		}
+	}
+	if now := l.shared.Load(); now != before || r.on != nil {
+		t.Errorf("%d thieves are attached, and nobody takes", now-before)
+	}
+}
