@@ -45,7 +45,7 @@ func Next(chunk, ran int, took, target int64) int {
 	case took < target/2 && ran == chunk:
 		return Grown(chunk, 2)
 	case took > 2*target:
-		return max(chunk/2, 1)
+		return max(min(chunk/2, int(float64(ran)*float64(target)/float64(took))), 1)
 	}
 	return chunk
 }

@@ -319,10 +319,11 @@ func TestNextChunk(t *testing.T) {
 		took       int64
 		want       int
 	}{
-		{1, 1, 10, 2}, {64, 64, 3999, 128}, {64, 64, 4000, 64}, {64, 64, 16_000, 64}, {64, 64, 16_001, 32},
+		{1, 1, 10, 2}, {64, 64, 3999, 128}, {64, 64, 4000, 64}, {64, 64, 16_000, 64}, {64, 64, 16_001, 31},
 		{64, 10, 10, 64}, // there was no more to be had
-		{64, 10, 20_000, 32},
+		{64, 10, 20_000, 4},
 		{1, 1, 1_000_000, 1},
+		{1 << 20, 1 << 20, 1 << 40, 1}, // at once, not by half each time: the next look comes after an element
 	} {
 		if got := Next(c.chunk, c.ran, c.took, 8000); got != c.want {
 			t.Errorf("%+v: %d", c, got)
