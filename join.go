@@ -2,8 +2,6 @@ package zeropool
 
 import (
 	"unsafe"
-
-	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // Join runs fa(a) and fb(b), possibly at the same time, and returns when both have
@@ -14,9 +12,8 @@ import (
 // It returns nil if both returned normally. A panic in fa is recovered and reported
 // like that of a task; Join waits for fb all the same, and returns the *PanicError of
 // fa, or else the error of fb. A runtime.Goexit in fa ends the calling goroutine once
-// fb has ended, if it was queued; in fb it is ErrGoexit, as with Wait. When every queue
-// is full both run on the calling goroutine, one after the other; but if fb is not known
-// to return it is queued as a batch of one, which takes no room.
+// fb has ended, if it was queued; in fb it is ErrGoexit, as with Wait. When every queue is
+// full fb(b) is not queued: Join runs it after fa(a), like a ForEach of one element.
 // After Close fa runs, fb does not, and Join returns ErrClosed.
 //
 // It panics if p, fa or fb is nil. a and b may be nil.
@@ -77,21 +74,14 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 	return nil
 }
 
-// joinFull is join2 without room in a queue.
+// joinFull is join2 without room in a queue: fb is a loop of one element.
 func (p *Pool) joinFull(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointer) error {
-	if proven.Is(fb.code) {
-		errA := p.call(fa, a, Future{})
-		errB := p.call(fb, b, Future{})
-		if errA != nil {
-			return errA
-		}
-		return errB
+	errA := p.call(fa, a)
+	errB := p.loop(work{body: elements{}, fn: fb, base: b}, 1)
+	if errA != nil {
+		return errA
 	}
-	f := p.submitBatch(work{body: elements{}, fn: fb, base: b}, 1, nil)
-	if err := p.call(fa, a, f); err != nil {
-		return err
-	}
-	return f.Wait()
+	return errB
 }
 
 // unwoundJoin waits for the second function of a Join whose first did not return; e
@@ -106,12 +96,12 @@ func (p *Pool) unwoundJoin(f Future, e any) error {
 	return err
 }
 
-// call calls a function that is no task; if that does not return, call waits for f.
-func (p *Pool) call(fn *funcval, params unsafe.Pointer, f Future) (err error) {
+// call calls a function that is no task.
+func (p *Pool) call(fn *funcval, params unsafe.Pointer) (err error) {
 	returned := false
 	defer func() {
 		if !returned {
-			err = p.unwoundJoin(f, recover())
+			err = p.unwoundJoin(Future{}, recover())
 		}
 	}()
 	callTask(fn, params)

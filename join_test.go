@@ -303,3 +303,42 @@ func BenchmarkJoin(b *testing.B) {
 		})
 	}
 }
+
+// The second function of a Join that found every queue full does not begin once Close or
+// Shutdown has returned, and counts as a task.
+func TestJoinFullAndClosed(t *testing.T) {
+	for _, shut := range []bool{false, true} {
+		p := mustNew(t, unpinned(1, WithQueueCapacity(2))...)
+		var warm, second count
+		for range 200 { // it is proven then
+			_ = Submit(p, &warm, (*count).run).Wait()
+		}
+		release := hold(t, p)
+		fill(p)
+		inFirst, goOn := make(chan struct{}), make(chan struct{})
+		result := make(chan error)
+		go func() {
+			result <- Join(p, nil, func(*int) { close(inFirst); <-goOn }, &second, (*count).run)
+		}()
+		<-inFirst
+		if shut {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := p.Shutdown(ctx); err != context.Canceled {
+				t.Errorf("Shutdown: %v", err)
+			}
+			release()
+		} else {
+			release()
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		close(goOn)
+		if err := <-result; err != ErrClosed || second.runs.Load() != 0 {
+			t.Errorf("Join: %v, its second function ran %d times", err, second.runs.Load())
+		}
+		_ = p.Close()
+		checkAtRest(t, p)
+	}
+}
