@@ -330,7 +330,10 @@ func (p *Pool) skip(b *batch, n int, err error) {
 	if err == ErrClosed && p.gate.Load()&gateCut != 0 {
 		p.cutWork.Store(true)
 	}
-	h := &p.helper().hand
+	h := b.by
+	if h == nil {
+		h = &p.helper().hand
+	}
 	b.begin(h, n)
 	h.count(&h.canceled, uint64(n))
 	b.finish(n)

@@ -2,9 +2,11 @@ package zeropool
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -352,4 +354,59 @@ func TestLoopOutlivesItsStandIn(t *testing.T) {
 		wg.Wait()
 		atRest(t, p)
 	}
+}
+
+// Loops over as many elements as an int can count, which end early, bring the counters
+// beyond 2^64. What runs then is counted all the same, and Shutdown does not wait for it.
+func TestStatsBeyondAllCounts(t *testing.T) {
+	watch(t)
+	const running = 3
+	p := newTestPool(t, unpinned(running)...)
+	for range 2 { // to 2^64-2
+		if err := p.ForErr(t.Context(), math.MaxInt, func(int, int) error { return failedAt(0) }); err != failedAt(0) {
+			t.Error(err)
+		}
+	}
+	begun, over := make(chan struct{}), make(chan struct{})
+	for range running {
+		p.Go(func() { begun <- struct{}{}; <-over })
+	}
+	for range running {
+		<-begun
+	}
+	if s := p.Stats().Total; s.Running != running || s.Queued != 0 {
+		t.Errorf("%d tasks run, counted are %d, and %d queued", running, s.Running, s.Queued)
+	}
+	if q, r := p.Load(); q != 0 || r != running {
+		t.Errorf("%d tasks run, Load says %d, and %d queued", running, r, q)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Shutdown(ctx); err != context.Canceled {
+		t.Errorf("Shutdown beside tasks that run: %v", err)
+	}
+	close(over)
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Elements of a loop that never begin are counted as begun by nobody else: they were from
+// the beginning of the loop.
+func TestStatsOfSkippedElements(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	nobody := func(*int) {}
+	b := p.newBatch(workOf(elements{}, make([]int, 10), nobody), 10)
+	b.by = &p.driven
+	if !p.accept(10) {
+		t.Fatal("closed")
+	}
+	b.by.count(&b.by.begun, 10)
+	b.refs.Store(2)
+	p.skip(b, 10, errStopped)
+	b.release()
+	if given := p.driven.given.load(); given != 0 {
+		t.Errorf("%d elements were given to somebody", given)
+	}
+	checkAtRest(t, p)
 }
