@@ -281,7 +281,8 @@ func (p *Pool) Close() error { return p.Shutdown(context.Background()) }
 // Shutdown is Close with a limit: once ctx ends, tasks that have not begun end
 // with ErrClosed, and Shutdown returns ctx's error without waiting for those
 // that have. No task begins after it has returned; elements of batches and loops begin
-// in ranges, see Future.Cancel. It returns nil if everything was run and had ended by then.
+// in ranges, see Future.Cancel. It returns nil if everything was run and had ended by then,
+// or if it was another call of Shutdown that cut off the rest.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	p.gate.Or(gateClosed)
 	membarrier.Heavy(true) // D1: now everything that was pushed by one who did not see gateClosed is visible
