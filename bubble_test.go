@@ -313,7 +313,7 @@ func TestBubbleSubmitterHearsOfRoom(t *testing.T) {
 			end.Unlock()
 		}()
 		synctest.Test(t, func(t *testing.T) {
-			submit(p, func(*int) { submitted.Lock(); submitted.Unlock() }, &end)
+			submit(p, func(*int) { submitted.Lock(); defer submitted.Unlock() }, &end)
 			submitted.Unlock()
 		})
 	})
