@@ -443,9 +443,9 @@ func TestBubbleLoopContext(t *testing.T) {
 	p := newTestPool(t, unpinned(2)...)
 	synctest.Test(t, func(t *testing.T) {
 		for range 100 { // on stand-ins, until the function is proven
-			ran := 0
-			if err := ForEachErr(t.Context(), p, make([]int, 3), func(*int) error { ran++; return nil }); err != nil || ran != 3 {
-				t.Errorf("%v, %d of 3", err, ran)
+			var ran atomic.Int32
+			if err := ForEachErr(t.Context(), p, make([]int, 3), func(*int) error { ran.Add(1); return nil }); err != nil || ran.Load() != 3 {
+				t.Errorf("%v, %d of 3", err, ran.Load())
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -247,7 +247,12 @@ func TestGroupWaitsForItselfUnderneath(t *testing.T) {
 		}
 	}
 	w := waiter{g: g}
-	g.Go(func() { Submit(p, &w, wait).Wait() })
+	ended := make(chan struct{})
+	g.Go(func() {
+		defer close(ended)
+		Submit(p, &w, wait).Wait()
+	})
+	<-ended // no place is lent meanwhile, so nobody else runs the task inside
 	if err := g.Wait(); err != nil || w.err != ErrOwnGroup {
 		t.Errorf("underneath: %v; outside: %v", w.err, err)
 	}
