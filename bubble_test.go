@@ -4,6 +4,7 @@ package zeropool
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"strings"
 	"sync"
@@ -456,7 +457,7 @@ func TestBubbleLoopContext(t *testing.T) {
 			}
 			cancel()
 		}()
-		err := p.ForErr(ctx, 1<<40, func(lo, hi int) error {
+		err := p.ForErr(ctx, math.MaxInt, func(lo, hi int) error {
 			calls.Add(1)
 			for i := range hi - lo {
 				runtime.KeepAlive(i)

@@ -499,7 +499,7 @@ func TestErrLoopsContextOnOneCPU(t *testing.T) {
 		}
 		return nil
 	}
-	if err := p.ForErr(ctx, 1<<50, body); err != context.Canceled || calls != 1000 {
+	if err := p.ForErr(ctx, math.MaxInt, body); err != context.Canceled || calls != 1000 {
 		t.Errorf("%v after %d calls", err, calls)
 	}
 }

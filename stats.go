@@ -169,12 +169,12 @@ func (p *Pool) Load() (queued, running int) {
 	var w WorkerStats
 	begun := p.totals(&w)
 	submitted := p.submitted()
-	return ahead(submitted, begun), ahead(begun, w.ended())
+	return int(ahead(submitted, begun)), int(ahead(begun, w.ended()))
 }
 
 // ahead returns how far count a is ahead of b, 0 if b is, which was read at another moment.
 // Loops over math.MaxInt that end early bring counts beyond 2^64, to 0 again.
-func ahead(a, b uint64) int { return int(max(int64(a-b), 0)) }
+func ahead(a, b uint64) int64 { return max(int64(a-b), 0) }
 
 // totals adds all tallies to w and returns the tasks begun. The caller holds p.mu.
 func (p *Pool) totals(w *WorkerStats) (begun uint64) {
