@@ -50,7 +50,7 @@ type work struct {
 	whole  bool            // a range of elements is one call, and fails as a whole
 	early  bool            // the first failure withdraws what nobody has claimed
 	stop   <-chan struct{} // its end does so too, if it is not nil
-	over   *atomic.Bool    // likewise, if it is true, for a context of a bubble that the pool is not in
+	over   *atomic.Bool    // likewise, if it is true, for a context of a bubble that the pool is not in; nothing else hangs on it
 }
 
 // A body runs elements of a batch from lo to hi, in this order, until one returns an

@@ -374,12 +374,9 @@ func TestBubbleSubmitterIsImpatient(t *testing.T) {
 	const workers, capacity = 40, 32
 	p := newTestPool(t, unpinned(workers, WithQueueCapacity(capacity), WithWhenFull(Block))...)
 	synctest.Test(t, func(t *testing.T) {
-		var submitted atomic.Bool
-		waits := func(*int) {
-			for !submitted.Load() {
-				time.Sleep(50 * time.Microsecond)
-			}
-		}
+		var submitted sync.Mutex // of no bubble, unlike a channel
+		submitted.Lock()
+		waits := func(*int) { submitted.Lock(); defer submitted.Unlock() }
 		for i := range workers {
 			Submit(p, nil, waits)
 			for p.Stats().Total.Running < uint64(i+1) {
@@ -389,7 +386,7 @@ func TestBubbleSubmitterIsImpatient(t *testing.T) {
 		for range workers*capacity - 2 { // fewer than may be queued
 			Submit(p, nil, waits)
 		}
-		submitted.Store(true)
+		submitted.Unlock()
 	})
 }
 

@@ -1,8 +1,6 @@
 package zeropool
 
-import (
-	"unsafe"
-)
+import "unsafe"
 
 // Join runs fa(a) and fb(b), possibly at the same time, and returns when both have
 // ended: it queues fb(b), runs fa(a) on the calling goroutine, and then waits for
@@ -96,7 +94,7 @@ func (p *Pool) unwoundJoin(f Future, e any) error {
 	return err
 }
 
-// call calls a function that is no task.
+// call calls the first function of a Join whose second one is not queued.
 func (p *Pool) call(fn *funcval, params unsafe.Pointer) (err error) {
 	returned := false
 	defer func() {

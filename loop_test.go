@@ -68,7 +68,7 @@ func TestLoopsInTasks(t *testing.T) {
 // do the others.
 func TestForEachSharesHeavyWork(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
-	p := newTestPool(t, unpinned(3, WithPanicHandler(func(*PanicError) {}))...)
+	p := newTestPool(t, unpinned(3, quiet)...)
 	for round := range 10 {
 		fail := round%2 == 1
 		const n = 64

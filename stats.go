@@ -172,8 +172,9 @@ func (p *Pool) Load() (queued, running int) {
 	return int(ahead(submitted, begun)), int(ahead(begun, w.ended()))
 }
 
-// ahead returns how far count a is ahead of b, 0 if b is, which was read at another moment.
-// Loops over math.MaxInt that end early bring counts beyond 2^64, to 0 again.
+// ahead returns how far the count a is ahead of b, or 0 if it is behind: they are read one
+// after the other. Loops over math.MaxInt that end early bring counts to 2^64, where they
+// begin at 0 again.
 func ahead(a, b uint64) int64 { return max(int64(a-b), 0) }
 
 // totals adds all tallies to w and returns the tasks begun. The caller holds p.mu.

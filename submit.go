@@ -280,7 +280,7 @@ func (p *Pool) makeRoom(help bool) bool {
 		}
 	}
 	if untimed {
-		p.blockedUntimed.Add(1) // before blocked
+		p.blockedUntimed.Add(1) // before blocked, which tellBlocked loads first (B3)
 		defer p.blockedUntimed.Add(^uint32(0))
 	}
 	n := p.blocked.Add(1) // B3, pairs with the end of a task

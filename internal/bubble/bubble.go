@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// In reports whether the calling goroutine is in a bubble: only there has a time no reading
-// of the monotonic clock, whatever the bubble's clock shows.
+// In reports whether the calling goroutine is in a bubble: only there time.Now returns a
+// time without a reading of the monotonic clock, whatever the bubble's clock shows.
 func In() bool {
 	now := time.Now()
 	return now == now.Round(0)
