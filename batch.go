@@ -22,16 +22,16 @@ type batch struct {
 	state atomic.Uint64 // generation<<1, plus 1 when the batch has failed: grows with each use and each end
 	pool  *Pool
 	work
-	n     int
-	prev  *batch // on the board; guarded by its mutex
-	next  *batch // likewise; or in the list of the recycled ones
-	tasks []Task // of a mixed batch
-	width int    // goroutines that can work on it at a time
-	refs  atomic.Int32
-	fault atomic.Pointer[fault]
-	asked atomic.Bool // a stand-in works on it, or will, for those that wait and must not
-	by    *hand       // of a loop: has begun all its elements; of the waiter that drives it, or Pool.driven
-	_     [lineSize]byte
+	n       int
+	prev    *batch // on the board; guarded by its mutex
+	next    *batch // likewise; or in the list of the recycled ones
+	tasks   []Task // of a mixed batch
+	width   int    // goroutines that can work on it at a time
+	refs    atomic.Int32
+	failure atomic.Pointer[failure]
+	asked   atomic.Bool // a stand-in works on it, or will, for those that wait and must not
+	by      *account    // of a loop: has begun all its elements; of the waiter that drives it, or Pool.driven
+	_       [lineSize]byte
 
 	cursor atomic.Int64 // first element that nobody has claimed
 	_      [lineSize - 8]byte
@@ -63,28 +63,28 @@ type body interface {
 	run(b *batch, lo, hi int, at *int) error
 }
 
-// A fault is why a batch has failed.
-type fault struct {
+// A failure is why a batch has failed.
+type failure struct {
 	err error
 	at  int // the element, or atEnd
 }
 
-// A share is what a stand-in is to do of a batch. First come the elements, if any, that
+// A span is what a goroutine is to do of a batch. First come the elements, if any, that
 // somebody has claimed, and that are left because a task called runtime.Goexit; then those
 // that nobody has claimed.
-type share struct {
+type span struct {
 	b        *batch
 	next, hi int
 	alone    bool // the rest of the batch, from hi on, is the goroutine's too
 }
 
 // left returns how many elements from next on count as begun by the goroutine with this
-// share.
-func (sh share) left(next int) int {
-	if sh.alone {
-		return sh.b.n - next
+// span.
+func (sp span) left(next int) int {
+	if sp.alone {
+		return sp.b.n - next
 	}
-	return sh.hi - next
+	return sp.hi - next
 }
 
 // workOf is for bodies that call fn for each element of params.
@@ -135,8 +135,8 @@ func (p *Pool) submitBatch(w work, n int, tasks []Task) Future {
 	p.post(b, 0)
 	// D1: if Close has missed the batch, the workers may have ended; the stand-ins
 	// have not, because the batch has been counted.
-	if p.gate.Load()&gateClosed != 0 && b.holdKey(f.key) {
-		p.hand(job{share: share{b: b}})
+	if p.gate.Load()&gateClosed != 0 && b.retain(f.key) {
+		p.hand(job{span: span{b: b}})
 	}
 	if p.gate.Load()&gateSleeping != 0 { // P1; a napping poller comes by itself, or a waiter summons it
 		p.summon()
@@ -154,9 +154,9 @@ func (p *Pool) accept(n int) bool {
 	if p.gate.Load()&gateClosed == 0 {
 		return true
 	}
-	h := p.helper()
-	h.count(&h.begun, uint64(n))
-	h.count(&h.canceled, uint64(n))
+	acc := p.helper()
+	acc.count(&acc.begun, uint64(n))
+	acc.count(&acc.canceled, uint64(n))
 	p.tellClosers(gateClosed)
 	return false
 }
@@ -189,10 +189,10 @@ func (p *Pool) spareBatch() *batch {
 	return &batch{pool: p}
 }
 
-// holdKey takes a reference to the batch if it is still the one that key names, and has
+// retain takes a reference to the batch if it is still the one that key names, and has
 // not ended. It never raises the count from 0 (K1): by then somebody recycles the batch,
 // or fills it.
-func (b *batch) holdKey(key uint64) bool {
+func (b *batch) retain(key uint64) bool {
 	for {
 		n := b.refs.Load()
 		if n == 0 {
@@ -234,7 +234,7 @@ func (b *batch) poll(key uint64) (err error, done bool) {
 	case key:
 		return nil, false
 	case key | 1:
-		return b.fault.Load().err, true
+		return b.failure.Load().err, true
 	}
 	return nil, true // ended, and may serve another batch already
 }
@@ -302,7 +302,7 @@ func (b *batch) proven() bool {
 }
 
 func (f Future) cancelBatch() int {
-	if f.at == nil || !f.batch().holdKey(f.key) {
+	if f.at == nil || !f.batch().retain(f.key) {
 		return 0
 	}
 	b := f.batch()
@@ -330,24 +330,24 @@ func (p *Pool) skip(b *batch, n int, err error) {
 	if err == ErrClosed && p.gate.Load()&gateCut != 0 {
 		p.cutWork.Store(true)
 	}
-	h := b.by
-	if h == nil {
-		h = &p.helper().hand
+	acc := b.by
+	if acc == nil {
+		acc = &p.helper().account
 	}
-	b.begin(h, n)
-	h.count(&h.canceled, uint64(n))
+	b.begin(acc, n)
+	acc.count(&acc.canceled, uint64(n))
 	b.finish(n)
 }
 
-// begin counts n elements as begun by h.
-func (b *batch) begin(h *hand, n int) {
-	if b.by == h {
+// begin counts n elements as begun by acc.
+func (b *batch) begin(acc *account, n int) {
+	if b.by == acc {
 		return
 	}
 	if b.by != nil {
 		b.by.give(n)
 	}
-	h.count(&h.begun, uint64(n))
+	acc.count(&acc.begun, uint64(n))
 }
 
 // fail notes an error of an element. A batch keeps the first; one that ends early
@@ -356,23 +356,23 @@ func (b *batch) fail(err error, at int) {
 	if !b.early {
 		at = 0
 	}
-	f := &fault{err, at}
+	f := &failure{err, at}
 	for {
-		old := b.fault.Load()
-		if old != nil && old.at <= at || b.fault.CompareAndSwap(old, f) {
+		old := b.failure.Load()
+		if old != nil && old.at <= at || b.failure.CompareAndSwap(old, f) {
 			return
 		}
 	}
 }
 
 // finish counts n elements as ended, and ends the batch with the last. The
-// caller holds a reference, and has counted them in its hand.
+// caller holds a reference, and has counted them in its account.
 func (b *batch) finish(n int) {
 	if b.finished.Add(int64(n)) != int64(b.n) {
 		return
 	}
 	p := b.pool
-	if b.fault.Load() != nil {
+	if b.failure.Load() != nil {
 		b.state.Add(1) // F1, C1
 	} else {
 		b.state.Add(2) // F1, C1
@@ -391,7 +391,7 @@ func (b *batch) finish(n int) {
 // join works on b until nobody can claim any more of it, and drops the
 // reference that the caller holds. A waiter begins alone, as a loop does, and summons a
 // runner when what is left is worth it.
-func (p *Pool) join(b *batch, h *hand, alone bool) {
+func (p *Pool) join(b *batch, acc *account, alone bool) {
 	start := cpu.Ticks()
 	want, ran, before := 1, 0, start
 	for {
@@ -406,13 +406,13 @@ func (p *Pool) join(b *batch, h *hand, alone bool) {
 		if lo == hi {
 			break
 		}
-		b.begin(h, hi-lo)
-		p.runShare(share{b, lo, hi, false}, h)
+		b.begin(acc, hi-lo)
+		p.runSpan(span{b, lo, hi, false}, acc)
 		ran += b.calls(lo, hi)
 		now := cpu.Ticks()
 		if !alone {
 			want = chunk.Next(want, hi-lo, now-before, p.times.chunk)
-		} else if next, share := chunk.AfterAlone(want, ran, b.n-hi, now-start, now-before, p.times.worthwhile); share {
+		} else if next, worth := chunk.AfterAlone(want, ran, b.n-hi, now-start, now-before, p.times.worthwhile); worth {
 			p.summon()
 			alone, want, now = false, 1, cpu.Ticks()
 		} else {
@@ -444,53 +444,53 @@ func (b *batch) claimRange(want, part int) (lo, hi int) {
 	}
 }
 
-// runShare runs a range of elements that the caller has claimed and counted as
+// runSpan runs a range of elements that the caller has claimed and counted as
 // begun.
-func (p *Pool) runShare(sh share, h *hand) {
-	for sh.next < sh.hi {
-		sh.next = p.runRange(sh, h)
+func (p *Pool) runSpan(sp span, acc *account) {
+	for sp.next < sp.hi {
+		sp.next = p.runRange(sp, acc)
 	}
 }
 
-// resume finishes a share that somebody has given to a stand-in, and goes on with the
+// resume finishes a span that somebody has given to a stand-in, and goes on with the
 // batch.
-func (p *Pool) resume(sh share, h *hand) {
-	if !sh.alone { // else Pool.driven has counted them
-		h.count(&h.begun, uint64(sh.left(sh.next)))
+func (p *Pool) resume(sp span, acc *account) {
+	if !sp.alone { // else Pool.driven has counted them
+		acc.count(&acc.begun, uint64(sp.left(sp.next)))
 	}
-	p.runShare(sh, h)
-	if sh.alone {
-		p.drive(sh.b, h, sh.hi)
+	p.runSpan(sp, acc)
+	if sp.alone {
+		p.drive(sp.b, acc, sp.hi)
 	} else {
-		p.join(sh.b, h, false)
+		p.join(sp.b, acc, false)
 	}
 }
 
-// runRange runs elements of a share until one does not return, and returns where
-// to go on. What is left of the share when a task, or the panic handler, calls
+// runRange runs elements of a span until one does not return, and returns where
+// to go on. What is left of the span when a task, or the panic handler, calls
 // runtime.Goexit is left to a stand-in.
-func (p *Pool) runRange(sh share, h *hand) (next int) {
-	b, lo, hi := sh.b, sh.next, sh.hi
+func (p *Pool) runRange(sp span, acc *account) (next int) {
+	b, lo, hi := sp.b, sp.next, sp.hi
 	i := lo
 	defer func() {
 		if i != hi {
-			next = p.unwoundRange(sh, i, h, recover())
+			next = p.unwoundRange(sp, i, acc, recover())
 		}
 	}()
 	if err := b.body.run(b, lo, hi, noEscape(&i)); err != nil {
 		at := i
 		i = hi
 		b.fail(err, at)
-		return p.endFailed(sh, at, h)
+		return p.endFailed(sp, at, acc)
 	}
-	b.returned(h, hi-lo)
+	b.returned(acc, hi-lo)
 	return hi
 }
 
 // returned counts n elements as ended that have returned.
-func (b *batch) returned(h *hand, n int) {
+func (b *batch) returned(acc *account, n int) {
 	if n > 0 {
-		h.count(&h.completed, uint64(n))
+		acc.count(&acc.completed, uint64(n))
 		b.finish(n)
 	}
 }
@@ -550,22 +550,22 @@ func (mixed) run(b *batch, lo, hi int, at *int) error {
 	return nil
 }
 
-// unwoundRange ends the elements of a share up to i, which did not return; e is
+// unwoundRange ends the elements of a span up to i, which did not return; e is
 // what recover returned.
-func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
-	b, exits := sh.b, true
+func (p *Pool) unwoundRange(sp span, i int, acc *account, e any) (next int) {
+	b, exits := sp.b, true
 	defer func() {
-		next = p.endFailed(sh, i, h)
+		next = p.endFailed(sp, i, acc)
 		if exits { // the goroutine, in the task or in the panic handler
-			switch left := sh.left(next); {
-			case !sh.alone:
-				h.give(left)
+			switch left := sp.left(next); {
+			case !sp.alone:
+				acc.give(left)
 			case b.by != &p.driven:
 				b.by.give(left)
 				b.by = &p.driven
 				b.by.count(&b.by.begun, uint64(left))
 			}
-			p.hand(job{share: share{b, next, sh.hi, sh.alone}})
+			p.hand(job{span: span{b, next, sp.hi, sp.alone}})
 		}
 	}()
 	exit := goexited()
@@ -587,22 +587,22 @@ func (p *Pool) unwoundRange(sh share, i int, h *hand, e any) (next int) {
 	return 0
 }
 
-// endFailed ends the elements of a share up to i, which has failed, and the others too
+// endFailed ends the elements of a span up to i, which has failed, and the others too
 // if the batch ends early: the caller must then look at stops before it claims more. It
 // returns where to go on.
-func (p *Pool) endFailed(sh share, i int, h *hand) (next int) {
-	b := sh.b
-	done, failed, skipped := i-sh.next, 1, 0
+func (p *Pool) endFailed(sp span, i int, acc *account) (next int) {
+	b := sp.b
+	done, failed, skipped := i-sp.next, 1, 0
 	if b.whole {
-		done, failed = 0, sh.hi-sh.next
+		done, failed = 0, sp.hi-sp.next
 	}
-	next = sh.next + done + failed
+	next = sp.next + done + failed
 	if b.early {
-		skipped, next = sh.hi-next, sh.hi
+		skipped, next = sp.hi-next, sp.hi
 	}
-	h.count(&h.completed, uint64(done))
-	h.count(&h.panicked, uint64(failed))
-	h.count(&h.canceled, uint64(skipped))
+	acc.count(&acc.completed, uint64(done))
+	acc.count(&acc.panicked, uint64(failed))
+	acc.count(&acc.canceled, uint64(skipped))
 	b.finish(done + failed + skipped)
 	return next
 }
@@ -616,9 +616,9 @@ func (b *batch) calls(lo, hi int) int {
 }
 
 func (f Future) waitBatch() error {
-	if b := f.batch(); f.at != nil && b.holdKey(f.key) {
+	if b := f.batch(); f.at != nil && b.retain(f.key) {
 		if b.proven() {
-			b.pool.join(b, &b.pool.helper().hand, true)
+			b.pool.join(b, &b.pool.helper().account, true)
 		} else {
 			b.release()
 			f.waitFree(nil, 0)

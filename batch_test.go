@@ -243,7 +243,7 @@ func TestNoReferenceToRecycledBatch(t *testing.T) {
 	if b.refs.Load() != 0 {
 		t.Fatal("a new batch has references")
 	}
-	if b.holdKey(b.state.Load()) || b.refs.Load() != 0 {
+	if b.retain(b.state.Load()) || b.refs.Load() != 0 {
 		t.Errorf("a reference to a batch that has been recycled: %d", b.refs.Load())
 	}
 }

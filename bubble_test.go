@@ -212,7 +212,7 @@ func TestLimitOfTaskThatWaitedForRoom(t *testing.T) {
 			release := hold(t, p)
 			g := p.NewGroup()
 			var late count
-			// occupy sets a limit of 1 and takes the only place.
+			// occupy sets a limit of 1, and has one task of the group at work.
 			occupy := func() {
 				g.SetLimit(1)
 				m := g.limit.Load()

@@ -802,7 +802,7 @@ func TestLateTaskFoundByGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := p.workers[0].inbox.Load()
-	key, ok := l.pushOpen(funcOf(nothing), nil, grouped, g)
+	key, ok := l.pushInbox(funcOf(nothing), nil, grouped, g)
 	if !ok {
 		t.Fatal("an inbox is full that nobody has used")
 	}

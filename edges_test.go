@@ -50,17 +50,17 @@ func TestOwnersSteps(t *testing.T) {
 			if impl.enter(&table) != nil {
 				t.Fatal("enter finds a lane in an empty table")
 			}
-			for _, place := range []uint64{h, h ^ 1} {
+			for _, entry := range []uint64{h, h ^ 1} {
 				table[h].Store(nil)
 				table[h^1].Store(nil)
-				table[place].Store(l)
+				table[entry].Store(l)
 				l.owner.Store(me + 1)
 				if impl.enter(&table) != nil || l.busy.Load() != 0 {
 					t.Fatal("enter finds the lane of another goroutine, or marks it busy")
 				}
 				l.owner.Store(me)
 				if impl.enter(&table) != l || l.busy.Load() != 1 {
-					t.Fatalf("enter: the lane in place %d is not found, or not busy", place)
+					t.Fatalf("enter: the lane in entry %d is not found, or not busy", entry)
 				}
 				l.leave()
 			}
@@ -128,7 +128,7 @@ func TestAttachWaitsForOwner(t *testing.T) {
 	if membarrier.Count() == before {
 		t.Fatal("attached to a quiet lane without a heavy barrier")
 	}
-	l.notice()
+	l.acknowledge()
 	if q := l.seq.Load(); q == 0 || l.ack.Load() != q {
 		t.Fatalf("the owner answers %d to %d", l.ack.Load(), q)
 	}
@@ -149,15 +149,15 @@ func TestTakingNeedsTheKey(t *testing.T) {
 	l := newLane(p, 4, 0)
 	l.inbox = true
 	l.shared.Store(1)
-	key, ok := l.pushOpen(callFunc, nil, 0, nil)
+	key, ok := l.pushInbox(callFunc, nil, 0, nil)
 	if !ok {
 		t.Fatal("no room in an empty inbox")
 	}
 	s := l.slot(key)
-	if l.takeOpen(s, key+4<<posShift) {
+	if l.takeByCAS(s, key+4<<posShift) {
 		t.Fatal("took a task that is not there yet")
 	}
-	if !l.takeOpen(s, key) || l.takeOpen(s, key) || l.takeShared(s, key) {
+	if !l.takeByCAS(s, key) || l.takeByCAS(s, key) || l.takeShared(s, key) {
 		t.Fatal("a task is there to be taken not exactly once")
 	}
 }
@@ -387,7 +387,7 @@ func TestBoardHoldsAll(t *testing.T) {
 			}
 			t.Fatalf("only %d batches of %d can be found", i, batches)
 		}
-		p.join(b, &p.helper().hand, false)
+		p.join(b, &p.helper().account, false)
 	}
 	if n := c.runs.Load(); n != batches {
 		t.Errorf("%d elements ran, not %d", n, batches)
@@ -467,8 +467,8 @@ func TestNothingBeginsAfterCut(t *testing.T) {
 		}
 	}
 	l := p.workers[0].inbox.Load()
-	key, _ := l.pushOpen(callFunc, nil, 0, nil)
-	if v, h := p.takeBack(l, l.slot(key), key); p.run(l, l.slot(key), v, h) {
+	key, _ := l.pushInbox(callFunc, nil, 0, nil)
+	if v, acc := p.takeBack(l, l.slot(key), key); p.run(l, l.slot(key), v, acc) {
 		t.Error("run says that a task which was cut has returned: Wait would return nil")
 	}
 	p.gate.And(^uint64(gateCut))
@@ -515,7 +515,7 @@ func TestSubmitterSeesClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := p.workers[0].inbox.Load()
-	key, _ := l.pushOpen(callFunc, nil, 0, nil)
+	key, _ := l.pushInbox(callFunc, nil, 0, nil)
 	p.published(p.gate.Load(), l, l.slot(key), key)
 	f := Future{at: unsafe.Pointer(l), key: key}
 	if err, done := f.poll(); err != ErrClosed || !done {

@@ -94,7 +94,7 @@ func (f Future) Wait() error {
 	s := l.slot(f.key)
 	switch take(l, s, f.key) {
 	case tookIt:
-		if (l.knows(s) || l.proven(s)) && l.pool.run(l, s, f.key|owned, &l.hand) {
+		if (l.knows(s) || l.proven(s)) && l.pool.run(l, s, f.key|owned, &l.account) {
 			if f.key&fallible == 0 {
 				return nil
 			}
@@ -121,7 +121,7 @@ func (f Future) result(s *slot) error {
 // own lane, and that has panicked, or that it must not run itself.
 func (f Future) waitTaken(l *lane, s *slot) error {
 	if v := f.key | owned; s.state.Load() == v {
-		l.pool.handOver(l, s, v, &l.hand, nil, 0)
+		l.pool.handOver(l, s, v, &l.account, nil, 0)
 	}
 	return f.block()
 }
@@ -133,11 +133,11 @@ func (f Future) waitSlow(l *lane, s *slot) error {
 		store(&l.last.v, f.key) // so that thieves take from the other end
 	}
 	p := l.pool
-	if v, h := p.takeBack(l, s, f.key); v != 0 {
+	if v, acc := p.takeBack(l, s, f.key); v != 0 {
 		if provenTask(s.fn, s.params) {
-			p.run(l, s, v, h)
+			p.run(l, s, v, acc)
 		} else {
-			p.handOver(l, s, v, h, nil, 0)
+			p.handOver(l, s, v, acc, nil, 0)
 		}
 	}
 	return f.block()
@@ -209,16 +209,16 @@ func (f Future) WaitTimeout(d time.Duration) error {
 func (f Future) waitFree(stop <-chan struct{}, timeout time.Duration) bool {
 	if l := f.lane(); l != nil {
 		s := l.slot(f.key)
-		if v, h := l.pool.takeBack(l, s, f.key); v != 0 {
-			return l.pool.handOver(l, s, v, h, stop, timeout)
+		if v, acc := l.pool.takeBack(l, s, f.key); v != 0 {
+			return l.pool.handOver(l, s, v, acc, stop, timeout)
 		}
 	}
 	if watchFor(f.Done) {
 		return true
 	}
-	if b := f.batch(); f.n != 0 && b.holdKey(f.key) {
+	if b := f.batch(); f.n != 0 && b.retain(f.key) {
 		if int(b.cursor.Load()) < b.n && b.asked.CompareAndSwap(false, true) {
-			b.pool.hand(job{share: share{b: b}})
+			b.pool.hand(job{span: span{b: b}})
 		} else {
 			b.release()
 		}
@@ -237,11 +237,11 @@ func (f Future) Cancel() int {
 		return f.cancelBatch()
 	}
 	s := l.slot(f.key)
-	v, h := l.pool.takeBack(l, s, f.key)
+	v, acc := l.pool.takeBack(l, s, f.key)
 	if v == 0 {
 		return 0
 	}
-	l.pool.fail(l, s, v, h, &h.canceled, ErrCanceled)
+	l.pool.fail(l, s, v, acc, &acc.canceled, ErrCanceled)
 	return 1
 }
 

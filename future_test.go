@@ -355,7 +355,7 @@ func TestSubmitWhileAllWait(t *testing.T) {
 }
 
 // Cancel of a queued task ends it at once with ErrCanceled, counts it once,
-// never touches its params, and gives its place in the queue back.
+// never touches its params, and gives its room in the queue back.
 func TestCancelQueued(t *testing.T) {
 	p := newTestPool(t, unpinned(1)...)
 	release := hold(t, p)

@@ -20,16 +20,16 @@ type Group struct {
 	finished atomic.Int64 // tasks ever ended
 	_        [lineSize - 8]byte
 
-	pool   *Pool
-	fault  atomic.Pointer[groupFault] // the first since a Wait has returned one
-	limit  atomic.Pointer[groupLimit] // nil until SetLimit
-	cancel context.CancelCauseFunc    // of NewGroupContext, or nil
+	pool    *Pool
+	failure atomic.Pointer[groupFailure] // the first since a Wait has returned one
+	limit   atomic.Pointer[groupLimit]   // nil until SetLimit
+	cancel  context.CancelCauseFunc      // of NewGroupContext, or nil
 }
 
-// A groupFault is why a task of a Group has failed.
-type groupFault struct {
+// A groupFailure is why a task of a Group has failed.
+type groupFailure struct {
 	err  error
-	told atomic.Bool // a Wait has returned it: the next task added, or error, takes its place
+	told atomic.Bool // a Wait has returned it: the next task added, or error, replaces it
 }
 
 // NewGroup returns an empty group whose tasks run on p.
@@ -110,15 +110,15 @@ func (g *Group) submit(fn *funcval, params unsafe.Pointer, flags uint64) {
 // add counts a task as added, and forgets an error that a Wait has returned.
 func (g *Group) add() {
 	g.added.Add(1)
-	if g.fault.Load() != nil {
+	if g.failure.Load() != nil {
 		g.forget()
 	}
 }
 
 // forget forgets the error of g, if there is one and a Wait has returned it.
 func (g *Group) forget() {
-	if f := g.fault.Load(); f != nil && f.told.Load() {
-		g.fault.CompareAndSwap(f, nil)
+	if f := g.failure.Load(); f != nil && f.told.Load() {
+		g.failure.CompareAndSwap(f, nil)
 	}
 }
 
@@ -200,7 +200,7 @@ func (g *Group) own() bool {
 	p.mu.Lock() // nobody tries to take the lane over
 	defer p.mu.Unlock()
 	l := p.ownLane()
-	for l != nil && !slices.Contains(l.hand.groups, g) {
+	for l != nil && !slices.Contains(l.account.groups, g) {
 		l = l.before
 	}
 	return l != nil
@@ -211,9 +211,9 @@ func (g *Group) handOut(all bool) {
 	from := groupSearch{all: all}
 	l, s, key := g.find(&from)
 	if l != nil && !g.pool.hand(job{l: l, s: s, v: key | taken, group: g, from: from}) {
-		h := &g.pool.helper().hand // D1: Close has missed it, and whoever takes it decides
-		h.count(&h.begun, 1)
-		g.pool.fail(l, s, key|taken, h, &h.canceled, ErrClosed)
+		acc := &g.pool.helper().account // D1: Close has missed it, and whoever takes it decides
+		acc.count(&acc.begun, 1)
+		g.pool.fail(l, s, key|taken, acc, &acc.canceled, ErrClosed)
 	}
 }
 
@@ -279,8 +279,8 @@ func (g *Group) atWork() bool {
 // them over where their function is not known to return.
 func (g *Group) help(l *lane) {
 	p := g.pool
-	l.hand.enter(g) // once for all of them
-	defer l.hand.leave()
+	l.account.enter(g) // once for all of them
+	defer l.account.leave()
 	// Tasks that end may push others of g: a whole round must find none.
 	for i, end := l.tail.load(), l.tail.load()+l.mask+1; i != end; i++ {
 		s := l.at(i)
@@ -296,10 +296,10 @@ func (g *Group) help(l *lane) {
 		}
 		end = i + l.mask + 1
 		if l.knows(s) || l.proven(s) {
-			p.run(l, s, v, &l.hand)
+			p.run(l, s, v, &l.account)
 			continue
 		}
-		p.handOver(l, s, v, &l.hand, nil, 0)
+		p.handOver(l, s, v, &l.account, nil, 0)
 	}
 }
 
@@ -311,7 +311,7 @@ type groupSearch struct {
 	slots uint64
 }
 
-// find takes a task of g, from that place on, or returns nil. Who owns the lane it comes
+// find takes a task of g, from there on, or returns nil. Who owns the lane it comes
 // from need not be at work on it.
 func (g *Group) find(from *groupSearch) (l *lane, s *slot, key uint64) {
 	lanes := *g.pool.lanes.Load()
@@ -333,7 +333,7 @@ func (g *Group) find(from *groupSearch) (l *lane, s *slot, key uint64) {
 
 func (g *Group) result() error {
 	var err error
-	if f := g.fault.Load(); f != nil {
+	if f := g.failure.Load(); f != nil {
 		f.told.Store(true)
 		err = f.err
 	}
@@ -406,9 +406,9 @@ func (g *Group) tell() {
 // fail notes the error of a task, before the task is counted as ended. The first counts
 // of those that no Wait has returned.
 func (g *Group) fail(err error) {
-	f := &groupFault{err: err}
-	for old := g.fault.Load(); old == nil || old.told.Load(); old = g.fault.Load() {
-		if !g.fault.CompareAndSwap(old, f) {
+	f := &groupFailure{err: err}
+	for old := g.failure.Load(); old == nil || old.told.Load(); old = g.failure.Load() {
+		if !g.failure.CompareAndSwap(old, f) {
 			continue
 		}
 		if g.cancel != nil {
@@ -462,8 +462,8 @@ func (g *Group) cancelIn(l *lane) int {
 			continue
 		}
 		// If the slot still holds that task when it is taken, its Group was g.
-		if v, h := g.pool.takeBack(l, s, state&^kindMask); v != 0 {
-			g.pool.fail(l, s, v, h, &h.canceled, ErrCanceled)
+		if v, acc := g.pool.takeBack(l, s, state&^kindMask); v != 0 {
+			g.pool.fail(l, s, v, acc, &acc.canceled, ErrCanceled)
 			n++
 		}
 	}

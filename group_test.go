@@ -592,7 +592,7 @@ func TestGroupContext(t *testing.T) {
 }
 
 // A task beyond a limit that nobody can queue because every queue is full has not begun,
-// and Cancel withdraws it: neither its submitter nor the feeder has it in hand while it
+// and Cancel withdraws it: neither its submitter nor the feeder holds it while it
 // waits for room. Tasks that were withdrawn keep neither of them waiting, nor later ones.
 func TestGroupCancelWithoutRoom(t *testing.T) {
 	for _, fed := range []bool{false, true} {
@@ -803,8 +803,8 @@ func TestErrorAfterToldOne(t *testing.T) {
 	g := p.NewGroup()
 	g.GoErr(func() error { return first })
 	g.added.Add(1) // a task that is added while the Wait is about to return
-	g.fault.Store(&groupFault{err: first})
-	g.fault.Load().told.Store(true)
+	g.failure.Store(&groupFailure{err: first})
+	g.failure.Load().told.Store(true)
 	g.fail(second)
 	g.end()
 	if err := g.Wait(); err != second {

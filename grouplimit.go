@@ -127,10 +127,10 @@ func (g *Group) begin(m *groupLimit, wait, feeder bool) {
 // own and wait for it, to any depth, and may add tasks to its own group. A task that
 // waits for another group counts as running.
 //
-// A semaphore of one's own does not do the same. A task that takes a place in it before
-// it submits a sub-task that gives it back stands still when the places are used up: it
+// A semaphore of one's own does not do the same. A task that takes a permit of it before
+// it submits a sub-task that gives it back stands still when the permits are used up: it
 // blocks its worker, the pool does not see that it waits, so nobody takes its place, and
-// with every worker blocked like that nobody runs the sub-tasks. A place that a sub-task
+// with every worker blocked like that nobody runs the sub-tasks. A permit that a sub-task
 // takes itself is no better: those that wait for one keep the workers from those that
 // have one and have submitted more. SetLimit blocks nobody: a task beyond the limit is
 // not begun, and Group.Wait runs what has not begun or lends its place.

@@ -65,7 +65,7 @@ type roster struct {
 
 // A runner is a worker or a stand-in.
 type runner struct {
-	hand
+	account
 	thief
 	pool   *Pool
 	worker *worker // that it is part of, or nil: a stand-in

@@ -43,7 +43,7 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 		case joinsFirst:
 			err = p.unwoundJoin(f, recover())
 		case joinsSecond:
-			r := running{l: l, s: s, v: v, h: &l.hand}
+			r := running{l: l, s: s, v: v, acc: &l.account}
 			r.unwound(recover())
 			err = f.result(s)
 		}
@@ -57,7 +57,7 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 		return f.waitTaken(l, s)
 	}
 	if p.gate.Load()&gateCut != 0 { // D1, as in run
-		p.cutOff(l, s, v, &l.hand)
+		p.cutOff(l, s, v, &l.account)
 		return f.result(s)
 	}
 	runs = joinsSecond

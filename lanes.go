@@ -38,7 +38,7 @@ const (
 )
 
 // A laneTable finds the lane of a goroutine by the hash of its identity, in one
-// of two neighbouring places. A place may name a lane that has another owner now:
+// of two neighbouring entries. An entry may name a lane that has another owner now:
 // lane.owner decides.
 type laneTable [1 << laneTableBits]atomic.Pointer[lane]
 
@@ -68,8 +68,8 @@ func (c *candidates) deny(me uint64) {
 // acquire makes a lane for the calling goroutine, which has none. It returns nil
 // if there is none to be had. The caller holds p.mu.
 func (p *Pool) acquire(me uint64) *lane {
-	place := p.placeFor(me)
-	if place == nil {
+	entry := p.entryFor(me)
+	if entry == nil {
 		return nil
 	}
 	var l *lane
@@ -80,7 +80,7 @@ func (p *Pool) acquire(me uint64) *lane {
 		return nil
 	}
 	l.owner.Store(me)
-	place.Store(l)
+	entry.Store(l)
 	return l
 }
 
@@ -94,9 +94,9 @@ func (p *Pool) ownLane() *lane {
 	return l
 }
 
-// placeFor returns a place of the table for that goroutine, or nil. The caller
+// entryFor returns an entry of the table for that goroutine, or nil. The caller
 // holds p.mu.
-func (p *Pool) placeFor(me uint64) *atomic.Pointer[lane] {
+func (p *Pool) entryFor(me uint64) *atomic.Pointer[lane] {
 	h := me * hashFactor >> (64 - laneTableBits)
 	for _, i := range [...]uint64{h, h ^ 1} {
 		l := p.table[i].Load()
@@ -138,9 +138,9 @@ func (p *Pool) addLane(capacity int, w *worker) *lane {
 }
 
 // addInbox makes an inbox for w that takes so many tasks. The caller holds p.mu.
-func (p *Pool) addInbox(w *worker, limit int) {
-	l := newLane(p, max(limit, minSlots), 0)
-	l.limit = limit
+func (p *Pool) addInbox(w *worker, bound int) {
+	l := newLane(p, max(bound, minSlots), 0)
+	l.bound = bound
 	l.worker, l.inbox = w, true
 	l.shared.Store(1)
 	p.publishLane(l)
@@ -229,7 +229,7 @@ func (l *lane) inside() bool {
 // Running tasks are no reason to wait: they may need what is to be queued.
 func (p *Pool) mayReplace(l *lane) bool {
 	queued, slots := l.queued(), int(l.mask)+1
-	if queued >= l.limit || 4*(slots-queued) < slots {
+	if queued >= l.bound || 4*(slots-queued) < slots {
 		return false
 	}
 	n := l.census()
@@ -245,7 +245,7 @@ func (p *Pool) mayReplace(l *lane) bool {
 			left += max(old.queued(), 0)
 		}
 	}
-	return left < l.limit
+	return left < l.bound
 }
 
 // renew gives the owner of l, the calling goroutine, a lane with free slots in
@@ -264,7 +264,7 @@ func (p *Pool) renew(l *lane) bool {
 	if fresh == nil {
 		return false
 	}
-	for fresh.before = l; fresh.before != nil && len(fresh.before.hand.groups) == 0; {
+	for fresh.before = l; fresh.before != nil && len(fresh.before.account.groups) == 0; {
 		fresh.before = fresh.before.before
 	}
 	return true
@@ -312,7 +312,7 @@ func (p *Pool) renewInbox(w *worker, l *lane, impatient bool) bool {
 
 // small reports whether l is an inbox that a worker began with, and is to be replaced by
 // one of the pool's capacity when it is full: many workers never need one.
-func (l *lane) small() bool { return l.limit < l.pool.capacity && l.inbox }
+func (l *lane) small() bool { return l.bound < l.pool.capacity && l.inbox }
 
 // retire takes l out of use. Thieves know it until nothing is left in it that
 // somebody may take: one that pushes to an inbox may still have the old one in

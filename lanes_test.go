@@ -158,7 +158,7 @@ func TestLaneIsTakenOver(t *testing.T) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var lanes []*lane
-	// Not everybody finds a place in the table, so more try than there are lanes.
+	// Not everybody finds an entry in the table, so more try than there are lanes.
 	for range 4 * maxLanes {
 		all.Add(1)
 		ready := make(chan struct{})
@@ -416,7 +416,7 @@ func TestReplacedQueuesAreBounded(t *testing.T) {
 		}
 		fill := func(l *lane) (keys []uint64) {
 			for range capacity {
-				key, ok := l.pushOpen(funcOf((*count).run), unsafe.Pointer(&n), 0, nil)
+				key, ok := l.pushInbox(funcOf((*count).run), unsafe.Pointer(&n), 0, nil)
 				if !ok {
 					t.Fatal("a queue is full too early")
 				}
@@ -558,7 +558,7 @@ func TestSweptBeforeSleep(t *testing.T) {
 }
 
 // A worker's goroutine that a task has ended leaves its lane with tasks to be stolen, by
-// the worker's next goroutine too, whatever place there is in the table for the next lane.
+// the worker's next goroutine too, whatever entry is free in the table for the next lane.
 func TestGoexitLeavesLaneToThieves(t *testing.T) {
 	watch(t)
 	p := newTestPool(t, unpinned(1)...)

@@ -14,14 +14,14 @@ import (
 	"testing"
 )
 
-// span is when an operation was called and when it returned, in logical time.
-type span struct{ call, end int64 }
+// interval is when an operation was called and when it returned, in logical time.
+type interval struct{ call, end int64 }
 
 // hasLegalOrder searches for an order of the at most 64 operations that respects
 // real time and that a sequential object allows: apply performs operation i on a
 // state if it could have had the result it had (Wing and Gong 1993, with the memo
 // of Lowe 2017).
-func hasLegalOrder[S comparable](ops []span, first S, apply func(s S, i int) (S, bool)) bool {
+func hasLegalOrder[S comparable](ops []interval, first S, apply func(s S, i int) (S, bool)) bool {
 	if len(ops) > 64 {
 		panic("history too long")
 	}
@@ -87,7 +87,7 @@ const (
 var poolOpNames = [...]string{"submit", "full", "refused", "take", "release", "end", "done", "not done", "nothing to cancel", "close", "closed"}
 
 type poolOp struct {
-	span
+	interval
 	kind poolOpKind
 	task int
 }
@@ -169,19 +169,21 @@ func (s poolState) apply(o *poolOp, capacity int) (poolState, bool) {
 
 // poolLinearizable searches for a legal order of what happened to a pool.
 func poolLinearizable(ops []poolOp, tasks, capacity int) bool {
-	spans := make([]span, len(ops))
+	intervals := make([]interval, len(ops))
 	for i, o := range ops {
-		spans[i] = o.span
+		intervals[i] = o.interval
 	}
 	first := poolState{tasks: strings.Repeat(string([]byte{taskAbsent}), tasks)}
-	return hasLegalOrder(spans, first, func(s poolState, i int) (poolState, bool) {
+	return hasLegalOrder(intervals, first, func(s poolState, i int) (poolState, bool) {
 		return s.apply(&ops[i], capacity)
 	})
 }
 
 // TestPoolLinearizable shows that the model accepts and refuses what it should.
 func TestPoolLinearizable(t *testing.T) {
-	op := func(kind poolOpKind, task int, call, end int64) poolOp { return poolOp{span{call, end}, kind, task} }
+	op := func(kind poolOpKind, task int, call, end int64) poolOp {
+		return poolOp{interval{call, end}, kind, task}
+	}
 	life := func(task int, at int64) []poolOp {
 		return []poolOp{
 			op(poolSubmit, task, at, at+2), op(poolTake, task, at, at+3), op(poolRelease, task, at, at+3),
@@ -268,7 +270,7 @@ func (h *poolHistory) during(task int, call func() []poolOpKind) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, k := range kinds {
-		h.ops = append(h.ops, poolOp{span{from, to}, k, task})
+		h.ops = append(h.ops, poolOp{interval{from, to}, k, task})
 	}
 }
 
@@ -388,9 +390,9 @@ func (h *poolHistory) run(seed uint64, closing bool) []poolOp {
 	for i := range h.tasks {
 		l := &h.tasks[i]
 		if l.runs.Load() != 0 {
-			begun := span{l.called, l.begun.Load()}
+			begun := interval{l.called, l.begun.Load()}
 			h.ops = append(h.ops, poolOp{begun, poolTake, i}, poolOp{begun, poolRelease, i},
-				poolOp{span{l.ended.Load(), math.MaxInt64}, poolEnd, i})
+				poolOp{interval{l.ended.Load(), math.MaxInt64}, poolEnd, i})
 		}
 	}
 	return h.ops

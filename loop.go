@@ -71,7 +71,7 @@ func (p *Pool) accepted(w work, n int) error {
 	returns := b.proven()
 	b.by = &p.driven
 	if returns {
-		b.by = &p.helper().hand
+		b.by = &p.helper().account
 	}
 	b.by.count(&b.by.begun, uint64(n))
 	b.refs.Store(2) // K2
@@ -79,25 +79,25 @@ func (p *Pool) accepted(w work, n int) error {
 	if returns {
 		p.drive(b, b.by, 0)
 	} else {
-		p.hand(job{share: share{b: b, alone: true}})
+		p.hand(job{span: span{b: b, alone: true}})
 	}
 	return f.block()
 }
 
 // drive runs the elements of b from one on, alone until it is worth sharing, and
 // drops the caller's reference.
-func (p *Pool) drive(b *batch, h *hand, from int) {
+func (p *Pool) drive(b *batch, acc *account, from int) {
 	start := cpu.Ticks()
 	for lo := from; lo < b.n; {
 		if err := p.stops(b); err != nil {
 			p.skip(b, b.n-lo, err)
 			break
 		}
-		next, share := p.driveAlone(b, h, lo, from, start)
-		if share {
+		next, worth := p.driveAlone(b, acc, lo, from, start)
+		if worth {
 			p.post(b, next)
 			p.summon()
-			p.join(b, h, false)
+			p.join(b, acc, false)
 			return
 		}
 		lo = next
@@ -110,7 +110,7 @@ func (p *Pool) drive(b *batch, h *hand, from int) {
 // to go on. The caller runs b alone since start, when it was at the element from. Elements
 // that have returned are counted together, not by chunks: that saves two locked
 // instructions for each.
-func (p *Pool) driveAlone(b *batch, h *hand, lo, from int, start int64) (next int, worth bool) {
+func (p *Pool) driveAlone(b *batch, acc *account, lo, from int, start int64) (next int, worth bool) {
 	counted, hi, i := lo, lo, lo // hi is the end of the chunk, i the element that it has come to
 	calls, want, before := 0, 1, start
 	if lo > from {
@@ -120,9 +120,9 @@ func (p *Pool) driveAlone(b *batch, h *hand, lo, from int, start int64) (next in
 		if code := b.fn.code; !proven.Is(code) {
 			proven.Observe(code, calls)
 		}
-		b.returned(h, lo-counted)
+		b.returned(acc, lo-counted)
 		if i != hi {
-			next = p.unwoundRange(share{b, lo, hi, true}, i, h, recover())
+			next = p.unwoundRange(span{b, lo, hi, true}, i, acc, recover())
 		}
 	}()
 	for lo < b.n && p.stops(b) == nil {
@@ -133,7 +133,7 @@ func (p *Pool) driveAlone(b *batch, h *hand, lo, from int, start int64) (next in
 				if b.width = p.width(); b.width > 1 {
 					return lo, true
 				}
-				b.returned(h, lo-counted) // nobody else counts for a long time
+				b.returned(acc, lo-counted) // nobody else counts for a long time
 				counted, longer = lo, chunk.Next(want, want, now-before, p.times.chunk)
 			}
 			want, before = longer, now
@@ -143,7 +143,7 @@ func (p *Pool) driveAlone(b *batch, h *hand, lo, from int, start int64) (next in
 			at := i
 			i = hi
 			b.fail(err, at)
-			return p.endFailed(share{b, lo, hi, true}, at, h), false
+			return p.endFailed(span{b, lo, hi, true}, at, acc), false
 		}
 		calls += b.calls(lo, hi)
 		lo = hi
@@ -157,7 +157,7 @@ func (p *Pool) driveAlone(b *batch, h *hand, lo, from int, start int64) (next in
 // part of a claimed range undone. So when a loop has ended early, every element
 // below the lowest one that failed has run.
 
-// atEnd is the place of an error that is none of an element, above all of them.
+// atEnd is the number of an error that is none of an element, above all of theirs.
 const atEnd = math.MaxInt
 
 // stops returns why a batch is to end now, or nil. Everybody who works on it asks before
@@ -169,7 +169,7 @@ func (p *Pool) stops(b *batch) error {
 	if !b.early {
 		return nil
 	}
-	if f := b.fault.Load(); f != nil {
+	if f := b.failure.Load(); f != nil {
 		return f.err
 	}
 	if b.over != nil && b.over.Load() {

@@ -542,12 +542,12 @@ func TestContextAfterTheEnd(t *testing.T) {
 	b.refs.Store(3)
 	p.batched.Add(1)
 	p.batches.Add(1)
-	h := &p.helper().hand
+	acc := &p.helper().account
 	p.post(b, 0)
-	p.join(b, h, false)
+	p.join(b, acc, false)
 	cancel()
-	p.join(b, h, false)
-	if f := b.fault.Load(); f != nil || c.runs.Load() != 1 {
+	p.join(b, acc, false)
+	if f := b.failure.Load(); f != nil || c.runs.Load() != 1 {
 		t.Errorf("%+v, %d ran", f, c.runs.Load())
 	}
 }

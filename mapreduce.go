@@ -106,11 +106,11 @@ func Reduce[T, R any](p *Pool, in []T, zero R, fold func(R, *T) R, merge func(R,
 	if !p.accept(blocks + 1) { // with the merging, so that Close waits for that too
 		return zero, ErrClosed
 	}
-	h, merging := &p.helper().hand, false
-	h.count(&h.begun, 1)
+	acc, merging := &p.helper().account, false
+	acc.count(&acc.begun, 1)
 	defer func() {
 		if !merging { // a fold has failed, or has ended the goroutine
-			h.count(&h.canceled, 1)
+			acc.count(&acc.canceled, 1)
 			p.tellClosers(p.gate.Load())
 		}
 	}()
@@ -128,7 +128,7 @@ func Reduce[T, R any](p *Pool, in []T, zero R, fold func(R, *T) R, merge func(R,
 	}
 	err := p.accepted(w, blocks)
 	if merging = err == nil; merging {
-		h.give(1)
+		acc.give(1)
 		w.body, w.fn = merged[T, R]{}, funcOf(merge)
 		err = p.accepted(w, 1)
 	}

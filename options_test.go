@@ -73,7 +73,7 @@ func TestOptions(t *testing.T) {
 	for asked, got := range map[int]int{2: 2, 3: 4, 4: 4, 5: 8, 1000: 1024, 1025: 2048} {
 		p := newTestPool(t, unpinned(1, WithQueueCapacity(asked), WithWhenFull(Reject))...)
 		release := hold(t, p)
-		inbox := func() int { return p.workers[0].inbox.Load().limit }
+		inbox := func() int { return p.workers[0].inbox.Load().bound }
 		if c, want := inbox(), min(got, minSlots); c != want {
 			t.Errorf("a capacity of %d begins with an inbox of %d, want %d", asked, c, want)
 		}

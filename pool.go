@@ -60,8 +60,8 @@ type Pool struct {
 	laneIDs    int
 	freeIDs    []int
 	takeOverAt int64
-	past       tally // of lanes and stand-ins that are gone, but for workers'
-	driven     hand  // has begun the loops that stand-ins drive: a stand-in may end before its loop
+	past       tally   // of lanes and stand-ins that are gone, but for workers'
+	driven     account // has begun the loops that stand-ins drive: a stand-in may end before its loop
 	pastPushed uint64
 	pastStolen uint64
 	spares     []*standIn

@@ -35,16 +35,16 @@ import (
 // the garbage collector's write barrier must see them. Assembly stores integers
 // only. The labels in brackets name the ordering edges of docs/protocol.md.
 type lane struct {
-	owner  atomic.Uint64 // who may push and take without a CAS: an identity, or 0
-	tail   counter       // the slot to try next, modulo the capacity
-	pushed counter       // tasks ever pushed
-	hand                 // of the owner; it counts tasks of the lane only
-	known  uintptr       // the code of a proven function; not the function, which may keep memory alive
-	exits  uint32        // proven.Exits before it was found to be so
-	last   counter       // key of the task that the owner took or waited for last
-	busy   atomic.Uint32 // the owner is between two steps of a push or a take
-	ack    atomic.Uint32 // the last value of seq that the owner has seen
-	_      [lineSize]byte
+	owner   atomic.Uint64 // who may push and take without a CAS: an identity, or 0
+	tail    counter       // the slot to try next, modulo the capacity
+	pushed  counter       // tasks ever pushed
+	account               // of the owner; it counts tasks of the lane only
+	known   uintptr       // the code of a proven function; not the function, which may keep memory alive
+	exits   uint32        // proven.Exits before it was found to be so
+	last    counter       // key of the task that the owner took or waited for last
+	busy    atomic.Uint32 // the owner is between two steps of a push or a take
+	ack     atomic.Uint32 // the last value of seq that the owner has seen
+	_       [lineSize]byte
 
 	shared atomic.Uint32 // thieves attached
 	seq    atomic.Uint32 // times that the first thief attached
@@ -55,7 +55,7 @@ type lane struct {
 
 	slots   unsafe.Pointer // *slot, capacity of them
 	mask    uint64         // number of slots-1
-	limit   int            // tasks that it takes before it is full
+	bound   int            // tasks that it takes before it is full
 	pool    *Pool
 	worker  *worker // whose inbox or lane it is, or nil
 	id      int     // index of a thief's notes on it
@@ -120,7 +120,7 @@ func (c *counter) load() uint64 { return c.v.Load() }
 // newLane returns a lane of capacity slots, a power of two, whose first position
 // is start.
 func newLane(p *Pool, capacity int, start uint64) *lane {
-	l := &lane{pool: p, mask: uint64(capacity - 1), limit: capacity}
+	l := &lane{pool: p, mask: uint64(capacity - 1), bound: capacity}
 	slots := make([]slot, capacity)
 	l.slots = unsafe.Pointer(unsafe.SliceData(slots))
 	l.last.v.Store(start<<posShift + 1<<62) // newer than all: the owner has taken none
@@ -156,7 +156,7 @@ func (l *lane) queued() int {
 // room returns a free slot of the caller's own lane, or of an inbox, and its state; or
 // nil.
 func (l *lane) room() (*slot, uint64) {
-	if l.queued() >= l.limit {
+	if l.queued() >= l.bound {
 		return nil, 0
 	}
 	tail := l.tail.load()
@@ -173,19 +173,19 @@ func (l *lane) room() (*slot, uint64) {
 // leave ends what enter has begun, without a push.
 func (l *lane) leave() { l.busy.Store(0) } // B2
 
-// notice tells the thieves that attach that the owner has seen them: from now on
+// acknowledge tells the thieves that attach that the owner has seen them: from now on
 // it takes by CAS. It loads seq after shared, which the caller has seen not to be
 // zero (N1).
-func (l *lane) notice() {
+func (l *lane) acknowledge() {
 	if q := l.seq.Load(); l.ack.Load() != q {
 		l.ack.Store(q) // N1, pairs with attach
 	}
 }
 
-// pushOpen pushes a task to an inbox, and returns its key. It returns false if
+// pushInbox pushes a task to an inbox, and returns its key. It returns false if
 // there is no free slot.
-func (l *lane) pushOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *Group) (key uint64, ok bool) {
-	if l.queued() >= l.limit {
+func (l *lane) pushInbox(fn *funcval, params unsafe.Pointer, flags uint64, g *Group) (key uint64, ok bool) {
+	if l.queued() >= l.bound {
 		return 0, false
 	}
 	tail := l.tail.load()
@@ -217,9 +217,9 @@ func (l *lane) hasFree() bool {
 	return s != nil
 }
 
-// takeOpen takes the task with that key if it is there, for a caller that is
+// takeByCAS takes the task with that key if it is there, for a caller that is
 // attached or that takes from an inbox.
-func (l *lane) takeOpen(s *slot, key uint64) bool {
+func (l *lane) takeByCAS(s *slot, key uint64) bool {
 	if s.state.CompareAndSwap(key|full, key|taken) { // A2, pairs with R2
 		l.stolen.Add(1)
 		l.pool.tellBlocked(l)
@@ -228,21 +228,21 @@ func (l *lane) takeOpen(s *slot, key uint64) bool {
 	return false
 }
 
-// takeForeign is takeOpen for a caller that is not attached. It may fail.
+// takeForeign is takeByCAS for a caller that is not attached. It may fail.
 func (l *lane) takeForeign(s *slot, key uint64) bool {
 	if l.inbox {
-		return l.takeOpen(s, key)
+		return l.takeByCAS(s, key)
 	}
 	if !l.attach(true) {
 		return false
 	}
 	defer l.detach()
-	return l.takeOpen(s, key)
+	return l.takeByCAS(s, key)
 }
 
-// takeShared is takeOpen for the owner of the lane, while thieves are attached.
+// takeShared is takeByCAS for the owner of the lane, while thieves are attached.
 func (l *lane) takeShared(s *slot, key uint64) bool {
-	l.notice()
+	l.acknowledge()
 	if s.state.CompareAndSwap(key|full, key|taken) { // A2, pairs with R2
 		l.begun.add(1)
 		store(&l.last.v, key)
@@ -313,7 +313,7 @@ func (l *lane) findLast() (s *slot, key uint64, ok bool) {
 }
 
 // attach makes the lane shared: until detach, the caller may take its tasks by
-// takeOpen. It fails if the owner does not answer and is in the middle of a take,
+// takeByCAS. It fails if the owner does not answer and is in the middle of a take,
 // or if no barrier is to be had now; unless must is set, which waits for one.
 //
 // The owner loads shared after it has stored busy, in this order of the program

@@ -92,7 +92,7 @@ TEXT ·take(SB), NOSPLIT, $0-28
 	JNE  gone
 	INCQ DI                                   // owned
 	MOVQ DI, slot_state(SL)
-	INCQ (lane_hand+hand_tally+tally_begun+counter_v)(LN)
+	INCQ (lane_account+account_tally+tally_begun+counter_v)(LN)
 	MOVQ ST, (lane_last+counter_v)(LN)
 	MOVL $0, lane_busy(LN)                     // B1, B2
 	MOVL $const_tookIt, ret+24(FP)
@@ -121,7 +121,7 @@ TEXT ·finish(SB), NOSPLIT, $0-24
 	MOVQ l+0(FP), LN
 	MOVQ s+8(FP), SL
 	MOVQ v+16(FP), ST
-	INCQ (lane_hand+hand_tally+tally_completed+counter_v)(LN)
+	INCQ (lane_account+account_tally+tally_completed+counter_v)(LN)
 	MOVQ ST, slot_state(SL)                     // F1, R1: loads and stores before it stay before it on TSO; C1: a waiter's heavy barrier
 	RET
 

@@ -100,9 +100,9 @@ TEXT ·take(SB), NOSPLIT, $0-28
 	BNE   gone
 	ADD   $1, R10            // owned
 	MOVD  R10, (SL)
-	MOVD  (lane_hand+hand_tally+tally_begun+counter_v)(LN), R4
+	MOVD  (lane_account+account_tally+tally_begun+counter_v)(LN), R4
 	ADD   $1, R4
-	MOVD  R4, (lane_hand+hand_tally+tally_begun+counter_v)(LN)
+	MOVD  R4, (lane_account+account_tally+tally_begun+counter_v)(LN)
 	MOVD  ST, (lane_last+counter_v)(LN)
 	ADD   $lane_busy, LN, R5
 	STLRW ZR, (R5)           // B1, B2
@@ -138,9 +138,9 @@ TEXT ·finish(SB), NOSPLIT, $0-24
 	MOVD l+0(FP), LN
 	MOVD s+8(FP), SL
 	MOVD v+16(FP), ST
-	MOVD (lane_hand+hand_tally+tally_completed+counter_v)(LN), R4
+	MOVD (lane_account+account_tally+tally_completed+counter_v)(LN), R4
 	ADD  $1, R4
-	MOVD R4, (lane_hand+hand_tally+tally_completed+counter_v)(LN)
+	MOVD R4, (lane_account+account_tally+tally_completed+counter_v)(LN)
 	STLR ST, (SL)              // F1, R1; C1: a waiter's heavy barrier
 	RET
 

@@ -37,7 +37,7 @@ func BenchmarkQueue(b *testing.B) {
 			wg.Go(func() {
 				for n > 0 {
 					s, key, ok := q.find(false)
-					if !ok || !q.takeOpen(s, key) {
+					if !ok || !q.takeByCAS(s, key) {
 						runtime.Gosched()
 						continue
 					}

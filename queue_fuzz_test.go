@@ -116,7 +116,7 @@ func (l *lockstep) take(i, lap uint64, thief bool) {
 	for _, q := range l.lanes {
 		got := false
 		if thief && l.attached {
-			got = q.takeOpen(q.at(i), key)
+			got = q.takeByCAS(q.at(i), key)
 		} else {
 			v := q.takeMine(key)
 			got = v != 0

@@ -155,7 +155,7 @@ func (q *testLane) number(t testing.TB, s *slot) uint64 {
 func (q *testLane) push(t testing.TB, number, flags uint64) (key uint64, ok bool) {
 	t.Helper()
 	if q.inbox {
-		return q.pushOpen(testFunc, q.params(number), flags, nil)
+		return q.pushInbox(testFunc, q.params(number), flags, nil)
 	}
 	if l := q.im.enter(&q.table, q.im.me()); l != q.lane {
 		t.Fatalf("enter = %p, want the caller's lane %p", l, q.lane)
@@ -170,7 +170,7 @@ func (q *testLane) push(t testing.TB, number, flags uint64) (key uint64, ok bool
 	}
 	s.fn, s.params = testFunc, q.params(number)
 	if q.im.publish(q.lane, s, v|flags|full) != 0 {
-		q.notice()
+		q.acknowledge()
 	}
 	return v | flags, true
 }
@@ -318,7 +318,7 @@ func TestLaneTakeOfOtherLaps(t *testing.T) {
 				if q.takeMine(key-d*lap) != 0 || q.takeMine(key+d*lap) != 0 {
 					t.Fatalf("took %#x, which is there, by the key of another lap", key)
 				}
-				if q.takeOpen(q.slot(key), key-d*lap) || q.takeOpen(q.slot(key), key+d*lap) {
+				if q.takeByCAS(q.slot(key), key-d*lap) || q.takeByCAS(q.slot(key), key+d*lap) {
 					t.Fatalf("a thief took %#x by the key of another lap", key)
 				}
 			}
@@ -452,7 +452,7 @@ func TestLaneShared(t *testing.T) {
 		}
 		q.end(v)
 		b, c := q.mustPush(t, 2), q.mustPush(t, 3)
-		if !q.takeOpen(q.slot(b), b) || q.takeOpen(q.slot(b), b) || q.takeMine(b) != 0 {
+		if !q.takeByCAS(q.slot(b), b) || q.takeByCAS(q.slot(b), b) || q.takeMine(b) != 0 {
 			t.Fatal("a thief does not get the task, or not alone")
 		}
 		q.number(t, q.slot(b))
@@ -525,7 +525,7 @@ func TestLaneOfAnother(t *testing.T) {
 	})
 }
 
-// TestEnter: a lane is found in either of its places, also behind one that has
+// TestEnter: a lane is found in either of its entries, also behind one that has
 // another owner now, and a goroutine without a lane finds none.
 func TestEnter(t *testing.T) {
 	forEachImplementation(t, func(t *testing.T, im primitives) {
@@ -589,7 +589,7 @@ func TestInboxFillAndDrain(t *testing.T) {
 				}
 				for i := range q.capacity() {
 					s, key, ok := q.find(false)
-					if !ok || !q.takeOpen(s, key) || q.takeOpen(s, key) {
+					if !ok || !q.takeByCAS(s, key) || q.takeByCAS(s, key) {
 						t.Fatalf("capacity %d, start %#x, lap %d: task %d is not to be had, or twice", capacity, start, lap, i)
 					}
 					if got := q.number(t, s); got != i {
@@ -673,7 +673,7 @@ func laneExactlyOnce(t *testing.T, im primitives, capacity, tasks int) {
 					continue
 				}
 				for range 1 + rng.IntN(8) {
-					if s, key, ok := q.find(rng.IntN(2) == 0); ok && q.takeOpen(s, key) {
+					if s, key, ok := q.find(rng.IntN(2) == 0); ok && q.takeByCAS(s, key) {
 						c.run(t, s)
 						q.end(key | taken)
 					}
@@ -694,7 +694,7 @@ func laneExactlyOnce(t *testing.T, im primitives, capacity, tasks int) {
 						runtime.Gosched()
 						continue
 					}
-					if q.takeOpen(s, key) {
+					if q.takeByCAS(s, key) {
 						c.run(t, s)
 						q.end(key | taken)
 					}
@@ -728,7 +728,7 @@ func laneExactlyOnce(t *testing.T, im primitives, capacity, tasks int) {
 			s.fn, s.params = testFunc, unsafe.Pointer(&c.works[next])
 			next++
 			if im.publish(l, s, v|full) != 0 {
-				l.notice()
+				l.acknowledge()
 			}
 			mine = append(mine, v)
 		}
@@ -777,9 +777,9 @@ func TestInboxExactlyOnce(t *testing.T) {
 							return
 						}
 						for {
-							key, ok := q.pushOpen(testFunc, unsafe.Pointer(&c.works[n]), 0, nil)
+							key, ok := q.pushInbox(testFunc, unsafe.Pointer(&c.works[n]), 0, nil)
 							if ok {
-								if s := q.slot(key); rng.IntN(4) == 0 && q.takeOpen(s, key) { // as Wait does
+								if s := q.slot(key); rng.IntN(4) == 0 && q.takeByCAS(s, key) { // as Wait does
 									c.run(t, s)
 									q.end(key | taken)
 								}
@@ -792,7 +792,7 @@ func TestInboxExactlyOnce(t *testing.T) {
 				wg.Go(func() {
 					rng := rand.New(rand.NewPCG(4, uint64(i)))
 					for !c.all() {
-						if s, key, ok := q.find(rng.IntN(2) == 0); ok && q.takeOpen(s, key) {
+						if s, key, ok := q.find(rng.IntN(2) == 0); ok && q.takeByCAS(s, key) {
 							c.run(t, s)
 							q.end(key | taken)
 						} else if rng.IntN(4) == 0 {
@@ -828,7 +828,7 @@ func TestQueuedIsNeverTooLow(t *testing.T) {
 					for i := range q.capacity() {
 						s := q.at(i)
 						v := s.state.Load()
-						if key := v &^ kindMask; v&kindMask == full && key != stays && q.takeOpen(s, key) {
+						if key := v &^ kindMask; v&kindMask == full && key != stays && q.takeByCAS(s, key) {
 							q.end(key | taken)
 						}
 						if n := q.queued(); n < 1 {

@@ -17,47 +17,47 @@ type tally struct {
 	canceled  counter // withdrawn before they began
 }
 
-// A hand is what a goroutine needs to run tasks: a tally, and the Groups whose
+// An account is where a goroutine that runs tasks counts them, and notes the Groups whose
 // tasks it is running, the innermost last, for ErrOwnGroup.
-type hand struct {
+type account struct {
 	tally
 	many   bool // several goroutines write the tally, and groups is not used
 	groups []*Group
 }
 
-func (h *hand) count(c *counter, n uint64) {
-	if h.many {
+func (acc *account) count(c *counter, n uint64) {
+	if acc.many {
 		c.v.Add(n)
 	} else {
 		c.add(n)
 	}
 }
 
-// give counts n tasks that h has begun as given to somebody else. Anybody may call it.
-func (h *hand) give(n int) { h.given.v.Add(uint64(n)) }
+// give counts n tasks that acc has begun as given to somebody else. Anybody may call it.
+func (acc *account) give(n int) { acc.given.v.Add(uint64(n)) }
 
 // enter notes that the goroutine runs a task of g. It returns false if there is
 // nothing to leave: the innermost task is one of g already.
-func (h *hand) enter(g *Group) bool {
-	n := len(h.groups)
-	if h.many || n > 0 && h.groups[n-1] == g {
+func (acc *account) enter(g *Group) bool {
+	n := len(acc.groups)
+	if acc.many || n > 0 && acc.groups[n-1] == g {
 		return false
 	}
-	h.groups = append(h.groups, g)
+	acc.groups = append(acc.groups, g)
 	return true
 }
 
 // leave ends enter.
-func (h *hand) leave() {
-	n := len(h.groups) - 1
-	h.groups[n] = nil
-	h.groups = h.groups[:n]
+func (acc *account) leave() {
+	n := len(acc.groups) - 1
+	acc.groups[n] = nil
+	acc.groups = acc.groups[:n]
 }
 
-// A helper is the hand of goroutines that are neither workers nor stand-ins and
+// A helper is the account of goroutines that are neither workers nor stand-ins and
 // own no lane.
 type helper struct {
-	hand
+	account
 	batch   atomic.Pointer[batch] // recycled
 	waiters park.Reserve          // to be used again
 	_       [lineSize]byte
@@ -65,7 +65,7 @@ type helper struct {
 
 const helpers = 8
 
-// helper returns the hand for a goroutine that has none of its own.
+// helper returns the account for a goroutine that has none of its own.
 func (p *Pool) helper() *helper {
 	var here byte
 	h := uint64(uintptr(unsafe.Pointer(&here))>>13) * hashFactor >> 32
@@ -76,7 +76,7 @@ func (p *Pool) helper() *helper {
 type outcome struct{ err error }
 
 // callTask calls the function of a task. A func(*T) takes its one pointer
-// argument in the same place whatever T is, so calling it through
+// argument in the same way whatever T is, so calling it through
 // func(unsafe.Pointer) is calling it. Why the copy: see callFunc.
 func callTask(fn *funcval, params unsafe.Pointer) {
 	f := fn
@@ -126,12 +126,12 @@ func (l *lane) proven(s *slot) bool {
 // called runtime.Goexit.
 //
 // It is the only function that runs single tasks, but for join2: see taskFrames.
-func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
+func (p *Pool) run(l *lane, s *slot, v uint64, acc *account) (returned bool) {
 	if p.gate.Load()&gateCut != 0 { // D1: after the take; a heavy barrier follows the setting of the bit
-		p.cutOff(l, s, v, h)
+		p.cutOff(l, s, v, acc)
 		return false
 	}
-	r := running{l: l, s: s, v: v, h: h}
+	r := running{l: l, s: s, v: v, acc: acc}
 	defer func() {
 		if !r.returned {
 			r.unwound(recover())
@@ -141,7 +141,7 @@ func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
 		callTask(s.fn, s.params)
 		r.returned = true
 	} else if err := r.callFlagged(); err != nil {
-		p.fail(l, s, v, h, &h.panicked, err)
+		p.fail(l, s, v, acc, &acc.panicked, err)
 		return true
 	}
 	r.s.fn = nil
@@ -149,7 +149,7 @@ func (p *Pool) run(l *lane, s *slot, v uint64, h *hand) (returned bool) {
 	if r.v&kindMask == owned {
 		finish(r.l, r.s, r.l.next(r.v)) // F1, R1; C1: no fence here, a waiter executes a heavy barrier
 	} else {
-		r.h.count(&r.h.completed, 1)
+		r.acc.count(&r.acc.completed, 1)
 		r.s.state.Store(r.l.next(r.v)) // F1, R1; C1: a full fence before the load of the gate
 	}
 	if r.group != nil {
@@ -166,10 +166,10 @@ type running struct {
 	l        *lane
 	s        *slot
 	v        uint64
-	h        *hand
+	acc      *account
 	group    *Group // that it belongs to, or nil
 	returned bool
-	entered  bool // h has entered the Group
+	entered  bool // acc has entered the Group
 }
 
 // callFlagged calls the function of a task that belongs to a Group or returns an error.
@@ -178,7 +178,7 @@ func (r *running) callFlagged() (err error) {
 	if r.v&grouped != 0 {
 		of = r.l.group(r.v)
 		r.group = of.g.Load()
-		r.entered = r.h.enter(r.group)
+		r.entered = r.acc.enter(r.group)
 	}
 	if r.v&fallible != 0 {
 		err = callFallible(r.s.fn, r.s.params)
@@ -187,7 +187,7 @@ func (r *running) callFlagged() (err error) {
 	}
 	r.returned = true
 	if r.entered {
-		r.h.leave()
+		r.acc.leave()
 	}
 	if of != nil && err == nil {
 		of.store(nil)
@@ -196,11 +196,11 @@ func (r *running) callFlagged() (err error) {
 }
 
 // putBack counts a task that has not returned normally, or not been run, by that counter
-// of h, stores its end into its slot, and returns its Group.
-func (p *Pool) putBack(l *lane, s *slot, v uint64, h *hand, how *counter, err error) (g *Group) {
+// of acc, stores its end into its slot, and returns its Group.
+func (p *Pool) putBack(l *lane, s *slot, v uint64, acc *account, how *counter, err error) (g *Group) {
 	s.fn = nil
 	s.params = nil
-	h.count(how, 1)
+	acc.count(how, 1)
 	if v&grouped != 0 { // the Group keeps the error
 		of := l.group(v)
 		g = of.g.Load()
@@ -226,17 +226,17 @@ func (p *Pool) tell(l *lane, v uint64, g *Group, err error) {
 }
 
 // fail ends a task that has not returned normally, or not been run.
-func (p *Pool) fail(l *lane, s *slot, v uint64, h *hand, how *counter, err error) {
-	p.tell(l, v, p.putBack(l, s, v, h, how, err), err)
+func (p *Pool) fail(l *lane, s *slot, v uint64, acc *account, how *counter, err error) {
+	p.tell(l, v, p.putBack(l, s, v, acc, how, err), err)
 }
 
 // cutOff ends a task that has not begun because Shutdown's context has ended. It
 // counts the end and stores it in one step for Stats, so that after Shutdown every
 // task that is not done is one that Stats counts as running.
-func (p *Pool) cutOff(l *lane, s *slot, v uint64, h *hand) {
+func (p *Pool) cutOff(l *lane, s *slot, v uint64, acc *account) {
 	p.cutWork.Store(true)
 	p.mu.Lock()
-	g := p.putBack(l, s, v, h, &h.canceled, ErrClosed)
+	g := p.putBack(l, s, v, acc, &acc.canceled, ErrClosed)
 	p.mu.Unlock()
 	p.tell(l, v, g, ErrClosed)
 }
@@ -259,9 +259,9 @@ func (r *running) unwound(e any) {
 // the panic handler, too, would wait for ever for the Group.
 func (r *running) failed(err error) {
 	if r.entered {
-		r.h.leave()
+		r.acc.leave()
 	}
-	r.l.pool.fail(r.l, r.s, r.v, r.h, &r.h.panicked, err)
+	r.l.pool.fail(r.l, r.s, r.v, r.acc, &r.acc.panicked, err)
 }
 
 // told looks after those that wait for the end of a task, for room, or for the

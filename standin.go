@@ -33,8 +33,8 @@ type job struct {
 	own   *lane  // then more of its function until that is proven: the lane of the caller, who has attached the stand-in to it
 	group *Group // then run more of its tasks
 	from  groupSearch
-	share share // work on a batch
-	polls bool  // it is the poller
+	span  span // work on a batch
+	polls bool // it is the poller
 }
 
 // startStandIn gives a job to the spare stand-in. It returns false if there are none any
@@ -163,8 +163,8 @@ func (s *standIn) perform() {
 			}
 			s.runTaken(l, t, key|taken)
 		}
-	case j.share.b != nil:
-		p.resume(j.share, &s.hand)
+	case j.span.b != nil:
+		p.resume(j.span, &s.account)
 	}
 	*j = job{}
 	if placed {
@@ -192,7 +192,7 @@ func (s *standIn) runHanded() {
 	j := &s.job
 	code := codeOf(j.s.fn, j.s.params)
 	s.begun.add(1)
-	s.pool.run(j.l, j.s, j.v, &s.hand)
+	s.pool.run(j.l, j.s, j.v, &s.account)
 	s.relabel()
 	if proven.Is(code) {
 		return
@@ -214,11 +214,11 @@ func (s *standIn) runHanded() {
 		}
 		fn := (*funcval)(atomic.LoadPointer((*unsafe.Pointer)(unsafe.Pointer(&t.fn))))
 		params := atomic.LoadPointer(&t.params)
-		if t.state.Load() != key|full || codeOf(fn, params) != code || !more.takeOpen(t, key) {
+		if t.state.Load() != key|full || codeOf(fn, params) != code || !more.takeByCAS(t, key) {
 			return
 		}
 		s.begun.add(1)
-		s.pool.run(more, t, key|taken, &s.hand)
+		s.pool.run(more, t, key|taken, &s.account)
 		s.relabel()
 	}
 }
@@ -231,22 +231,22 @@ func (s *standIn) runHanded() {
 // The caller does not lend its place, and the stand-in uses none: it ends with the task.
 // If both were counted, a waiter that parks between their two ends would find its own
 // place in use, and the pool would be without a poller once the stand-in has ended.
-func (p *Pool) handOver(l *lane, s *slot, v uint64, h *hand, stop <-chan struct{}, timeout time.Duration) bool {
+func (p *Pool) handOver(l *lane, s *slot, v uint64, acc *account, stop <-chan struct{}, timeout time.Duration) bool {
 	f := Future{at: unsafe.Pointer(l), key: v &^ kindMask}
-	p.handTask(l, s, v, h)
+	p.handTask(l, s, v, acc)
 	return p.parkNow(unsafe.Pointer(s), f.Done, false, stop, timeout)
 }
 
 // handTask is what handOver does before it waits; its job is not on the stack then.
-func (p *Pool) handTask(l *lane, s *slot, v uint64, h *hand) {
-	h.give(1)
+func (p *Pool) handTask(l *lane, s *slot, v uint64, acc *account) {
+	acc.give(1)
 	j := job{l: l, s: s, v: v&^kindMask | taken}
 	if v&kindMask == owned {
 		s.state.Store(j.v)
 	}
 	if own := p.ownLane(); own != nil {
 		own.shared.Add(1)
-		own.notice()
+		own.acknowledge()
 		j.own = own
 	}
 	p.startStandIn(j)

@@ -131,7 +131,7 @@ func (r *runner) stealFrom(l *lane) (s *slot, key uint64, ok bool) {
 		return s, key, ok
 	}
 	s, key = l.slot(m.left), m.left
-	ok = l.takeOpen(s, key)
+	ok = l.takeByCAS(s, key)
 	m.since = 0
 	r.drop() // the owner pays for the theft, not for as long as the task runs
 	return s, key, ok
@@ -145,7 +145,7 @@ func (r *runner) stealOne(l *lane) (s *slot, key uint64, ok bool) {
 			r.soon = true // somebody is about to publish it
 			return nil, 0, false
 		}
-		if l.takeOpen(s, key) {
+		if l.takeByCAS(s, key) {
 			return s, key, true
 		}
 	}

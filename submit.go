@@ -80,7 +80,7 @@ func check(p *Pool, nilFunc bool, call string) {
 func funcOf[F any](fn F) *funcval { return *(**funcval)(unsafe.Pointer(&fn)) }
 
 // callFunc and callErrFunc run a function without parameters that a task carries
-// as its params. They take the address of a copy, never of the parameter: its place is at
+// as its params. They take the address of a copy, never of the parameter: that lies at
 // the bottom of the frame of run, the compiler need not store anything there, and while
 // the task panics the runtime has a pointer to the bottom of that frame. So the collector
 // would take for a pointer what an earlier call has left there, and end the process.
@@ -125,7 +125,7 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, flags uint64, g *Group
 	s.fn = fn
 	s.params = params
 	if publish(l, s, v|flags|full) != 0 {
-		l.notice()
+		l.acknowledge()
 	}
 	// P1: the last runner that went to sleep has executed a heavy barrier between
 	// setting the gate and its last look at the lanes; Close did too.
@@ -146,25 +146,25 @@ func (p *Pool) published(gate uint64, l *lane, s *slot, key uint64) {
 	}
 	// D1: Close may have missed the task, the workers may have ended: whoever
 	// takes it now decides.
-	if v, h := p.takeBack(l, s, key); v != 0 {
-		p.fail(l, s, v, h, &h.canceled, ErrClosed)
+	if v, acc := p.takeBack(l, s, key); v != 0 {
+		p.fail(l, s, v, acc, &acc.canceled, ErrClosed)
 	}
 }
 
 // takeBack takes the task with that key out of l, whoever the caller is, if nobody
 // has taken it. It returns the state that it has put into the slot, or 0, and the
-// hand that has counted the begin.
-func (p *Pool) takeBack(l *lane, s *slot, key uint64) (v uint64, h *hand) {
+// account that has counted the begin.
+func (p *Pool) takeBack(l *lane, s *slot, key uint64) (v uint64, acc *account) {
 	for s.state.Load() == key|full {
 		switch {
 		case hasIdentity && l.owner.Load() == identity():
 			if v = l.takeOwn(s, key); v != 0 { // else it is gone, or the lane is no more the caller's
-				return v, &l.hand
+				return v, &l.account
 			}
 		case l.takeForeign(s, key):
-			h = &p.helper().hand
-			h.count(&h.begun, 1)
-			return key | taken, h
+			acc = &p.helper().account
+			acc.count(&acc.begun, 1)
+			return key | taken, acc
 		default:
 			yield() // the owner is in the middle of a take, and not on a CPU
 		}
@@ -189,7 +189,7 @@ func (p *Pool) submitElsewhere(fn *funcval, params unsafe.Pointer, flags uint64,
 			p.candidates.deny(me)
 		}
 	}
-	return p.submitOpen(fn, params, flags, g, wait)
+	return p.submitInbox(fn, params, flags, g, wait)
 }
 
 // submitFull pushes a task of a goroutine whose lane has no free slot. If the lane is
@@ -199,7 +199,7 @@ func (p *Pool) submitFull(l *lane, fn *funcval, params unsafe.Pointer, flags uin
 	if p.renew(l) {
 		return p.submit(fn, params, flags, g, wait)
 	}
-	if wait && l.limit == p.capacity && p.helps() {
+	if wait && l.bound == p.capacity && p.helps() {
 		helped := g.unadded(func() bool { return p.runOwnOldest(l) })
 		if g.limited(fn, params, flags) {
 			return Future{}, true
@@ -208,7 +208,7 @@ func (p *Pool) submitFull(l *lane, fn *funcval, params unsafe.Pointer, flags uin
 			return p.submit(fn, params, flags, g, wait)
 		}
 	}
-	return p.submitOpen(fn, params, flags, g, wait)
+	return p.submitInbox(fn, params, flags, g, wait)
 }
 
 // helps reports whether a submitter who finds the queues full may run tasks that it has
@@ -223,15 +223,15 @@ func (p *Pool) home() *worker {
 	return p.workers[h*uint64(len(p.workers))>>32]
 }
 
-// submitOpen pushes a task to an inbox, or does what WithWhenFull says.
-func (p *Pool) submitOpen(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
+// submitInbox pushes a task to an inbox, or does what WithWhenFull says.
+func (p *Pool) submitInbox(fn *funcval, params unsafe.Pointer, flags uint64, g *Group, wait bool) (Future, bool) {
 	home := p.home()
 	impatient := !wait || p.whenFull == Reject
 	for {
 		for _, w := range home.near {
 			for {
 				l := w.inbox.Load()
-				if key, ok := l.pushOpen(fn, params, flags, g); ok {
+				if key, ok := l.pushInbox(fn, params, flags, g); ok {
 					if gate := p.gate.Load(); gate&(gateSleeping|gateClosed) != 0 { // P1
 						p.published(gate, l, l.slot(key), key)
 					}
@@ -315,10 +315,10 @@ func (p *Pool) runOwnOldest(l *lane) bool {
 			return n > 0
 		}
 		if !l.knows(s) && !l.proven(s) {
-			p.handOver(l, s, v, &l.hand, nil, 0)
+			p.handOver(l, s, v, &l.account, nil, 0)
 			return true
 		}
-		p.run(l, s, v, &l.hand)
+		p.run(l, s, v, &l.account)
 		if n%4 == 0 && cpu.Ticks()-start > p.times.help {
 			break
 		}

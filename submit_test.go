@@ -636,19 +636,19 @@ func TestInboxFullOfWaitingTasks(t *testing.T) {
 		begun := make(chan struct{})
 		waiters.Go(func() {
 			fn := func() { close(begun); <-free }
-			f, _ := p.submitOpen(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), 0, nil, true)
+			f, _ := p.submitInbox(callFunc, unsafe.Pointer(*(**funcval)(unsafe.Pointer(&fn))), 0, nil, true)
 			f.Wait()
 		})
 		<-begun
 	}
 	for old.hasFree() {
-		p.submitOpen(funcOf(nothing), nil, 0, nil, true)
+		p.submitInbox(funcOf(nothing), nil, 0, nil, true)
 	}
 	if !p.hasRoom() {
 		t.Error("20 tasks wait in an inbox without a free slot, and a submitter waits for them")
 	}
 	blocked, listed := blockedSubmitters(p, 70)
-	p.submitOpen(funcOf(nothing), nil, 0, nil, true)
+	p.submitInbox(funcOf(nothing), nil, 0, nil, true)
 	if p.workers[0].inbox.Load() == old {
 		t.Error("the inbox is not replaced")
 	}

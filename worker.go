@@ -98,7 +98,7 @@ func (r *runner) work() {
 			if b := p.openBatch(); b != nil {
 				rounds = 0
 				r.found()
-				p.join(b, &r.hand, false)
+				p.join(b, &r.account, false)
 				r.relabel()
 				r.lease.check(cpu.Ticks())
 				continue
@@ -124,10 +124,10 @@ const maxRounds = 64
 func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 	code, start := codeOf(s.fn, s.params), cpu.Ticks()
 	if r.worker != nil && l == r.worker.lane.Load() {
-		r.pool.run(l, s, v, &l.hand)
+		r.pool.run(l, s, v, &l.account)
 	} else {
 		r.begun.add(1)
-		r.pool.run(l, s, v, &r.hand)
+		r.pool.run(l, s, v, &r.account)
 	}
 	if !proven.Is(code) {
 		proven.Observe(code, 1)

@@ -78,7 +78,7 @@ func Exited(code uintptr) {
 	exits.Add(1)
 }
 
-// Forget makes a function one that is not proven, for tests. It keeps its place in the
+// Forget makes a function one that is not proven, for tests. It keeps its entry in the
 // map of trials, so that Observe need not make one.
 func Forget(code uintptr) {
 	trials.Lock()

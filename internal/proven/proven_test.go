@@ -3,7 +3,7 @@ package proven
 import "testing"
 
 // newPair returns addresses that no function of this program has, that no call has
-// returned before, and that share a place in the tables.
+// returned before, and that share an entry in the tables.
 func newPair() (a, b uintptr) {
 	a = last + 1
 	for b = a + 1; hash(b) != hash(a); b++ {
@@ -15,7 +15,7 @@ func newPair() (a, b uintptr) {
 var last uintptr
 
 // A function is proven after Runs runs, and never again once it has exited, whatever
-// other function shares its place.
+// other function shares its entry.
 func TestProven(t *testing.T) {
 	a, b := newPair()
 	Observe(a, Runs-1)
@@ -26,9 +26,9 @@ func TestProven(t *testing.T) {
 	if !Is(a) || Is(b) {
 		t.Errorf("after %d runs: proven %v, the other one %v", Runs, Is(a), Is(b))
 	}
-	Observe(b, Runs) // takes the place
+	Observe(b, Runs) // takes the entry
 	if Is(a) || !Is(b) {
-		t.Errorf("the place is b's: a %v, b %v", Is(a), Is(b))
+		t.Errorf("the entry is b's: a %v, b %v", Is(a), Is(b))
 	}
 	Exited(a)
 	if !Is(b) {
