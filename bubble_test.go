@@ -466,3 +466,42 @@ func TestBubbleLoopContext(t *testing.T) {
 		}
 	})
 }
+
+// A submitter to a Group with a limit does not wait for room any more once the task is
+// withdrawn. It is in a bubble, so that it does not look again by itself.
+func TestWithdrawnTaskNeedsNoRoom(t *testing.T) {
+	watch(t)
+	for _, policy := range []WhenFull{Help, Block} {
+		synctest.Test(t, func(t *testing.T) {
+			p, err := New(unpinned(1, WithQueueCapacity(minCapacity), WithWhenFull(policy))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			release := hold(t, p)
+			free := make(chan struct{})
+			for ok := true; ok; {
+				_, ok = TrySubmit(p, nil, func(*struct{}) { <-free })
+			}
+			g := p.NewGroup()
+			g.SetLimit(1)
+			added := make(chan struct{})
+			go func() {
+				g.Go(func() {})
+				close(added)
+			}()
+			synctest.Wait()
+			if n := g.Cancel(); n != 1 {
+				t.Errorf("%d tasks were withdrawn", n)
+			}
+			<-added
+			close(free)
+			release()
+			if err := g.Wait(); err != ErrCanceled {
+				t.Error(err)
+			}
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -495,6 +495,9 @@ func TestShutdownTellsWhatItCut(t *testing.T) {
 		if err := p.Close(); err != nil {
 			t.Fatal(err)
 		}
+		if err := p.Shutdown(ctx); err != nil {
+			t.Fatalf("Shutdown of a pool that has ended, after another one that has cut tasks: %v", err)
+		}
 		checkAtRest(t, p)
 	}
 }

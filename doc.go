@@ -15,9 +15,9 @@
 //	err = zeropool.Submit(p, &params, func(s *square) { s.out = s.in * s.in }).Wait()
 //
 // Submit, SubmitBatch, Pool.SubmitMixed, SubmitTo, Future.Wait, ForEach and
-// Pool.For allocate nothing in steady state. A params struct that would
-// otherwise stay on the stack moves to the heap, once, like anything whose
-// address is kept; reuse it.
+// Pool.For allocate nothing in steady state, as long as no more than 128 waits
+// are blocked at a time. A params struct that would otherwise stay on the stack
+// moves to the heap, once, like anything whose address is kept; reuse it.
 //
 // # Queues
 //
@@ -50,6 +50,12 @@
 // ends without unlocking it, so that the runtime ends the thread as well. A task that
 // locks or unlocks its goroutine once too often harms no mask: a worker restores that
 // of the thread that it has pinned.
+//
+// An iterator of iter.Pull belongs to the task that makes it: the runtime ends the process
+// if next is called on a goroutine that is locked to its thread where the one that called
+// iter.Pull was not, or the other way round, and a pinned worker is locked. Call next
+// inside Pool.Unpinned, if other goroutines or tasks are to use it too, and neither next
+// nor iter.Pull inside it otherwise.
 //
 // While a worker is pinned, each wait of a task for a channel, a timer or a lock costs
 // hand-overs between threads: always under Hold, and for as long as a lease lasts under

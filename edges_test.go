@@ -360,8 +360,40 @@ func TestSurplusStandInEnds(t *testing.T) {
 	p.roster.mu.Lock()
 	p.roster.places.Add(-1)
 	p.roster.mu.Unlock()
+	l := newLane(p, minSlots, 0)
+	l.shared.Store(1)
+	r.on = l // it has stolen a task of l, and not looked for another one
 	if r.idle() || p.roster.places.Load() != 0 {
 		t.Fatalf("a stand-in without a place goes on; %d places are left", p.roster.places.Load())
+	}
+	if r.on != nil || l.shared.Load() != 0 {
+		t.Fatalf("a runner that pauses stays attached to a lane, which has %d thieves", l.shared.Load())
+	}
+}
+
+// TestCutTasksProveNothing protects waiters: a task that Shutdown has cut off says nothing
+// of its function, which a waiter's goroutine may run once it is known to return.
+func TestCutTasksProveNothing(t *testing.T) {
+	p := mustNew(t, unpinned(1)...)
+	allAsleep(t, p)
+	r := &runner{pool: p, labels: t.Context()}
+	r.lease.cpu.Store(topology.Unknown)
+	l := newLane(p, 2*proven.Runs, 0)
+	l.inbox = true
+	var runs int
+	fn := funcOf(func(*struct{}) { runs++ })
+	p.gate.Or(gateCut)
+	for range 2 * proven.Runs {
+		key, _ := l.pushInbox(fn, nil, 0, nil)
+		l.takeByCAS(l.slot(key), key)
+		r.runTaken(l, l.slot(key), key|taken)
+	}
+	if runs != 0 || proven.Is(fn.code) {
+		t.Errorf("a function of which %d tasks have run counts as one that returns: %v", runs, proven.Is(fn.code))
+	}
+	p.gate.And(^uint64(gateCut))
+	if err := p.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -55,8 +55,9 @@ func newPanicError(v any) *PanicError { return &PanicError{Value: v, Stack: debu
 
 // report calls the panic handler, at once, on the goroutine that recovered. A
 // handler that panics itself must not take the worker with it: its panic goes to
-// the log, or to standard error if the log panics too. One that calls
-// runtime.Goexit ends the goroutine, like a task.
+// the log, or to standard error if the log panics too; but not panic(nil) where
+// GODEBUG=panicnil=1 lets it be one of nothing. One that calls runtime.Goexit ends the
+// goroutine, like a task.
 func (p *Pool) report(e *PanicError) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -246,7 +246,8 @@ func (f Future) Cancel() int {
 }
 
 // Progress returns how many of the tasks have ended and how many there are: 1 for
-// a single task, and for the zero Future 0 and 0. It is for progress bars.
+// a single task, and for a batch that was refused, and for the zero Future 0 and 0. It is
+// for progress bars.
 func (f Future) Progress() (done, total int) {
 	if f.at == nil {
 		return 0, 0

@@ -46,7 +46,7 @@ func (p *Pool) NewGroup() *Group {
 //
 // In a bubble of testing/synctest, on a pool outside of it, tasks may use the context,
 // because its channel belongs to no bubble. One derived from it in the bubble must not
-// be in use when a task fails.
+// be in use when a task fails, and ctx must be one of package context.
 //
 // It panics if p is nil.
 func (p *Pool) NewGroupContext(ctx context.Context) (*Group, context.Context) {
@@ -369,8 +369,9 @@ func (g *Group) changed() {
 
 // unadded calls f, which makes or waits for room for a task that is to be added to g, and
 // returns what it returns. Meanwhile the task does not count: what is to make room may
-// itself wait for g. Afterwards g may have a limit: see limited. If a task that f runs ends the goroutine, the task that was to be
-// added never is. With a nil Group unadded only calls f.
+// itself wait for g. Afterwards g may have a limit: see limited. If a task that f runs ends
+// the goroutine, the task that was to be added never is. With a nil Group unadded only calls
+// f.
 func (g *Group) unadded(f func() bool) (room bool) {
 	if g == nil {
 		return f()
@@ -433,6 +434,7 @@ func (g *Group) Cancel() int {
 		if n = m.stop(); n > 0 {
 			g.fail(ErrCanceled)
 			g.endUnbegun(int64(n))
+			g.pool.wakeBlocked(everyone) // who waits for room for one of them
 		}
 		defer func() {
 			m.stopped.Add(-1)

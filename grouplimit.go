@@ -40,14 +40,26 @@ func (m *groupLimit) next(g *Group, feeder bool) (t groupTask, ok bool) {
 	if m.feeding && !feeder {
 		return t, false
 	}
-	waiting := m.list.Len()
-	done := g.finished.Load() // before added: rather too many are at work than too few
-	if waiting == 0 || m.stopped.Load() > 0 || g.added.Load()-done-int64(waiting) >= int64(m.n) {
+	if !m.mayBegin(g) {
 		m.feeding = false
 		return t, false
 	}
 	m.moving.Add(1)
 	return m.list.Pop(), true
+}
+
+// mayBegin reports whether the first task of the list may begin. The caller holds mu.
+func (m *groupLimit) mayBegin(g *Group) bool {
+	waiting := m.list.Len()
+	done := g.finished.Load() // before added: rather too many are at work than too few
+	return waiting > 0 && m.stopped.Load() == 0 && g.added.Load()-done-int64(waiting) < int64(m.n)
+}
+
+// needsRoom reports whether a task of the list waits for nothing but room.
+func (m *groupLimit) needsRoom(g *Group) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mayBegin(g)
 }
 
 // stop empties the list and returns how many tasks were in it. When it returns, those
@@ -99,7 +111,8 @@ func (g *Group) begin(m *groupLimit, wait, feeder bool) {
 			waited = false
 		case wait:
 			m.putBack(t, false)
-			g.pool.makeRoom(false) // and not until there is: others may queue the task
+			// Others may queue the task meanwhile, or withdraw it.
+			g.pool.makeRoom(false, func() bool { return g.pool.hasRoom() || !m.needsRoom(g) })
 			waited = true
 		default:
 			if m.putBack(t, true) {

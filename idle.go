@@ -86,6 +86,7 @@ type runner struct {
 func (r *runner) idle() bool {
 	p := r.pool
 	r.lease.end()
+	r.drop() // a stand-in that was one too many has not looked
 	ro := &p.roster
 	ro.mu.Lock()
 	over := p.gate.Load()&gateEnding != 0 && !p.hasWork() // in this order

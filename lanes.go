@@ -264,10 +264,18 @@ func (p *Pool) renew(l *lane) bool {
 	if fresh == nil {
 		return false
 	}
-	for fresh.before = l; fresh.before != nil && len(fresh.before.account.groups) == 0; {
-		fresh.before = fresh.before.before
-	}
+	l.before = l.before.inGroup() // not those that the owner has come out of meanwhile
+	fresh.before = l.inGroup()
 	return true
+}
+
+// inGroup returns the first of l and those before it by which the owner is inside a
+// Group, or nil.
+func (l *lane) inGroup() *lane {
+	for l != nil && len(l.account.groups) == 0 {
+		l = l.before
+	}
+	return l
 }
 
 // disown retires a lane of the calling goroutine, which owns it no more. The caller holds

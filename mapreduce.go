@@ -90,7 +90,8 @@ func (mappedErr[T, R]) run(b *batch, lo, hi int, at *int) error {
 // The blocks are shared with workers as the ranges of For are. fold and merge may
 // change and return their first argument, but several blocks begin with the same
 // zero: it must not be a map, or point to anything, that fold changes. fold may make
-// one when it is given nil. Reduce allocates nothing in the long run.
+// one when it is given nil. Reduce allocates nothing in the long run, as long as no more
+// than 64 run at a time.
 //
 // The first panic or Goexit ends it early: it then returns zero and a *PanicError or
 // ErrGoexit. Of an empty slice it returns zero. Stats counts blocks, and the merging

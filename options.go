@@ -162,8 +162,9 @@ func WithTopology(t *topology.Topology) Option {
 // room for 64 at most, and is replaced by one for all of them when that is not enough. The lane of a
 // goroutine that submits holds as many, 1024 at most; below 64 there are no lanes.
 // Tasks that run keep their room, unless they fill a quarter of the queue or more: then
-// one that is full is replaced, and what still waits in it does not count any more. A
-// batch or loop takes no room, whatever its length.
+// one that is full is replaced, and what still waits in it does not count any more.
+// Several goroutines that submit at the same moment may each put one task more into an
+// inbox of less than 64. A batch or loop takes no room, whatever its length.
 func WithQueueCapacity(n int) Option {
 	return option(n >= minCapacity && n <= maxCapacity, func(c *config) { c.capacity = 1 << bits.Len(uint(n-1)) },
 		"WithQueueCapacity(%d): the capacity must be between %d and %d (it is rounded up to a power of two)", n, minCapacity, maxCapacity)

@@ -88,7 +88,7 @@ type times struct {
 	answer, aged, burst, worth, firstShun, lastShun int64
 	poll, takeOver, chunk, worthwhile               int64
 	leaseAfter, collectOften, collectSeldom         int64
-	refusedPause, help                              int64
+	refusedPause, help, turn                        int64
 }
 
 func newTimes() times {
@@ -98,7 +98,7 @@ func newTimes() times {
 		poll: cpu.TicksOf(pollTime), takeOver: cpu.TicksOf(takeOverPause),
 		chunk: cpu.TicksOf(chunk.Time), worthwhile: cpu.TicksOf(chunk.WorthWaking),
 		leaseAfter: cpu.TicksOf(leaseAfter), collectOften: cpu.TicksOf(collectOften), collectSeldom: cpu.TicksOf(collectSeldom),
-		refusedPause: cpu.TicksOf(refusedPause), help: cpu.TicksOf(helpTime),
+		refusedPause: cpu.TicksOf(refusedPause), help: cpu.TicksOf(helpTime), turn: cpu.TicksOf(turnTime),
 	}
 }
 
@@ -295,17 +295,16 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	if p.inOwnTask() {
 		return ErrInTask
 	}
-	over := p.park(unsafe.Pointer(&p.live), p.ended, false, ctx.Done(), 0)
-	if !over {
-		p.gate.Or(gateCut)
-		membarrier.Heavy(true) // D1: who has taken a task and not seen gateCut has it counted as begun for all to see
-		running := p.drain()
-		over = running == 0 && !p.cutWork.Load() && p.park(unsafe.Pointer(&p.live), p.ended, false, nil, 0) // only goroutines are left to end
-	}
-	if over && !p.cutWork.Load() {
+	if p.park(unsafe.Pointer(&p.live), p.ended, false, ctx.Done(), 0) {
 		return nil
 	}
-	return ctx.Err()
+	p.gate.Or(gateCut)
+	membarrier.Heavy(true) // D1: who has taken a task and not seen gateCut has it counted as begun for all to see
+	if p.drain() != 0 || p.cutWork.Load() {
+		return ctx.Err()
+	}
+	p.park(unsafe.Pointer(&p.live), p.ended, false, nil, 0) // only goroutines are left to end
+	return nil
 }
 
 // wakeBlocked lets submitters that wait for room look again: all owners of lanes, and n

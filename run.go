@@ -103,6 +103,14 @@ func codeOf(fn *funcval, params unsafe.Pointer) uintptr {
 // that must go on afterwards, a waiter's. Workers and stand-ins can be replaced.
 func provenTask(fn *funcval, params unsafe.Pointer) bool { return proven.Is(codeOf(fn, params)) }
 
+// observe notes that a function has been run so often by goroutines that can be replaced,
+// unless the pool may have cut these tasks off before they began.
+func (p *Pool) observe(code uintptr, runs int) {
+	if p.gate.Load()&gateCut == 0 && !proven.Is(code) {
+		proven.Observe(code, runs)
+	}
+}
+
 // knows reports whether the function of the task in s is the one that the lane remembers,
 // and none has been found to exit since.
 func (l *lane) knows(s *slot) bool { return s.fn.code == l.known && l.exits == proven.Exits() }

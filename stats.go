@@ -2,6 +2,7 @@ package zeropool
 
 import (
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/zeropool-go/zeropool/internal/cpu"
@@ -110,8 +111,8 @@ func (p *Pool) Stats() Stats {
 		}
 	}
 	t.Submitted = p.submitted()
-	t.Running = uint64(ahead(begun, t.ended()))
-	t.Queued = uint64(ahead(t.Submitted, begun))
+	t.Running = begun - t.ended()
+	t.Queued = waiting(t.Submitted, begun)
 	return s
 }
 
@@ -169,13 +170,13 @@ func (p *Pool) Load() (queued, running int) {
 	var w WorkerStats
 	begun := p.totals(&w)
 	submitted := p.submitted()
-	return int(ahead(submitted, begun)), int(ahead(begun, w.ended()))
+	return int(waiting(submitted, begun)), int(min(begun-w.ended(), math.MaxInt))
 }
 
-// ahead returns how far the count a is ahead of b, or 0 if it is behind: they are read one
-// after the other. Loops over math.MaxInt that end early bring counts to 2^64, where they
-// begin at 0 again.
-func ahead(a, b uint64) int64 { return max(int64(a-b), 0) }
+// waiting returns how many of the tasks submitted have not begun. One that a stand-in has
+// given to another one may have been counted twice as begun. Begun is never behind ended,
+// see tallies; and loops over math.MaxInt bring counts to 2^64, where they begin at 0 again.
+func waiting(submitted, begun uint64) uint64 { return uint64(max(int64(submitted-begun), 0)) }
 
 // totals adds all tallies to w and returns the tasks begun. The caller holds p.mu.
 func (p *Pool) totals(w *WorkerStats) (begun uint64) {

@@ -410,3 +410,34 @@ func TestStatsOfSkippedElements(t *testing.T) {
 	}
 	checkAtRest(t, p)
 }
+
+// A task that runs a loop over all that an int can count, as one does that its context is
+// to end, is counted, and Shutdown does not wait for it.
+func TestStatsOfEndlessLoop(t *testing.T) {
+	watch(t)
+	p := newTestPool(t, unpinned(1)...)
+	begun, over := make(chan struct{}), make(chan struct{})
+	f := p.Go(func() {
+		_ = p.ForErr(t.Context(), math.MaxInt, func(int, int) error {
+			begun <- struct{}{}
+			<-over
+			return failedAt(0)
+		})
+	})
+	<-begun
+	if s, want := p.Stats().Total, uint64(math.MaxInt)+1; s.Running != want {
+		t.Errorf("%d tasks run, counted are %d", want, s.Running)
+	}
+	if _, r := p.Load(); r < math.MaxInt {
+		t.Errorf("Load says that %d tasks run", r)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Shutdown(ctx); err != context.Canceled {
+		t.Errorf("Shutdown beside a loop that runs: %v", err)
+	}
+	close(over)
+	if err := f.Wait(); err != nil {
+		t.Error(err)
+	}
+}

@@ -29,6 +29,10 @@ const (
 	// answerTime is how long a thief waits for the answer of an owner before it
 	// turns to a heavy barrier.
 	answerTime = 2 * time.Microsecond
+	// turnTime is how long a runner takes work from where it comes to first. Then it begins
+	// its search elsewhere, once: the queues that come last would never have their turn
+	// while the first ones are never empty.
+	turnTime = 5 * time.Millisecond
 )
 
 // A mark is what a thief has noted of one lane.
@@ -50,6 +54,9 @@ type thief struct {
 	ran      int   // tasks stolen since then, until it asks what they took
 	spent    int64 // ticks that they took
 	soon     bool  // a lane has tasks that may be stolen soon
+	turnAt   int64 // ticks when it is to begin its search elsewhere
+	turn     int   // how often it has
+	oldest   bool  // it does so now, and takes the oldest task of a lane
 	stolen   counter
 	pollTill int64 // ticks when it is to park; 0 before it polls
 }
@@ -140,7 +147,11 @@ func (r *runner) stealFrom(l *lane) (s *slot, key uint64, ok bool) {
 // stealOne takes a task of an inbox, or of the lane that r is attached to.
 func (r *runner) stealOne(l *lane) (s *slot, key uint64, ok bool) {
 	for l.queued() > 0 {
-		s, key, ok = l.findLast()
+		if r.oldest {
+			s, key, ok = l.find(false)
+		} else {
+			s, key, ok = l.findLast()
+		}
 		if !ok {
 			r.soon = true // somebody is about to publish it
 			return nil, 0, false
@@ -183,13 +194,44 @@ func (r *runner) judge(l *lane, took int64) {
 	r.ran, r.spent = 0, 0
 }
 
+// turns reports whether r is to begin its search elsewhere: at the board and in the list of
+// lanes by turns, and there each time one lane further.
+func (r *runner) turns() bool {
+	now := cpu.Ticks()
+	if now < r.turnAt {
+		return false
+	}
+	r.turnAt = now + r.pool.times.turn
+	r.turn++
+	return true
+}
+
 // findTask takes the next task for r: of its own lane and inbox, of the lane that it is
-// attached to, then of others, nearest first.
-func (r *runner) findTask() (l *lane, s *slot, v uint64, ok bool) {
+// attached to, then of others, nearest first; with elsewhere, of any other lane before.
+func (r *runner) findTask(elsewhere bool) (l *lane, s *slot, v uint64, ok bool) {
 	w := r.worker
 	// In a bubble of testing/synctest the clock may stand still until the task is run.
 	now := r.pool.bubbled || r.pool.gate.Load()&gateEnding != 0
 	var key uint64
+	steal := func(l *lane) bool {
+		if l == nil || !r.ripe(l, now) {
+			return false
+		}
+		if s, key, ok = r.stealFrom(l); ok && (w == nil || l.worker != w) {
+			r.stolen.add(1)
+		}
+		return ok
+	}
+	if r.oldest = elsewhere; elsewhere {
+		r.drop()
+		lanes := *r.pool.lanes.Load()
+		for i := range lanes {
+			l = lanes[(r.turn+i)%len(lanes)]
+			if (w == nil || l != w.lane.Load()) && steal(l) {
+				return l, s, key | taken, true
+			}
+		}
+	}
 	if w != nil {
 		if l = w.lane.Load(); l != nil && l.queued() > 0 {
 			if s, v, ok = l.takeOwnOldest(); ok {
@@ -204,18 +246,10 @@ func (r *runner) findTask() (l *lane, s *slot, v uint64, ok bool) {
 	}
 	if l = r.on; l != nil {
 		if s, key, ok = r.stealOne(l); ok {
+			r.stolen.add(1)
 			return l, s, key | taken, true
 		}
 		r.drop()
-	}
-	steal := func(l *lane) bool {
-		if l == nil || !r.ripe(l, now) {
-			return false
-		}
-		if s, key, ok = r.stealFrom(l); ok {
-			r.stolen.add(1)
-		}
-		return ok
 	}
 	for _, o := range r.near {
 		for _, l = range [...]*lane{o.inbox.Load(), o.lane.Load()} {

@@ -134,3 +134,77 @@ func TestThiefWithoutPreyIsNotAttached(t *testing.T) {
 		t.Errorf("%d thieves are attached, and nobody takes", now-before)
 	}
 }
+
+// TestEveryQueueHasItsTurn protects what nobody waits for: a task and a batch begin though
+// the queues that workers come to first are never empty.
+func TestEveryQueueHasItsTurn(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		watch(t)
+		p := newTestPool(t, unpinned(workers)...)
+		var stop atomic.Bool
+		var laps atomic.Int64
+		var again func()
+		again = func() {
+			laps.Add(1)
+			if !stop.Load() {
+				p.Go(again)
+			}
+		}
+		for range workers {
+			p.Go(again)
+		}
+		eventually(t, func() bool { return laps.Load() > 1000 }, func() string { return "the chains do not go on" })
+		begun := make(chan string)
+		p.Go(func() { begun <- "task" })
+		go p.Go(func() { begun <- "task of a goroutine without a lane" })
+		SubmitBatch(p, make([]struct{}, 1), func(*struct{}) { begun <- "batch" })
+		for range 3 {
+			t.Logf("%d workers: the %s has begun", workers, <-begun)
+		}
+		stop.Store(true)
+	}
+}
+
+// TestTurnTakesTheOldest protects the task behind it in the same lane: thieves that took
+// the newest of those that the owner goes on pushing would never come to the oldest.
+func TestTurnTakesTheOldest(t *testing.T) {
+	forEachLane(t, func(t *testing.T, q *testLane) {
+		if q.capacity() < 4 {
+			t.Skip("two tasks have no room beside one that has ended")
+		}
+		q.end(q.mustTake(t, q.mustPush(t, 0), 0))
+		oldest, newest := q.mustPush(t, 0), q.mustPush(t, 0)
+		if _, key, _ := q.findLast(); key != newest {
+			t.Fatalf("thieves take %#x, not the newest, %#x", key, newest)
+		}
+		var r runner
+		r.oldest = true
+		if _, key, ok := r.stealOne(q.lane); !ok || key != oldest {
+			t.Fatalf("took %#x, %v, not %#x", key, ok, oldest)
+		}
+	})
+}
+
+// TestStolenCountsEachTheft protects Stats: of a lane that a worker stays attached to, each
+// task counts.
+func TestStolenCountsEachTheft(t *testing.T) {
+	if !hasIdentity {
+		t.Skip("nobody owns a lane")
+	}
+	p := mustNew(t, unpinned(1)...)
+	for range 2 * pushesForLane {
+		_ = Submit(p, nil, nothing).Wait()
+	}
+	before := p.Stats()
+	const n = 200
+	for range n {
+		Submit(p, nil, nothing)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	after := p.Stats()
+	if ran, stolen := after.Workers[0].Completed-before.Workers[0].Completed, after.Total.Stolen-before.Total.Stolen; ran != n || stolen != n {
+		t.Errorf("of %d tasks the worker has run %d, and stolen %d", n, ran, stolen)
+	}
+}

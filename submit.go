@@ -250,7 +250,7 @@ func (p *Pool) submitInbox(fn *funcval, params unsafe.Pointer, flags uint64, g *
 		case p.whenFull == Reject:
 			return rejectedFuture, true
 		}
-		impatient = !g.unadded(func() bool { return p.makeRoom(true) })
+		impatient = !g.unadded(func() bool { return p.makeRoom(true, p.hasRoom) })
 		if g.limited(fn, params, flags) {
 			return Future{}, true
 		}
@@ -266,10 +266,10 @@ func (p *Pool) submitInbox(fn *funcval, params unsafe.Pointer, flags uint64, g *
 // about once in that time, however many they are.
 const patience = time.Millisecond
 
-// makeRoom waits until there is room for a task, which it reports, or the patience is at
-// an end. With help it runs tasks of its own, if it may. While it blocks, it lends its
-// place to a stand-in.
-func (p *Pool) makeRoom(help bool) bool {
+// makeRoom waits until there is room for a task, or ended says that it need not wait any
+// more, which it reports, or the patience is at an end. With help it runs tasks of its own,
+// if it may. While it blocks, it lends its place to a stand-in.
+func (p *Pool) makeRoom(help bool, ended func() bool) bool {
 	what, untimed := unsafe.Pointer(&p.blocked), p.untimed()
 	if l := p.ownLane(); l != nil {
 		if !untimed {
@@ -289,7 +289,7 @@ func (p *Pool) makeRoom(help bool) bool {
 	if untimed {
 		pause = 0
 	}
-	return p.park(what, p.hasRoom, p.whenFull == Help || inTask(), nil, pause)
+	return p.park(what, ended, p.whenFull == Help || inTask(), nil, pause)
 }
 
 // untimed reports whether the caller is in a bubble of testing/synctest, or its pool is.

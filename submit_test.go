@@ -589,7 +589,7 @@ func TestChangeOfHabit(t *testing.T) {
 // returns them and what says whether the i-th of them is listed still.
 func blockedSubmitters(p *Pool, n int) (ws []*park.Waiter, listed func(i int) bool) {
 	for range n {
-		ws = append(ws, p.newWaiter())
+		ws = append(ws, p.newWaiter(p.helper()))
 		p.waits.Enter(ws[len(ws)-1], unsafe.Pointer(&p.blocked))
 	}
 	return ws, func(i int) bool { return p.waits.Holds(ws[i], unsafe.Pointer(&p.blocked)) }
@@ -712,7 +712,7 @@ func TestFeederRunsNoTasks(t *testing.T) {
 			_, ok = TrySubmit(p, nil, run)
 		}
 		here = 0
-		p.makeRoom(help)
+		p.makeRoom(help, p.hasRoom)
 		if help && hasIdentity != (here > 0) || !help && here != 0 {
 			t.Errorf("%d tasks ran here, of a submitter that helps: %v", here, help)
 		}

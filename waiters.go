@@ -52,7 +52,8 @@ func watchFor(ended func() bool) bool {
 // parkNow is park without watching first: for those who have just given work to a
 // stand-in, which is about to run on the caller's P.
 func (p *Pool) parkNow(what unsafe.Pointer, ended func() bool, lends bool, stop <-chan struct{}, timeout time.Duration) bool {
-	w := p.newWaiter()
+	h := p.helper() // once: the stack, which it goes by, may move meanwhile
+	w := p.newWaiter(h)
 	for {
 		p.gate.Add(gateWaiter) // W1, pairs with C1
 		p.waits.Enter(w, what)
@@ -70,18 +71,18 @@ func (p *Pool) parkNow(what unsafe.Pointer, ended func() bool, lends bool, stop 
 		p.waits.Leave(w, what, gaveUp)
 		p.gate.Add(^uint64(gateWaiter - 1))
 		if done || gaveUp {
-			p.helper().waiters.Keep(w)
+			h.waiters.Keep(w)
 			return done
 		}
 	}
 }
 
-// newWaiter returns a waiter.
-func (p *Pool) newWaiter() *park.Waiter {
+// newWaiter returns a waiter, if it may one that h has kept.
+func (p *Pool) newWaiter(h *helper) *park.Waiter {
 	if !p.bubbled && bubble.In() {
 		return park.NewBetween()
 	}
-	return p.helper().waiters.Take()
+	return h.waiters.Take()
 }
 
 const everyone = math.MaxInt // for wake

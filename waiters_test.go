@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"unsafe"
 )
 
 // Waiting is linear: goroutines that each wait for a running task of a new
@@ -81,4 +82,48 @@ func TestDeepWaits(t *testing.T) {
 		}
 		runtime.GC()
 	}
+}
+
+// Goroutines that wait once use the same waiters, though their stacks grow, and move, while
+// they wait. Else each would make a new one, and the pool keep all of them.
+func TestWaitersAreUsedAgain(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	p := newTestPool(t, unpinned(1)...)
+	done := make(chan struct{})
+	const waits = 1000
+	deep := 0
+	wait := func() {
+		p.parkNow(unsafe.Pointer(p), func() bool { return growStack(deep) == deep }, false, nil, 0)
+		done <- struct{}{}
+	}
+	allocated := func() uint64 {
+		var from, to runtime.MemStats
+		runtime.ReadMemStats(&from)
+		for range waits {
+			go wait()
+			<-done
+		}
+		runtime.ReadMemStats(&to)
+		return to.Mallocs - from.Mallocs
+	}
+	for _, deep = range [...]int{10, 20, 40, 80, 160} { // stacks in other places
+		allocated()
+		if n := allocated(); n > waits/10 {
+			t.Errorf("%d allocations in %d waits", n, waits)
+		}
+	}
+}
+
+// growStack needs so many KiB of stack, and returns how many.
+//
+//go:noinline
+func growStack(n int) int {
+	var frame [1 << 10]byte
+	if n == 0 {
+		return 0
+	}
+	frame[n%len(frame)] = 1
+	return growStack(n-1) + int(frame[n%len(frame)])
 }

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	"github.com/zeropool-go/zeropool/internal/cpu"
-	"github.com/zeropool-go/zeropool/internal/proven"
 	"github.com/zeropool-go/zeropool/topology"
 )
 
@@ -89,11 +88,14 @@ func (r *runner) work() {
 	for rounds := 0; ; {
 		r.soon = false
 		if !r.surplus() { // else it takes nothing more
-			if l, s, v, ok := r.findTask(); ok {
-				rounds = 0
-				r.found()
-				r.runTaken(l, s, v)
-				continue
+			elsewhere := r.turns()
+			if !elsewhere || r.turn%2 == 0 || p.board.count.Load() == 0 {
+				if l, s, v, ok := r.findTask(elsewhere); ok {
+					rounds = 0
+					r.found()
+					r.runTaken(l, s, v)
+					continue
+				}
 			}
 			if b := p.openBatch(); b != nil {
 				rounds = 0
@@ -129,9 +131,7 @@ func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 		r.begun.add(1)
 		r.pool.run(l, s, v, &r.account)
 	}
-	if !proven.Is(code) {
-		proven.Observe(code, 1)
-	}
+	r.pool.observe(code, 1)
 	r.relabel()
 	now := cpu.Ticks()
 	r.judge(l, now-start)

@@ -90,7 +90,8 @@ type collector struct{ pools []named }
 // NewCollector returns a collector of the metrics of these pools. It may be
 // registered with several registries and scraped at any time, also while a pool
 // closes and afterwards. The label pool is the pool's name; if several pools have
-// the same name, the later ones get "#2", "#3" and so on behind it.
+// the same name, the later ones get "#2", "#3" and so on behind it. A registry takes one
+// collector of pools: it must get all of them.
 //
 // It panics if a pool is nil.
 func NewCollector(pools ...*zeropool.Pool) prometheus.Collector {
