@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -368,6 +369,38 @@ func TestSurplusStandInEnds(t *testing.T) {
 	}
 	if r.on != nil || l.shared.Load() != 0 {
 		t.Fatalf("a runner that pauses stays attached to a lane, which has %d thieves", l.shared.Load())
+	}
+}
+
+// TestIdleStandInsAreFew protects an idle pool: however many stand-ins have been at work at
+// a time, few of them stay, and their waiters' places are theirs again.
+func TestIdleStandInsAreFew(t *testing.T) {
+	watch(t)
+	p := newTestPool(t, unpinned(1)...)
+	const n = 4 * maxSpares
+	free, begun := make(chan struct{}), make(chan struct{})
+	long := p.Go(func() { close(begun); <-free })
+	<-begun
+	var waiters sync.WaitGroup
+	for range n {
+		waiters.Go(func() { _ = long.Wait() })
+	}
+	eventually(t, func() bool { return p.gate.Load()>>gateWaiterShift == n }, func() string { return "not all wait" })
+	m := newMeeting(n)
+	for range n {
+		Submit(p, m, (*meeting).meet)
+	}
+	<-m.all // n stand-ins are at work
+	few := func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.standIns) <= 2*maxSpares+1 // parked, spare, and the poller
+	}
+	eventually(t, few, func() string { return "stand-ins without work stay" })
+	close(free)
+	waiters.Wait()
+	for range 10 { // it is not left to the next submission, and that is not lost
+		_ = p.Go(func() {}).Wait()
 	}
 }
 

@@ -82,7 +82,7 @@ type runner struct {
 
 // idle is called when r has found no work. It returns true when r is to look
 // again, and false when r is not needed any more: its pool is closed and
-// everything is taken, or a stand-in has lost its place.
+// everything is taken, or it is a stand-in that has lost its place, or one of many.
 func (r *runner) idle() bool {
 	p := r.pool
 	r.lease.end()
@@ -90,7 +90,8 @@ func (r *runner) idle() bool {
 	ro := &p.roster
 	ro.mu.Lock()
 	over := p.gate.Load()&gateEnding != 0 && !p.hasWork() // in this order
-	if over || r.surplus() {
+	enough := r.worker == nil && ro.poller.Load() != r && len(ro.parked) >= maxSpares
+	if over || enough || r.surplus() {
 		r.pollTill = 0
 		if r.worker == nil {
 			ro.places.Add(1)

@@ -30,6 +30,9 @@
  * check: a waiter outside, a task that lasts | -DW=1 -DTASKS=2 -DBLOCKING=1 -DLONG -DOUTSIDE=1
  * full: two waiters outside | -DW=1 -DTASKS=2 -DOUTSIDE=2
  * check: a waiter, two submitters | -DW=1 -DSUBMITTERS=2 -DTASKS=2 -DBLOCKING=1
+ * check: one parked runner is enough, waiters in tasks | -DW=1 -DTASKS=1 -DFORKS=2 -DBLOCKING=2 -DFEW
+ * check: one is enough, a waiter outside | -DW=1 -DTASKS=2 -DBLOCKING=1 -DLONG -DOUTSIDE=1 -DFEW
+ * full: one is enough, two waiters outside | -DW=1 -DTASKS=2 -DOUTSIDE=2 -DFEW
  * check: no heavy barrier | -DW=2 -DTASKS=2 -DNO_HEAVY
  * check: the heavy barrier comes later | -DW=2 -DTASKS=2 -DREGISTER
  * slow: two waiters in tasks, two workers | -DW=2 -DTASKS=3 -DBLOCKING=2
@@ -318,6 +321,12 @@ look:
 		   :: else
 		   fi;
 		   t = 1
+#ifdef FEW
+		:: r >= W && !polls && poller != r && parked != 0 && !SURPLUS ->
+		   places++;
+		   standins = standins & (255 - BIT(r));
+		   t = 1
+#endif
 		:: else ->
 		   if
 		   :: polls

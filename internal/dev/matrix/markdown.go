@@ -31,7 +31,7 @@ func (m *Matrix) Markdown(out io.Writer, pictures string) error {
 	w.image("overview.svg", "Time of zeropool divided by that of the best other, for each workload")
 	m.method(w)
 	m.versions(w)
-	w.line("\n## Reproduce\n\n```\nci/matrix          # all of this again, about 25 minutes with 2 CPUs; writes docs/ and the README's table\nci/matrix quick    # the same with few rounds, in a temporary folder\n" +
+	w.line("\n## Reproduce\n\n```\nci/matrix          # all of this again, about 20 minutes with 2 CPUs; writes docs/ and the README's table\nci/matrix quick    # the same with few rounds, in a temporary folder\n" +
 		"go run ./cmd/zeropool bench    # this machine only, half a minute\n```")
 	m.overviewTable(w)
 	m.goalTable(w)
