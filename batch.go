@@ -218,6 +218,7 @@ func (b *batch) release() {
 	b.work = work{}
 	clear(b.tasks)
 	if b.state.Load()&1 != 0 {
+		b.tasks = nil
 		return
 	}
 	if b.pool.helper().batch.CompareAndSwap(nil, b) {

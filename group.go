@@ -162,8 +162,10 @@ func (g *Group) Wait() error {
 		if l := g.pool.ownLane(); l != nil {
 			g.help(l)
 		}
-		g.handOut(false)
-		g.block(nil)
+		if !g.ended() {
+			g.handOut(false)
+			g.block(nil)
+		}
 	}
 	return g.result()
 }
@@ -286,7 +288,7 @@ func (g *Group) help(l *lane) {
 		s := l.at(i)
 		v := s.state.Load()
 		if !l.holds(v, g) {
-			if l.queued() <= 0 {
+			if l.queued() <= 0 || g.ended() {
 				return
 			}
 			continue

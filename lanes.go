@@ -349,6 +349,9 @@ func (p *Pool) sweep() {
 			p.past.add(&l.tally)
 		}
 		p.freeIDs = append(p.freeIDs, l.id)
+		for i := range p.table {
+			p.table[i].CompareAndSwap(l, nil) // which would keep it until somebody wants the entry
+		}
 		return true
 	})
 	if len(left) != len(list) {

@@ -625,3 +625,25 @@ func TestReplacedLanesAreForgotten(t *testing.T) {
 		t.Errorf("%d lanes of one goroutine are known, which is inside of none", known)
 	}
 }
+
+// TestSweptLaneIsForgotten protects memory: a lane in which nothing is left is not kept by
+// the table that finds the lane of a goroutine.
+func TestSweptLaneIsForgotten(t *testing.T) {
+	if !hasIdentity {
+		t.Skip("nobody owns a lane")
+	}
+	p := newTestPool(t, unpinned(1)...)
+	for range 2 * pushesForLane {
+		_ = Submit(p, nil, nothing).Wait()
+	}
+	l := p.ownLane()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.disown(l)
+	p.sweep()
+	for i := range p.table {
+		if p.table[i].Load() == l {
+			t.Fatalf("entry %d names a lane that is swept", i)
+		}
+	}
+}

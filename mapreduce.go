@@ -91,7 +91,7 @@ func (mappedErr[T, R]) run(b *batch, lo, hi int, at *int) error {
 // change and return their first argument, but several blocks begin with the same
 // zero: it must not be a map, or point to anything, that fold changes. fold may make
 // one when it is given nil. Reduce allocates nothing in the long run, as long as no more
-// than 64 run at a time.
+// than 64 run at a time, and of no more than 64 combinations of types in turn.
 //
 // The first panic or Goexit ends it early: it then returns zero and a *PanicError or
 // ErrGoexit. Of an empty slice it returns zero. Stats counts blocks, and the merging

@@ -56,6 +56,7 @@ type thief struct {
 	soon     bool  // a lane has tasks that may be stolen soon
 	turnAt   int64 // ticks when it is to begin its search elsewhere
 	turn     int   // how often it has
+	next     int   // in the list of lanes, where it has come to
 	oldest   bool  // it does so now, and takes the oldest task of a lane
 	stolen   counter
 	pollTill int64 // ticks when it is to park; 0 before it polls
@@ -195,7 +196,7 @@ func (r *runner) judge(l *lane, took int64) {
 }
 
 // turns reports whether r is to begin its search elsewhere: at the board and in the list of
-// lanes by turns, and there each time one lane further.
+// lanes by turns, and there behind the lane that it has looked at last.
 func (r *runner) turns() bool {
 	now := cpu.Ticks()
 	if now < r.turnAt {
@@ -225,8 +226,9 @@ func (r *runner) findTask(elsewhere bool) (l *lane, s *slot, v uint64, ok bool) 
 	if r.oldest = elsewhere; elsewhere {
 		r.drop()
 		lanes := *r.pool.lanes.Load()
-		for i := range lanes {
-			l = lanes[(r.turn+i)%len(lanes)]
+		for range lanes {
+			r.next++
+			l = lanes[r.next%len(lanes)]
 			if (w == nil || l != w.lane.Load()) && steal(l) {
 				return l, s, key | taken, true
 			}

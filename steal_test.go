@@ -1,9 +1,12 @@
 package zeropool
 
 import (
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
@@ -207,4 +210,99 @@ func TestStolenCountsEachTheft(t *testing.T) {
 	if ran, stolen := after.Workers[0].Completed-before.Workers[0].Completed, after.Total.Stolen-before.Total.Stolen; ran != n || stolen != n {
 		t.Errorf("of %d tasks the worker has run %d, and stolen %d", n, ran, stolen)
 	}
+}
+
+// TestTurnsReachAllLanes protects the queues behind others that are never empty: searches in
+// turn go on where the last one ended, whatever the number of lanes, and however many turns
+// are the board's.
+func TestTurnsReachAllLanes(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	allAsleep(t, p)
+	r := &runner{pool: p}
+	for range 3 { // an even number of lanes in all
+		p.mu.Lock()
+		p.addInbox(new(worker), minSlots)
+		p.mu.Unlock()
+	}
+	run := func(l *lane, s *slot, v uint64) {
+		acc := &p.helper().account
+		acc.count(&acc.begun, 1)
+		p.run(l, s, v, acc)
+	}
+	var lanes []*lane
+	for _, l := range *p.lanes.Load() {
+		if l.inbox {
+			lanes = append(lanes, l)
+		}
+	}
+	came := make(map[*lane]bool)
+	for range lanes {
+		for _, l := range lanes { // none of them is ever empty
+			if l.queued() == 0 {
+				l.pushInbox(funcOf(nothing), nil, 0, nil)
+			}
+			r.mark(l).seen = 1 // ripe
+		}
+		r.turn += 2 // every other turn is the board's
+		l, s, v, ok := r.findTask(true)
+		if !ok {
+			t.Fatal("nothing found")
+		}
+		came[l] = true
+		run(l, s, v)
+	}
+	if len(came) != len(lanes) {
+		t.Errorf("%d turns came to %d of %d lanes", len(lanes), len(came), len(lanes))
+	}
+	for _, l := range lanes {
+		for l.queued() > 0 {
+			s, key, _ := l.find(false)
+			l.takeByCAS(s, key)
+			run(l, s, key|taken)
+		}
+	}
+}
+
+// TestOwnLaneHasItsTurn protects what tasks submit: it begins though each task takes longer
+// than a turn, and other queues are never empty.
+func TestOwnLaneHasItsTurn(t *testing.T) {
+	watch(t)
+	p := newTestPool(t, unpinned(1)...)
+	p.Go(func() {
+		for range 2 * pushesForLane { // the worker gets a lane
+			Submit(p, nil, nothing)
+		}
+	})
+	atRest(t, p)
+	var ran atomic.Int32
+	long := func() {
+		ran.Add(1)
+		for start := cpu.Ticks(); cpu.DurationOf(cpu.Ticks()-start) < turnTime; {
+		}
+	}
+	var stop, begun atomic.Bool
+	var producer sync.WaitGroup
+	producer.Go(func() {
+		for !stop.Load() {
+			if queued, _ := p.Load(); queued < 4 {
+				p.Go(long)
+			} else {
+				runtime.Gosched()
+			}
+		}
+	})
+	eventually(t, func() bool { return ran.Load() > 2*pushesForLane }, func() string { return "the others do not run" })
+	p.Go(func() {
+		before := ran.Load()
+		p.Go(func() { // in the worker's own lane
+			if n := ran.Load() - before; n > 8 {
+				t.Errorf("%d other tasks have begun before what a task has submitted", n)
+			}
+			begun.Store(true)
+		})
+		long()
+	})
+	eventually(t, begun.Load, func() string { return "what a task has submitted does not begin" })
+	stop.Store(true)
+	producer.Wait()
 }

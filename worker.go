@@ -85,10 +85,11 @@ func (w *worker) setNear(machine *topology.Topology) {
 func (r *runner) work() {
 	p := r.pool
 	r.beginBusy()
+	elsewhere := false
 	for rounds := 0; ; {
 		r.soon = false
 		if !r.surplus() { // else it takes nothing more
-			elsewhere := r.turns()
+			elsewhere = !elsewhere && r.turns() // not twice in a row: else the own lane never had its turn
 			if !elsewhere || r.turn%2 == 0 || p.board.count.Load() == 0 {
 				if l, s, v, ok := r.findTask(elsewhere); ok {
 					rounds = 0
