@@ -190,7 +190,7 @@ func TestTimeoutOfAnEarlierSleep(t *testing.T) {
 	for _, setting := range []string{"asynctimerchan=0", "asynctimerchan=1"} {
 		t.Setenv("GODEBUG", setting)
 		w := newWaiter()
-		for range 2000 {
+		for range 20_000 {
 			go w.Wake()
 			if w.Sleep(nil, time.Microsecond) {
 				w.Sleep(nil, 0)
