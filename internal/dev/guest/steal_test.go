@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -53,8 +54,9 @@ func (l *loot) run() {
 }
 
 // Every worker but one is busy and every queue is full. The one must empty its
-// own queue first, then the others', in the order of their distance. The queue of
-// the submitter belongs to no worker, so its turn may be at any time.
+// own queue first, then the others', in the order of their distance; but that it now and
+// then begins a search elsewhere, never twice in a row. The queue of the submitter belongs
+// to no worker, so its turn may be at any time.
 func TestStealsFromNearestFirst(t *testing.T) {
 	m := theMachine(t)
 	// A submitter wakes workers at once if there is a P to run them.
@@ -90,7 +92,7 @@ func TestStealsFromNearestFirst(t *testing.T) {
 		}
 	}
 
-	thieves := 0
+	thieves, turns := 0, 0
 	for i, thief := range plan.Workers {
 		if i%max(len(plan.Workers)/8, 1) != 0 {
 			continue
@@ -140,18 +142,31 @@ func TestStealsFromNearestFirst(t *testing.T) {
 		zeropool.Submit(p, h, (*holder).run)
 		<-h.holding
 
-		last := -1
+		distance := func(l *loot) int { return m.distance(thief.CPU, plan.Workers[l.queue].CPU) }
+		nearest := make([]int, len(order)) // of the queues that have tasks left
+		for n, least := len(order)-1, math.MaxInt; n >= 0; n-- {
+			if order[n].queue >= 0 {
+				least = min(least, distance(order[n]))
+			}
+			nearest[n] = least
+		}
+		elsewhere := false
 		for n, l := range order {
-			d := last
-			if l.queue >= 0 {
-				d = m.distance(thief.CPU, plan.Workers[l.queue].CPU)
+			if l.cpu != thief.CPU {
+				t.Errorf("worker %d on CPU %d: task %d ran on CPU %d", i, thief.CPU, n, l.cpu)
 			}
-			if l.cpu != thief.CPU || d < last {
-				t.Errorf("worker %d on CPU %d: task %d comes from the queue of worker %d, at distance %d, after one at distance %d, and ran on CPU %d",
-					i, thief.CPU, n, l.queue, d, last, l.cpu)
+			if l.queue < 0 {
+				continue
 			}
-			last = d
+			far := distance(l) > nearest[n]
+			if far && elsewhere {
+				t.Errorf("worker %d on CPU %d: task %d comes from the queue of worker %d, at distance %d, and there were some at distance %d, as for the one before",
+					i, thief.CPU, n, l.queue, distance(l), nearest[n])
+			}
+			if elsewhere = far; far {
+				turns++
+			}
 		}
 	}
-	t.Logf("%d thieves, %d queues each, all from the nearest to the farthest", thieves, len(plan.Workers))
+	t.Logf("%d thieves, %d queues each, from the nearest to the farthest; %d tasks of searches that began elsewhere", thieves, len(plan.Workers), turns)
 }
