@@ -362,3 +362,20 @@ func TestBatchIsCountedFirst(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A failed batch is kept by its Future, for the error; its list of tasks is not.
+func TestFailedBatchKeepsNoTasks(t *testing.T) {
+	p := newTestPool(t, append(unpinned(1), quiet)...)
+	f := p.SubmitMixed([]Task{Bind(nil, func(*struct{}) { panic("of a task") })})
+	if err := f.Wait(); err == nil {
+		t.Fatal("no error")
+	}
+	b := f.batch()
+	eventually(t, func() bool { return b.refs.Load() == 0 }, func() string { return "somebody keeps the batch" })
+	if err := p.Close(); err != nil { // who has dropped the last reference has come to its end
+		t.Fatal(err)
+	}
+	if b.tasks != nil {
+		t.Errorf("a list of %d tasks is kept", cap(b.tasks))
+	}
+}

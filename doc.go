@@ -26,8 +26,8 @@
 // locked instruction. These steps are written in assembly on amd64 and arm64.
 // Elsewhere, and under the build tag purego, the race detector and the sanitizers,
 // the queues are in Go, and all tasks go through those of the workers. Idle workers
-// steal, nearest first, what has waited for some microseconds. A batch or loop takes
-// no room in queues.
+// steal, nearest first but for once in 5 ms, what has waited for some microseconds.
+// A batch or loop takes no room in queues.
 //
 // # Workers
 //
@@ -51,11 +51,11 @@
 // locks or unlocks its goroutine once too often harms no mask: a worker restores that
 // of the thread that it has pinned.
 //
-// An iterator of iter.Pull belongs to the task that makes it: the runtime ends the process
-// if next is called on a goroutine that is locked to its thread where the one that called
-// iter.Pull was not, or the other way round, and a pinned worker is locked. Call next
-// inside Pool.Unpinned, if other goroutines or tasks are to use it too, and neither next
-// nor iter.Pull inside it otherwise.
+// A task may use an iterator that it has made by iter.Pull, if it does not call
+// Pool.Unpinned meanwhile. Where several tasks share one, make it outside of tasks, and
+// call next inside Pool.Unpinned. The runtime ends the process if an iterator goes on on a
+// goroutine that is locked to its thread and was made on one that is not, or the other way
+// round, and a pinned worker is locked.
 //
 // While a worker is pinned, each wait of a task for a channel, a timer or a lock costs
 // hand-overs between threads: always under Hold, and for as long as a lease lasts under

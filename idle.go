@@ -82,7 +82,8 @@ type runner struct {
 
 // idle is called when r has found no work. It returns true when r is to look
 // again, and false when r is not needed any more: its pool is closed and
-// everything is taken, or it is a stand-in that has lost its place, or one of many.
+// everything is taken, or it is a stand-in that has lost its place, or beside which enough
+// runners are parked.
 func (r *runner) idle() bool {
 	p := r.pool
 	r.lease.end()

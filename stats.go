@@ -186,7 +186,8 @@ func (p *Pool) totals(w *WorkerStats) (begun uint64) {
 
 // tallies calls f with each tally of the pool, and with its worker, or the worker whose lane
 // or inbox it is of, or nil. Those that are given tasks come before those that give them, and a
-// task is given before it is counted by who has got it: so none counts as begun twice.
+// task is given before it is counted by who has got it: so none counts as begun twice,
+// unless one stand-in has given it to another: these are in no order.
 // The caller holds p.mu.
 func (p *Pool) tallies(f func(*tally, *worker)) {
 	f(&p.past, nil)
