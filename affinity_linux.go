@@ -18,6 +18,7 @@ type thread struct {
 	name   [16]byte           // the name to restore
 	own    [16]byte           // the name while it is pinned: 15 bytes count, and a 0
 	id     atomic.Int32       // the kernel's number of the thread
+	time   unix.Timespec      // what cpuTime has read
 }
 
 // canPin says whether this system can bind a thread to a CPU.
@@ -94,6 +95,13 @@ func (t *thread) unpin(cpu int) bool {
 func (t *thread) has(cpu int) bool {
 	var now unix.CPUSetDynamic
 	return getAffinity(int(t.id.Load()), &now) != nil || only(now, cpu)
+}
+
+// cpuTime returns how long the calling thread has run on a CPU, in nanoseconds, as far as
+// the system tells.
+func (t *thread) cpuTime() int64 {
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t.time)
+	return t.time.Nano()
 }
 
 // number returns the kernel's number of the thread that was pinned last.

@@ -14,6 +14,7 @@ func (*thread) pin(int, bool, string) error {
 }
 func (*thread) unpin(int) bool { return true }
 func (*thread) has(int) bool   { return true }
+func (*thread) cpuTime() int64 { return 0 }
 func (*thread) number() int    { return 0 }
 func currentCPU() int          { return -1 }
 func onMainThread() bool       { return false }

@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -389,10 +390,13 @@ func (b *batch) finish(n int) {
 	p.tellClosers(gate)
 }
 
-// join works on b until nobody can claim any more of it, and drops the
-// reference that the caller holds. A waiter begins alone, as a loop does, and summons a
-// runner when what is left is worth it.
-func (p *Pool) join(b *batch, acc *account, alone bool) {
+// toTheEnd is the till of a caller of join that waits for the batch.
+const toTheEnd = math.MaxInt64
+
+// join works on b until nobody can claim any more of it, or until the ticks are more than
+// till, and drops the reference that the caller holds. A waiter begins alone, as a loop
+// does, and summons a runner when what is left is worth it.
+func (p *Pool) join(b *batch, acc *account, alone bool, till int64) {
 	start := cpu.Ticks()
 	want, ran, before := 1, 0, start
 	for {
@@ -419,7 +423,9 @@ func (p *Pool) join(b *batch, acc *account, alone bool) {
 		} else {
 			want = next
 		}
-		before = now
+		if before = now; now > till {
+			break
+		}
 	}
 	if ran > 0 && b.fn != nil && !proven.Is(b.fn.code) {
 		proven.Observe(b.fn.code, ran)
@@ -454,8 +460,8 @@ func (p *Pool) runSpan(sp span, acc *account) {
 }
 
 // resume finishes a span that somebody has given to a stand-in, and goes on with the
-// batch.
-func (p *Pool) resume(sp span, acc *account) {
+// batch: until the ticks are till if it is on the board.
+func (p *Pool) resume(sp span, acc *account, till int64) {
 	if !sp.alone { // else Pool.driven has counted them
 		acc.count(&acc.begun, uint64(sp.left(sp.next)))
 	}
@@ -463,7 +469,7 @@ func (p *Pool) resume(sp span, acc *account) {
 	if sp.alone {
 		p.drive(sp.b, acc, sp.hi)
 	} else {
-		p.join(sp.b, acc, false)
+		p.join(sp.b, acc, false, till)
 	}
 }
 
@@ -619,7 +625,7 @@ func (b *batch) calls(lo, hi int) int {
 func (f Future) waitBatch() error {
 	if b := f.batch(); f.at != nil && b.retain(f.key) {
 		if b.proven() {
-			b.pool.join(b, &b.pool.helper().account, true)
+			b.pool.join(b, &b.pool.helper().account, true, toTheEnd)
 		} else {
 			b.release()
 			f.waitFree(nil, 0)

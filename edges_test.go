@@ -452,7 +452,7 @@ func TestBoardHoldsAll(t *testing.T) {
 			}
 			t.Fatalf("only %d batches of %d can be found", i, batches)
 		}
-		p.join(b, &p.helper().account, false)
+		p.join(b, &p.helper().account, false, toTheEnd)
 	}
 	if n := c.runs.Load(); n != batches {
 		t.Errorf("%d elements ran, not %d", n, batches)

@@ -14,7 +14,9 @@ import (
 // locks itself to its thread and binds the thread to its CPU. It gives both back,
 // the mask first, before it naps or parks, and when the garbage collector runs
 // often: each collection costs a locked thread several hand-overs in the
-// scheduler, and the worker more than the pin is worth.
+// scheduler, and the worker more than the pin is worth. So it does when another thread
+// gets onto its CPU: a bound thread must wait there, while the system would move it to
+// a CPU that has nothing to do.
 
 const (
 	leaseAfter = time.Millisecond
@@ -23,8 +25,14 @@ const (
 	// collectSeldom.
 	collectOften  = 20 * time.Millisecond
 	collectSeldom = 50 * time.Millisecond
-	// refusedPause is how long a worker waits after its CPU was refused.
+	// A worker looks once in crowdTime, between two tasks, whether its thread has had the
+	// CPU for ownShare of the time.
+	crowdTime = time.Millisecond
+	ownShare  = 0.75
+	// refusedPause is how long a worker waits after its CPU was refused, or crowded:
+	// then twice as long each time, until it has kept a lease for longer than that.
 	refusedPause = 100 * time.Millisecond
+	crowdedPause = 10 * time.Second
 	// lockDepth is how often a worker locks itself to its thread: a task that
 	// calls runtime.UnlockOSThread once too often does not unlock it.
 	lockDepth = 8
@@ -45,6 +53,9 @@ type lease struct {
 	locks   int   // times that the worker has locked itself to its thread
 	since   int64 // ticks when it was taken
 	next    int64 // ticks before which it is not tried again
+	looked  int64 // ticks when it was last seen whether the CPU is crowded
+	used    int64 // and what CPU time the thread had used by then, in ns
+	pause   int64 // how long it was not tried again when the CPU was last crowded
 	seen    uint32
 	changed int64 // ticks when the number of collections last changed
 	busy    int64 // ticks since when the worker has been at work, or 0
@@ -72,6 +83,9 @@ func (e *lease) check(now int64) {
 	if e.hold {
 		return
 	}
+	if e.held.Load() && now-e.looked > e.times.crowd && e.crowded(now) {
+		e.leaveCrowded(now)
+	}
 	if n := collections.Count(); n != e.seen {
 		often := now-e.changed < e.times.collectOften
 		e.seen, e.changed = n, now
@@ -86,6 +100,25 @@ func (e *lease) check(now int64) {
 	case !e.take():
 		e.next = now + e.times.refusedPause
 	}
+}
+
+// crowded reports whether the thread has not had its CPU for most of the time since it
+// was last asked, because of another thread, the host, or a task that blocked.
+func (e *lease) crowded(now int64) bool {
+	used, elapsed := e.thread.cpuTime(), now-e.looked
+	own := cpu.TicksOf(time.Duration(used - e.used))
+	e.looked, e.used = now, used
+	return float64(own) < ownShare*float64(elapsed)
+}
+
+// leaveCrowded gives the lease back because the CPU is crowded.
+func (e *lease) leaveCrowded(now int64) {
+	if now-e.since > e.pause {
+		e.pause = 0
+	}
+	e.end()
+	e.pause = min(max(2*e.pause, e.times.refusedPause), e.times.crowdedPause)
+	e.next = now + e.pause
 }
 
 // take pins the worker, and reports whether it is pinned now.
@@ -119,6 +152,7 @@ func (e *lease) take() bool {
 	e.err.Store(nil)
 	e.taken.add(1)
 	e.since = cpu.Ticks()
+	e.looked, e.used = e.since, e.thread.cpuTime()
 	e.held.Store(true)
 	return true
 }

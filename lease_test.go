@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/zeropool-go/zeropool/internal/cpu"
@@ -66,6 +68,76 @@ func TestLeasedWorkIsOnItsCPU(t *testing.T) {
 		if st := p.Stats().Total; st.PinsTaken == 0 || st.PinsRefused != 0 || st.PinnedFor <= 0 {
 			t.Errorf("%+v", st)
 		}
+	}
+}
+
+// A worker gives its lease back when another thread runs on its CPU: the system may then
+// move it to one that is free.
+func TestLeaseOfCrowdedCPU(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // collections end leases
+	p := newTestPool(t, WithWorkers(1))
+	if p.Plan().Workers[0].CPU == topology.Unknown {
+		t.Skip("no CPU in the plan")
+	}
+	var stop, crowded, free atomic.Bool
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer stop.Store(true)
+	held := &p.workers[0].lease.held
+	var again func()
+	again = func() { // the worker never pauses; between two tasks it may renew its lease
+		if steadyWork(); crowded.Load() && !held.Load() {
+			free.Store(true)
+		}
+		if !stop.Load() {
+			p.Go(again)
+		}
+	}
+	p.Go(again)
+	eventually(t, held.Load, func() string { return "no lease" })
+	others.Go(func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		var crowd thread
+		cpu := int(p.workers[0].lease.cpu.Load())
+		if err := crowd.pin(cpu, false, "crowd"); err != nil {
+			t.Error(err)
+			return
+		}
+		defer crowd.unpin(cpu)
+		for crowded.Store(true); !stop.Load(); {
+		}
+	})
+	eventually(t, free.Load, func() string { return "a worker stays on a crowded CPU" })
+}
+
+// A lease is tried again after a pause that grows as long as the CPU is crowded, and is
+// short again once a lease has lasted.
+func TestPausesOfCrowdedCPU(t *testing.T) {
+	times := newTimes()
+	e := lease{times: &times}
+	now := cpu.Ticks()
+	shunned := func(after int64) (pause int64) { // after a lease that lasted so long
+		e.since = now
+		now += after
+		e.leaveCrowded(now)
+		pause = e.next - now
+		now = e.next
+		return pause
+	}
+	last := int64(0)
+	for range 20 {
+		pause := shunned(times.crowd)
+		if pause < times.refusedPause || pause < last || pause > times.crowdedPause {
+			t.Fatalf("%v after %v", cpu.DurationOf(pause), cpu.DurationOf(last))
+		}
+		last = pause
+	}
+	if last != times.crowdedPause {
+		t.Errorf("crowded for a long time: a pause of %v", cpu.DurationOf(last))
+	}
+	if pause := shunned(2 * times.crowdedPause); pause != times.refusedPause {
+		t.Errorf("crowded after a long lease: a pause of %v", cpu.DurationOf(pause))
 	}
 }
 

@@ -97,7 +97,7 @@ func (p *Pool) drive(b *batch, acc *account, from int) {
 		if worth {
 			p.post(b, next)
 			p.summon()
-			p.join(b, acc, false)
+			p.join(b, acc, false, toTheEnd)
 			return
 		}
 		lo = next

@@ -544,9 +544,9 @@ func TestContextAfterTheEnd(t *testing.T) {
 	p.batches.Add(1)
 	acc := &p.helper().account
 	p.post(b, 0)
-	p.join(b, acc, false)
+	p.join(b, acc, false, toTheEnd)
 	cancel()
-	p.join(b, acc, false)
+	p.join(b, acc, false, toTheEnd)
 	if f := b.failure.Load(); f != nil || c.runs.Load() != 1 {
 		t.Errorf("%+v, %d ran", f, c.runs.Load())
 	}

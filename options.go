@@ -53,8 +53,8 @@ type Pinning uint8
 
 const (
 	// Lease pins a worker while it is at work: after a millisecond of tasks
-	// without a pause, until it naps or parks, or the garbage collector runs
-	// often. It is the default.
+	// without a pause, until it naps or parks, the garbage collector runs
+	// often, or other threads run on the CPU. It is the default.
 	Lease Pinning = iota
 	// Hold pins a worker from its start to its end, and parks it in a futex. It
 	// is for machines with isolated CPUs. It costs: a parked worker keeps a P of

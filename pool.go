@@ -88,6 +88,7 @@ type times struct {
 	answer, aged, burst, worth, firstShun, lastShun int64
 	poll, takeOver, chunk, worthwhile               int64
 	leaseAfter, collectOften, collectSeldom         int64
+	crowd, crowdedPause                             int64
 	refusedPause, help, turn                        int64
 }
 
@@ -98,6 +99,7 @@ func newTimes() times {
 		poll: cpu.TicksOf(pollTime), takeOver: cpu.TicksOf(takeOverPause),
 		chunk: cpu.TicksOf(chunk.Time), worthwhile: cpu.TicksOf(chunk.WorthWaking),
 		leaseAfter: cpu.TicksOf(leaseAfter), collectOften: cpu.TicksOf(collectOften), collectSeldom: cpu.TicksOf(collectSeldom),
+		crowd: cpu.TicksOf(crowdTime), crowdedPause: cpu.TicksOf(crowdedPause),
 		refusedPause: cpu.TicksOf(refusedPause), help: cpu.TicksOf(helpTime), turn: cpu.TicksOf(turnTime),
 	}
 }

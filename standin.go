@@ -5,6 +5,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/internal/proven"
 	"github.com/zeropool-go/zeropool/topology"
 )
@@ -164,7 +165,7 @@ func (s *standIn) perform() {
 			s.runTaken(l, t, key|taken)
 		}
 	case j.span.b != nil:
-		p.resume(j.span, &s.account)
+		p.resume(j.span, &s.account, cpu.Ticks()+p.times.turn)
 	}
 	*j = job{}
 	if placed {

@@ -21,7 +21,7 @@ const (
 	burstTime = 50 * time.Microsecond
 	// worthStealing is the least time of a task, on average, that is worth a theft.
 	worthStealing = 300 * time.Nanosecond
-	// trial is after how many tasks a thief asks what they took.
+	// trial is after how many tasks a thief asks what they took, and takes the owner for away if it has come to none meanwhile.
 	trial = 8
 	// firstShun and lastShun are how long a lane of tiny tasks is left alone.
 	firstShun = 100 * time.Microsecond
@@ -45,6 +45,8 @@ type mark struct {
 	since  int64  // ticks when that was seen first, or 0
 	till   int64  // the lane is shunned until then
 	shun   int64  // for how long it was shunned
+	last   uint64 // key that the owner has come to
+	thefts int    // since then
 }
 
 // A thief is the part of a runner that steals.
@@ -57,7 +59,6 @@ type thief struct {
 	turnAt   int64 // ticks when it is to begin its search elsewhere
 	turn     int   // how often it has
 	next     int   // in the list of lanes, where it has come to
-	oldest   bool  // it does so now, and takes the oldest task of a lane
 	stolen   counter
 	pollTill int64 // ticks when it is to park; 0 before it polls
 }
@@ -145,10 +146,17 @@ func (r *runner) stealFrom(l *lane) (s *slot, key uint64, ok bool) {
 	return s, key, ok
 }
 
-// stealOne takes a task of an inbox, or of the lane that r is attached to.
+// stealOne takes a task of an inbox, or of the lane that r is attached to. It takes the
+// oldest one of a lane whose owner has come to none during the last thefts: most likely
+// the owner comes to that one no sooner than to others, and the newest first would leave
+// it there as long as others are pushed.
 func (r *runner) stealOne(l *lane) (s *slot, key uint64, ok bool) {
+	m := r.mark(l)
+	if last := l.last.load(); m.last != last {
+		m.last, m.thefts = last, 0
+	}
 	for l.queued() > 0 {
-		if r.oldest {
+		if m.thefts >= trial {
 			s, key, ok = l.find(false)
 		} else {
 			s, key, ok = l.findLast()
@@ -158,6 +166,7 @@ func (r *runner) stealOne(l *lane) (s *slot, key uint64, ok bool) {
 			return nil, 0, false
 		}
 		if l.takeByCAS(s, key) {
+			m.thefts++
 			return s, key, true
 		}
 	}
@@ -223,7 +232,7 @@ func (r *runner) findTask(elsewhere bool) (l *lane, s *slot, v uint64, ok bool) 
 		}
 		return ok
 	}
-	if r.oldest = elsewhere; elsewhere {
+	if elsewhere {
 		r.drop()
 		lanes := *r.pool.lanes.Load()
 		for range lanes {

@@ -1,6 +1,7 @@
 package zeropool
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -168,23 +169,36 @@ func TestEveryQueueHasItsTurn(t *testing.T) {
 	}
 }
 
-// TestTurnTakesTheOldest protects the task behind it in the same lane: thieves that took
-// the newest of those that the owner goes on pushing would never come to the oldest.
-func TestTurnTakesTheOldest(t *testing.T) {
+// TestOwnerThatIsAway protects the task that nobody comes to: thieves take the newest tasks
+// of an owner that is on its way from the oldest one, and the oldest ones once it has come
+// no further for a while; else one would never begin as long as others are pushed.
+func TestOwnerThatIsAway(t *testing.T) {
 	forEachLane(t, func(t *testing.T, q *testLane) {
-		if q.capacity() < 4 {
-			t.Skip("two tasks have no room beside one that has ended")
-		}
-		q.end(q.mustTake(t, q.mustPush(t, 0), 0))
-		oldest, newest := q.mustPush(t, 0), q.mustPush(t, 0)
-		if _, key, _ := q.findLast(); key != newest {
-			t.Fatalf("thieves take %#x, not the newest, %#x", key, newest)
+		if q.capacity() < 2*trial {
+			t.Skip("a slot that is used again may have a lower position than the last one pushed")
 		}
 		var r runner
-		r.oldest = true
-		if _, key, ok := r.stealOne(q.lane); !ok || key != oldest {
-			t.Fatalf("took %#x, %v, not %#x", key, ok, oldest)
+		push := func() uint64 { return q.mustPush(t, 0) }
+		come := func(key uint64) { q.end(q.mustTake(t, key, 0)) } // the owner
+		steal := func(want uint64, which string) {
+			t.Helper()
+			_, key, ok := r.stealOne(q.lane)
+			if !ok || key != want {
+				t.Fatalf("took %#x, %v, not the %s, %#x", key, ok, which, want)
+			}
+			q.number(t, q.slot(key))
+			q.end(key | taken)
 		}
+		come(push())
+		oldest := push()
+		for range trial {
+			steal(push(), "newest")
+		}
+		newest := push()
+		steal(oldest, "oldest of an owner that is away")
+		come(newest)
+		push()
+		steal(push(), "newest of an owner that is back")
 	})
 }
 
@@ -305,4 +319,34 @@ func TestOwnLaneHasItsTurn(t *testing.T) {
 	eventually(t, begun.Load, func() string { return "what a task has submitted does not begin" })
 	stop.Store(true)
 	producer.Wait()
+}
+
+// TestLongBatchIsLeft protects tasks beside a batch that takes all runners for long: one that
+// nobody waits for begins before the batch has ended. The runner is a worker, or the one that
+// stands in for it while it waits for the batch.
+func TestLongBatchIsLeft(t *testing.T) {
+	for _, waits := range []bool{false, true} {
+		watch(t)
+		p := newTestPool(t, unpinned(1)...)
+		ctx, cancel := context.WithCancel(t.Context())
+		var ran, stop atomic.Bool
+		long := SubmitBatch(p, make([]struct{}, 1<<24), func(*struct{}) {
+			ran.Store(true)
+			for start := cpu.Ticks(); !stop.Load() && cpu.DurationOf(cpu.Ticks()-start) < turnTime/8; {
+			}
+		})
+		if waits {
+			p.Go(func() { _ = long.WaitContext(ctx) })
+		}
+		eventually(t, ran.Load, func() string { return "the batch does not begin" })
+		var begun atomic.Bool
+		p.Go(func() { begun.Store(true) })
+		eventually(t, begun.Load, func() string { return "the task does not begin" })
+		if long.Done() {
+			t.Error("the batch was too short")
+		}
+		stop.Store(true)
+		long.Cancel()
+		cancel()
+	}
 }

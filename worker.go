@@ -101,7 +101,7 @@ func (r *runner) work() {
 			if b := p.openBatch(); b != nil {
 				rounds = 0
 				r.found()
-				p.join(b, &r.account, false)
+				p.join(b, &r.account, false, r.turnAt)
 				r.relabel()
 				r.lease.check(cpu.Ticks())
 				continue
