@@ -24,9 +24,10 @@ import (
 //	taken(p)   taken by a CAS, or reserved by one that pushes to an inbox
 //	failed(p)  the task has not returned; the slot keeps the outcome for good
 //
-// p is the slot's position. It grows by the capacity with each use of the slot,
-// so no two tasks of a lane have the same one for months, and a task has ended when
-// the state of its slot has left full(p), owned(p) and taken(p). A slot is free
+// p is the slot's position. It grows with each use of the slot, so no two tasks of a
+// lane have the same one for months, and a task has ended when the state of its slot
+// has left full(p), owned(p) and taken(p). In the lane of an owner positions grow in the
+// order of the pushes. A slot is free
 // again when its task ends, so the slots of running tasks are skipped by those
 // who push, and only a lane without any free slot is full.
 //
@@ -36,7 +37,7 @@ import (
 // only. The labels in brackets name the ordering edges of docs/protocol.md.
 type lane struct {
 	owner   atomic.Uint64 // who may push and take without a CAS: an identity, or 0
-	tail    counter       // the slot to try next, modulo the capacity
+	tail    counter       // the position to try next; of an inbox only the slot counts, modulo the capacity
 	pushed  counter       // tasks ever pushed
 	account               // of the owner; it counts tasks of the lane only
 	known   uintptr       // the code of a proven function; not the function, which may keep memory alive
@@ -123,6 +124,7 @@ func newLane(p *Pool, capacity int, start uint64) *lane {
 	l := &lane{pool: p, mask: uint64(capacity - 1), bound: capacity}
 	slots := make([]slot, capacity)
 	l.slots = unsafe.Pointer(unsafe.SliceData(slots))
+	l.tail.v.Store(start)
 	l.last.v.Store(start<<posShift + 1<<62) // newer than all: the owner has taken none
 	for i := range slots {
 		// Nobody else knows it yet, and a thousand locked stores take 5 to 8 µs.
@@ -153,8 +155,8 @@ func (l *lane) queued() int {
 	return int(int64(l.pushed.load() - gone))
 }
 
-// room returns a free slot of the caller's own lane, or of an inbox, and its state; or
-// nil.
+// room returns a free slot of the caller's own lane, and the key of its next task, or nil;
+// of an inbox it only says whether there is a free slot.
 func (l *lane) room() (*slot, uint64) {
 	if l.queued() >= l.bound {
 		return nil, 0
@@ -162,9 +164,9 @@ func (l *lane) room() (*slot, uint64) {
 	tail := l.tail.load()
 	for i := tail; i-tail <= l.mask; i++ {
 		s := l.at(i)
-		if v := s.state.Load(); v&kindMask == free { // A1, pairs with R1
+		if s.state.Load()&kindMask == free { // A1, pairs with R1
 			store(&l.tail.v, i)
-			return s, v
+			return s, i << posShift
 		}
 	}
 	return nil, 0

@@ -24,7 +24,7 @@ func newModel(capacity int, start testStart) *model {
 	for i := range m.slots {
 		m.slots[i].key = (start.position + uint64(i)) << posShift
 	}
-	m.tail = start.count - start.count%uint64(capacity)
+	m.tail = start.tail()
 	m.scan = m.tail
 	return m
 }
@@ -35,7 +35,7 @@ func (m *model) at(i uint64) *modelSlot { return &m.slots[i%uint64(len(m.slots))
 func (m *model) push(number, flags uint64) *modelSlot {
 	for i := range uint64(len(m.slots)) {
 		if s := m.at(m.tail + i); s.kind == free {
-			s.key |= flags
+			s.key = (m.tail+i)<<posShift | flags
 			s.kind, s.number = full, number
 			m.tail += i + 1
 			m.queued++

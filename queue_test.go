@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -65,6 +66,12 @@ var testCapacities = []int{2, 4, 8, 64, maxLaneCapacity}
 // capacity, and what its counters stand at.
 type testStart struct{ position, count uint64 }
 
+// tail is the position with the bits above it that positions have not.
+func (s testStart) tail() uint64 {
+	const positions = 1 << (64 - posShift)
+	return s.count&^(positions-1) | s.position
+}
+
 // testStarts returns starts at which arithmetic is likely to go wrong: the next
 // lap passes the end of the positions, of the signed or of the unsigned numbers.
 func testStarts(capacity int) []testStart {
@@ -124,8 +131,7 @@ func newTestInbox(im primitives, capacity int, start testStart) *testLane {
 	l := newLane(p, capacity, start.position)
 	l.inbox = true
 	l.shared.Store(1)
-	// A tail is an index only, so it need not stand at the position.
-	l.tail.v.Store(start.count - start.count%uint64(capacity))
+	l.tail.v.Store(start.tail())
 	l.scan.Store(l.tail.load())
 	l.pushed.v.Store(start.count)
 	l.begun.v.Store(start.count)
@@ -160,19 +166,17 @@ func (q *testLane) push(t testing.TB, number, flags uint64) (key uint64, ok bool
 	if l := q.im.enter(&q.table, q.im.me()); l != q.lane {
 		t.Fatalf("enter = %p, want the caller's lane %p", l, q.lane)
 	}
-	s := q.at(q.tail.load())
-	v := s.state.Load()
-	if v&kindMask != free {
-		if s, v = q.room(); s == nil {
-			q.leave()
-			return 0, false
-		}
+	s, key := q.room()
+	if s == nil {
+		q.leave()
+		return 0, false
 	}
+	key |= flags
 	s.fn, s.params = testFunc, q.params(number)
-	if q.im.publish(q.lane, s, v|flags|full) != 0 {
+	if q.im.publish(q.lane, s, key|full) != 0 {
 		q.acknowledge()
 	}
-	return v | flags, true
+	return key, true
 }
 
 func (q *testLane) mustPush(t testing.TB, number uint64) (key uint64) {
@@ -232,6 +236,34 @@ func (q *testLane) mustHold(t testing.TB, n int) {
 	if got := q.queued(); got != n {
 		t.Fatalf("queued() = %d, want %d", got, n)
 	}
+}
+
+// TestKeysGrowWithPushes protects the order in which thieves take tasks, which is told by
+// their keys: whatever slots are skipped because their tasks run for long, each key is
+// greater than the one before.
+func TestKeysGrowWithPushes(t *testing.T) {
+	forEachLane(t, func(t *testing.T, q *testLane) {
+		rng := rand.New(rand.NewPCG(q.capacity(), 0))
+		var running []uint64
+		last := q.mustPush(t, 0)
+		running = append(running, q.mustTake(t, last, 0))
+		for range 8 * q.capacity() {
+			key, ok := q.push(t, 0, 0)
+			if !ok {
+				for n := 1 + rng.IntN(len(running)); n > 0; n-- {
+					i := rng.IntN(len(running))
+					q.end(running[i])
+					running = slices.Delete(running, i, i+1)
+				}
+				continue
+			}
+			if int64(key-last) <= 0 {
+				t.Fatalf("the key %#x comes after %#x", key, last)
+			}
+			last = key
+			running = append(running, q.mustTake(t, key, 0))
+		}
+	})
 }
 
 // TestLaneFillAndDrain: a lane takes as many tasks as it has slots, gives each

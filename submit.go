@@ -108,10 +108,10 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, flags uint64, g *Group
 	if l == nil {
 		return p.submitElsewhere(fn, params, flags, g, wait)
 	}
-	s := l.at(l.tail.load())
-	v := s.state.Load() // A1, pairs with R1
-	if v&kindMask != free {
-		if s, v = l.room(); s == nil {
+	tail := l.tail.load()
+	s, key := l.at(tail), tail<<posShift
+	if s.state.Load()&kindMask != free { // A1, pairs with R1
+		if s, key = l.room(); s == nil {
 			l.leave()
 			return p.submitFull(l, fn, params, flags, g, wait)
 		}
@@ -120,19 +120,20 @@ func (p *Pool) submit(fn *funcval, params unsafe.Pointer, flags uint64, g *Group
 		if l.groups.Load() == nil {
 			l.makeGroups()
 		}
-		l.group(v).store(g)
+		l.group(key).store(g)
 	}
+	key |= flags
 	s.fn = fn
 	s.params = params
-	if publish(l, s, v|flags|full) != 0 {
+	if publish(l, s, key|full) != 0 {
 		l.acknowledge()
 	}
 	// P1: the last runner that went to sleep has executed a heavy barrier between
 	// setting the gate and its last look at the lanes; Close did too.
 	if gate := p.gate.Load(); gate&(gateSleeping|gateClosed) != 0 {
-		p.published(gate, l, s, v|flags)
+		p.published(gate, l, s, key)
 	}
-	return Future{at: unsafe.Pointer(l), key: v | flags}, true
+	return Future{at: unsafe.Pointer(l), key: key}, true
 }
 
 // published looks after a task that was pushed while the pool was asleep or
