@@ -148,11 +148,12 @@ func (n *Napper) Nap(d time.Duration) {
 	case n.bubbled:
 		runtime.Gosched()
 	case n.timer != nil:
-		setTimer(n.fd, d) // before anybody may set it to now
+		setTimer(n.fd, d) // before anybody may fire it
 		if n.word.CompareAndSwap(drowsy, asleep) {
 			waitTimer(n.timer)
-		} else {
-			setTimer(n.fd, 0) // never
+		}
+		if n.word.Load() != asleep {
+			setTimer(n.fd, 0) // never, else it would fire for nobody
 		}
 	case !n.word.CompareAndSwap(drowsy, asleep):
 	case n.sleep != nil:
@@ -176,7 +177,7 @@ func (n *Napper) Cut() {
 	case n.timer != nil:
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		setTimer(n.fd, time.Nanosecond)
+		fireTimer(n.fd)
 	case n.sleep != nil:
 		select {
 		case n.ch <- struct{}{}:

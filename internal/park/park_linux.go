@@ -50,6 +50,21 @@ func setTimer(fd int, d time.Duration) {
 	_, _, _ = syscall.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(fd), 0, uintptr(unsafe.Pointer(&it)), 0, 0, 0)
 }
 
+// fireTimer makes a timer of newTimer readable now. The kernel is told how often it is to
+// have fired (TFD_IOC_SET_TICKS). Set to now it would program the clock of the CPU and wait
+// for its interrupt, which takes longer than all the rest of a wake; but where the kernel
+// does not know that call there is no other way.
+func fireTimer(fd int) {
+	if _, _, errno := syscall.RawSyscall(unix.SYS_IOCTL, uintptr(fd), setTicks, uintptr(unsafe.Pointer(&oneTick))); errno != 0 {
+		setTimer(fd, time.Nanosecond)
+	}
+}
+
+var (
+	setTicks uintptr = 0x40085400 // TFD_IOC_SET_TICKS, but for a few architectures
+	oneTick  uint64  = 1
+)
+
 // waitTimer blocks until the timer is readable, and resets it.
 func waitTimer(f *os.File) {
 	var b [8]byte

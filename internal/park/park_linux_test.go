@@ -1,7 +1,10 @@
 package park
 
 import (
+	"runtime"
+	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,5 +37,42 @@ func TestNapperCutAfterClose(t *testing.T) {
 	ready[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
 	if k, err := unix.Poll(ready[:], 0); k != 0 || err != nil {
 		t.Errorf("the timer of somebody else has ended (%d, %v)", k, err)
+	}
+}
+
+// A nap that is cut short ends at once, whether or not the kernel can be told that a timer
+// has fired, and leaves no timer behind that would fire for nobody.
+func TestNapperCutLeavesNoTimer(t *testing.T) {
+	defer func(was uintptr) { setTicks = was }(setTicks)
+	for _, setTicks = range []uintptr{setTicks, 0} {
+		var n Napper
+		n.Init(false, false)
+		if n.timer == nil {
+			t.Skip("no timers")
+		}
+		defer n.Close()
+		for _, early := range []bool{true, false} {
+			n.Announce()
+			var cutter sync.WaitGroup
+			if early {
+				n.Cut()
+			} else {
+				cutter.Go(func() {
+					for n.word.Load() != asleep {
+						runtime.Gosched()
+					}
+					n.Cut()
+				})
+			}
+			n.Nap(time.Hour)
+			cutter.Wait()
+			var left unix.ItimerSpec
+			if err := unix.TimerfdGettime(n.fd, &left); err != nil {
+				t.Fatal(err)
+			}
+			if left != (unix.ItimerSpec{}) {
+				t.Errorf("call %#x, early %v: the timer is set to %v", setTicks, early, left)
+			}
+		}
 	}
 }

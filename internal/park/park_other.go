@@ -14,4 +14,5 @@ func futexWait(*atomic.Uint32, uintptr, time.Duration) {}
 func futexWake(*atomic.Uint32)                         {}
 func newTimer() (*os.File, int)                        { return nil, 0 }
 func setTimer(int, time.Duration)                      {}
+func fireTimer(int)                                    {}
 func waitTimer(*os.File)                               {}
