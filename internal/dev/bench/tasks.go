@@ -68,13 +68,14 @@ func calibrate() {
 }
 
 // evenly makes 1,000 heavy tasks of 16 µs.
-func evenly() []spin { return spins(16, 16) }
+func evenly() []spin { return spins(1000, 16, 16) }
 
 // firstHalf makes as much work, most of it in the first half.
-func firstHalf() []spin { return spins(28, 4) }
+func firstHalf() []spin { return spins(1000, 28, 4) }
 
-func spins(first, second int) []spin {
-	s := make([]spin, 1000)
+// spins makes n heavy tasks, the first half of them of as many microseconds as first says.
+func spins(n, first, second int) []spin {
+	s := make([]spin, n)
 	for i := range s {
 		µs := first
 		if i >= len(s)/2 {

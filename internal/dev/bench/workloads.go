@@ -217,23 +217,27 @@ func heavy(name, title string, work func() []spin) Workload {
 	}
 }
 
-// heavyOneByOne is the heavy tasks when nobody knows in advance how many they
-// are.
-func heavyOneByOne() Workload {
-	w := heavy("heavy-single", "equal tasks of 16 µs submitted one by one", evenly)
-	w.Rounds = fewRounds
-	w.Variants = func(e *Env) []Variant {
-		tasks := evenly()
-		on := func(op func()) Instance { return Instance{Op: op, Verify: verifySpins(tasks, op)} }
-		ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
-			futures := make([]zeropool.Future, len(tasks))
-			return on(func() { submitAll(p, tasks, futures, compute) })
-		})}
-		return append([]Variant{ours}, others(e, func(r *Runner[spin]) Instance {
-			return on(func() { r.Each(tasks, compute) })
-		}, e.Peers.Spins, channelPeer[spin](), goroutinePeer[spin](), serialPeer[spin]())...)
+// heavyOneByOne is n heavy tasks of so many microseconds when nobody knows in advance how
+// many they are. Workers are pinned while the long ones run.
+func heavyOneByOne(name string, n, µs int) Workload {
+	return Workload{
+		Name:   fmt.Sprintf("%s-%d", name, n),
+		Title:  fmt.Sprintf("%s equal tasks of %s µs submitted one by one", thousands(n), thousands(µs)),
+		Tasks:  n,
+		Rounds: fewRounds,
+		Heavy:  true,
+		Variants: func(e *Env) []Variant {
+			tasks := spins(n, µs, µs)
+			on := func(op func()) Instance { return Instance{Op: op, Verify: verifySpins(tasks, op)} }
+			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
+				futures := make([]zeropool.Future, len(tasks))
+				return on(func() { submitAll(p, tasks, futures, compute) })
+			})}
+			return append([]Variant{ours}, others(e, func(r *Runner[spin]) Instance {
+				return on(func() { r.Each(tasks, compute) })
+			}, e.Peers.Spins, channelPeer[spin](), goroutinePeer[spin](), serialPeer[spin]())...)
+		},
 	}
-	return w
 }
 
 // thousands writes n with separators.

@@ -89,6 +89,7 @@ var workloadWords = map[string]string{
 	"skewed-1000":         "1,000 tasks of 28 µs, then of 4 µs",
 	"hot":                 "one task, submit and wait",
 	"heavy-single-1000":   "1,000 tasks of 16 µs one by one",
+	"long-single-50":      "50 tasks of 1 ms one by one",
 	"allocating":          "64 tasks that allocate half a megabyte",
 	"idle-200us":          "one task after 200 µs asleep",
 	"go-on":               "one task, the submitter goes on",
