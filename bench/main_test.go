@@ -67,7 +67,7 @@ func absent(workload, peer string) bool {
 	}
 	switch peer {
 	case "pond-task":
-		return regexp.MustCompile("^(heavy|skewed|for-|go-on)").MatchString(workload)
+		return regexp.MustCompile("^(heavy|long|skewed|for-|go-on)").MatchString(workload)
 	case "xsync-spsc":
 		return strings.HasPrefix(workload, "submitters")
 	}
