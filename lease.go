@@ -29,8 +29,9 @@ const (
 	// CPU for ownShare of the time.
 	crowdTime = time.Millisecond
 	ownShare  = 0.75
-	// refusedPause is how long a worker waits after its CPU was refused, or crowded:
-	// then twice as long each time, until it has kept a lease for longer than that.
+	// refusedPause is how long a worker waits after its CPU was refused, or crowded. Of a
+	// crowded one the pause is twice as long each time, crowdedPause at most, until the
+	// worker has kept a lease for longer than the last pause.
 	refusedPause = 100 * time.Millisecond
 	crowdedPause = 10 * time.Second
 	// lockDepth is how often a worker locks itself to its thread: a task that

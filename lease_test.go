@@ -117,9 +117,9 @@ func TestPausesOfCrowdedCPU(t *testing.T) {
 	times := newTimes()
 	e := lease{times: &times}
 	now := cpu.Ticks()
-	shunned := func(after int64) (pause int64) { // after a lease that lasted so long
+	pauseAfter := func(lasted int64) (pause int64) {
 		e.since = now
-		now += after
+		now += lasted
 		e.leaveCrowded(now)
 		pause = e.next - now
 		now = e.next
@@ -127,7 +127,7 @@ func TestPausesOfCrowdedCPU(t *testing.T) {
 	}
 	last := int64(0)
 	for range 20 {
-		pause := shunned(times.crowd)
+		pause := pauseAfter(times.crowd)
 		if pause < times.refusedPause || pause < last || pause > times.crowdedPause {
 			t.Fatalf("%v after %v", cpu.DurationOf(pause), cpu.DurationOf(last))
 		}
@@ -136,7 +136,7 @@ func TestPausesOfCrowdedCPU(t *testing.T) {
 	if last != times.crowdedPause {
 		t.Errorf("crowded for a long time: a pause of %v", cpu.DurationOf(last))
 	}
-	if pause := shunned(2 * times.crowdedPause); pause != times.refusedPause {
+	if pause := pauseAfter(2 * times.crowdedPause); pause != times.refusedPause {
 		t.Errorf("crowded after a long lease: a pause of %v", cpu.DurationOf(pause))
 	}
 }

@@ -24,12 +24,11 @@ import (
 //	taken(p)   taken by a CAS, or reserved by one that pushes to an inbox
 //	failed(p)  the task has not returned; the slot keeps the outcome for good
 //
-// p is the slot's position. It grows with each use of the slot, so no two tasks of a
-// lane have the same one for months, and a task has ended when the state of its slot
-// has left full(p), owned(p) and taken(p). In the lane of an owner positions grow in the
-// order of the pushes. A slot is free
-// again when its task ends, so the slots of running tasks are skipped by those
-// who push, and only a lane without any free slot is full.
+// p is the slot's position. It grows with each use of the slot, and in the lane of an
+// owner with each push. So no two tasks of a lane have the same one for months, and a task
+// has ended when the state of its slot has left full(p), owned(p) and taken(p). A slot is
+// free again when its task ends, so the slots of running tasks are skipped by those who
+// push, and only a lane without any free slot is full.
 //
 // The pointer words of a slot are stored by Go code, between reserving and
 // publishing by the one who pushes and after taking by the one who runs the task:

@@ -21,7 +21,8 @@ const (
 	burstTime = 50 * time.Microsecond
 	// worthStealing is the least time of a task, on average, that is worth a theft.
 	worthStealing = 300 * time.Nanosecond
-	// trial is after how many tasks a thief asks what they took, and takes the owner for away if it has come to none meanwhile.
+	// trial is after how many thefts a thief asks what the tasks took, and after how many
+	// the owner is away, if it has come to no task meanwhile.
 	trial = 8
 	// firstShun and lastShun are how long a lane of tiny tasks is left alone.
 	firstShun = 100 * time.Microsecond
@@ -147,9 +148,8 @@ func (r *runner) stealFrom(l *lane) (s *slot, key uint64, ok bool) {
 }
 
 // stealOne takes a task of an inbox, or of the lane that r is attached to. It takes the
-// oldest one of a lane whose owner has come to none during the last thefts: most likely
-// the owner comes to that one no sooner than to others, and the newest first would leave
-// it there as long as others are pushed.
+// oldest one while the owner is away: the owner may never come to that one, and the newest
+// first would leave it there as long as others are pushed.
 func (r *runner) stealOne(l *lane) (s *slot, key uint64, ok bool) {
 	m := r.mark(l)
 	if last := l.last.load(); m.last != last {

@@ -61,7 +61,7 @@ func fireTimer(fd int) {
 }
 
 var (
-	setTicks uintptr = 0x40085400 // TFD_IOC_SET_TICKS, but for a few architectures
+	setTicks uintptr = 0x40085400 // TFD_IOC_SET_TICKS; on mips and ppc64 it is no call of a timerfd's, which fails
 	oneTick  uint64  = 1
 )
 
