@@ -92,8 +92,7 @@ func (f Future) Wait() error {
 		return f.waitBatch()
 	}
 	s := l.slot(f.key)
-	switch take(l, s, f.key) {
-	case tookIt:
+	if take(l, s, f.key) == tookIt {
 		if (l.knows(s) || l.proven(s)) && l.pool.run(l, s, f.key|owned, &l.account) {
 			if f.key&fallible == 0 {
 				return nil
@@ -101,10 +100,9 @@ func (f Future) Wait() error {
 			return f.result(s)
 		}
 		return f.waitTaken(l, s)
-	case notThere:
-		if s.state.Load()^f.key-1 >= taken { // the common case: it has ended
-			return f.result(s)
-		}
+	}
+	if s.state.Load()^f.key-1 >= taken { // it has ended
+		return f.result(s)
 	}
 	return f.waitSlow(l, s)
 }
@@ -129,9 +127,7 @@ func (f Future) waitTaken(l *lane, s *slot) error {
 // waitSlow is the rest of Wait for a task that is not in the caller's own lane, or
 // that others may take too.
 func (f Future) waitSlow(l *lane, s *slot) error {
-	if hasIdentity && l.owner.Load() == identity() {
-		store(&l.last.v, f.key) // so that thieves take from the other end
-	}
+	store(&l.last, f.key) // so that thieves take from the other end
 	p := l.pool
 	if v, acc := p.takeBack(l, s, f.key); v != 0 {
 		if provenTask(s.fn, s.params) {

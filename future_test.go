@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // The zero Future has ended without error, for every call on it.
@@ -54,6 +56,53 @@ func TestWaitFromAnywhere(t *testing.T) {
 			cancel()
 		}
 	})
+}
+
+// TestWaitForAnothersTasks protects pipelines: a goroutine that waits for the tasks of
+// another one makes sure once that the owner has noticed, and not for each task; and
+// thieves take from the other end meanwhile.
+func TestWaitForAnothersTasks(t *testing.T) {
+	needLanes(t)
+	p := newTestPool(t, unpinned(1)...)
+	var release func()
+	var wg sync.WaitGroup
+	wg.Go(func() { release = hold(t, p) }) // not from here, or the worker would be attached to this lane
+	wg.Wait()
+	defer func() { release() }()
+	runMany(t, p, 2*proven.Runs)
+	l := ownLane(t, p)
+	if l == nil {
+		return
+	}
+	tasks := make([]countedTask, 100)
+	futures := make([]Future, len(tasks))
+	for i := range tasks {
+		futures[i] = Submit(p, &tasks[i], (*countedTask).count)
+	}
+	var newest countedTask // as if the owner took the newest first
+	if err := Submit(p, &newest, (*countedTask).count).Wait(); err != nil {
+		t.Error(err)
+	}
+	before := l.seq.Load()
+	wg.Go(func() {
+		for i, f := range futures[:50] {
+			if err := f.Wait(); err != nil || tasks[i].runs.Load() != 1 {
+				t.Errorf("task %d: %v, ran %d times", i, err, tasks[i].runs.Load())
+			}
+		}
+	})
+	wg.Wait()
+	if n := l.seq.Load() - before; n != 1 {
+		t.Errorf("50 waits took %d handshakes with the owner, want 1", n)
+	}
+	if _, key, ok := l.findLast(); !ok || key != futures[len(futures)-1].key {
+		t.Errorf("thieves find %#x, %v, not the task that is waited for last", key, ok)
+	}
+	for i, f := range futures {
+		if err := f.Wait(); err != nil || tasks[i].runs.Load() != 1 {
+			t.Errorf("task %d: %v, ran %d times", i, err, tasks[i].runs.Load())
+		}
+	}
 }
 
 // A Future says the same for ever, also when its record has served thousands of

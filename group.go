@@ -449,14 +449,10 @@ func (g *Group) Cancel() int {
 	return n
 }
 
-// cancelIn withdraws the tasks of g in l. It stays attached to the lane of another
-// goroutine, so that it attaches once and not for each task.
+// cancelIn withdraws the tasks of g in l.
 func (g *Group) cancelIn(l *lane) int {
 	if l.groups.Load() == nil || l.queued() <= 0 {
 		return 0
-	}
-	if !l.inbox && (!hasIdentity || l.owner.Load() != identity()) && l.attach(true) {
-		defer l.detach()
 	}
 	n := 0
 	for i := range l.mask + 1 {

@@ -41,17 +41,18 @@ type lane struct {
 	account               // of the owner; it counts tasks of the lane only
 	known   uintptr       // the code of a proven function; not the function, which may keep memory alive
 	exits   uint32        // proven.Exits before it was found to be so
-	last    counter       // key of the task that the owner took or waited for last
+	last    atomic.Uint64 // key of the task that the owner took last, or somebody waited for; a hint, no order hangs on it
 	busy    atomic.Uint32 // the owner is between two steps of a push or a take
 	ack     atomic.Uint32 // the last value of seq that the owner has seen
 	_       [lineSize]byte
 
-	shared atomic.Uint32 // thieves attached
-	seq    atomic.Uint32 // times that the first thief attached
-	stolen atomic.Uint64 // tasks taken by others than the owner
-	scan   atomic.Uint64 // where thieves begin to look, modulo the capacity
-	mu     sync.Mutex    // one handshake of attaching at a time
-	_      [lineSize]byte
+	shared  atomic.Uint32 // thieves attached
+	seq     atomic.Uint32 // times that the first thief attached
+	stolen  atomic.Uint64 // tasks taken by others than the owner
+	scan    atomic.Uint64 // where thieves begin to look, modulo the capacity
+	lingers atomic.Uint64 // an attachment that nobody needs now: what begun will be, or one less, when the owner ends it; or 0
+	mu      sync.Mutex    // one handshake of attaching at a time
+	_       [lineSize]byte
 
 	slots   unsafe.Pointer // *slot, capacity of them
 	mask    uint64         // number of slots-1
@@ -124,7 +125,7 @@ func newLane(p *Pool, capacity int, start uint64) *lane {
 	slots := make([]slot, capacity)
 	l.slots = unsafe.Pointer(unsafe.SliceData(slots))
 	l.tail.v.Store(start)
-	l.last.v.Store(start<<posShift + 1<<62) // newer than all: the owner has taken none
+	l.last.Store(start<<posShift + 1<<62) // newer than all: the owner has taken none
 	for i := range slots {
 		// Nobody else knows it yet, and a thousand locked stores take 5 to 8 µs.
 		*(*uint64)(unsafe.Pointer(&slots[i].state)) = (start + uint64(i)) << posShift
@@ -229,7 +230,14 @@ func (l *lane) takeByCAS(s *slot, key uint64) bool {
 	return false
 }
 
-// takeForeign is takeByCAS for a caller that is not attached. It may fail.
+// lingerTakes is how many tasks the owner takes before it ends an attachment that lingers:
+// together they cost it about as much as the next attach would.
+const lingerTakes = 128
+
+// takeForeign is takeByCAS for a caller that is not attached, and waits for that task, or
+// withdraws it. It may fail. Where one goroutine waits for what another one submits, the
+// next one comes soon: so the attachment lingers, and the owner ends it when it has taken
+// some tasks since.
 func (l *lane) takeForeign(s *slot, key uint64) bool {
 	if l.inbox {
 		return l.takeByCAS(s, key)
@@ -237,8 +245,11 @@ func (l *lane) takeForeign(s *slot, key uint64) bool {
 	if !l.attach(true) {
 		return false
 	}
-	defer l.detach()
-	return l.takeByCAS(s, key)
+	took := l.takeByCAS(s, key)
+	if l.lingers.Swap((l.begun.load()+lingerTakes)|1) != 0 { // R3, pairs with takeShared
+		l.detach() // another one lingers already
+	}
+	return took
 }
 
 // takeShared is takeByCAS for the owner of the lane, while thieves are attached.
@@ -246,8 +257,12 @@ func (l *lane) takeShared(s *slot, key uint64) bool {
 	l.acknowledge()
 	if s.state.CompareAndSwap(key|full, key|taken) { // A2, pairs with R2
 		l.begun.add(1)
-		store(&l.last.v, key)
+		store(&l.last, key)
 		l.pool.tellBlocked(l)
+		if n := l.lingers.Load(); n != 0 && int64(l.begun.load()-n) >= 0 { // R3, pairs with takeForeign
+			l.lingers.Store(0)
+			l.detach()
+		}
 		return true
 	}
 	return false
@@ -307,7 +322,7 @@ func (l *lane) find(newest bool) (s *slot, key uint64, ok bool) {
 // are left.
 func (l *lane) findLast() (s *slot, key uint64, ok bool) {
 	s, key, ok = l.find(false)
-	if ok && !l.inbox && int64(key-l.last.load()) > 0 {
+	if ok && !l.inbox && int64(key-l.last.Load()) > 0 {
 		return l.find(true)
 	}
 	return s, key, ok

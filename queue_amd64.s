@@ -93,7 +93,7 @@ TEXT ·take(SB), NOSPLIT, $0-28
 	INCQ DI                                   // owned
 	MOVQ DI, slot_state(SL)
 	INCQ (lane_account+account_tally+tally_begun+counter_v)(LN)
-	MOVQ ST, (lane_last+counter_v)(LN)
+	MOVQ ST, lane_last(LN)
 	MOVL $0, lane_busy(LN)                     // B1, B2
 	MOVL $const_tookIt, ret+24(FP)
 	RET

@@ -103,7 +103,7 @@ TEXT ·take(SB), NOSPLIT, $0-28
 	MOVD  (lane_account+account_tally+tally_begun+counter_v)(LN), R4
 	ADD   $1, R4
 	MOVD  R4, (lane_account+account_tally+tally_begun+counter_v)(LN)
-	MOVD  ST, (lane_last+counter_v)(LN)
+	MOVD  ST, lane_last(LN)
 	ADD   $lane_busy, LN, R5
 	STLRW ZR, (R5)           // B1, B2
 	MOVW  $const_tookIt, R7

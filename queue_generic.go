@@ -55,7 +55,7 @@ func takeGeneric(l *lane, s *slot, key, me uint64) uint32 {
 	}
 	s.state.Store(key | owned)
 	l.begun.add(1)
-	storeGeneric(&l.last.v, key)
+	storeGeneric(&l.last, key)
 	l.busy.Store(0) // B1, B2
 	return tookIt
 }

@@ -506,6 +506,50 @@ func TestLaneShared(t *testing.T) {
 	})
 }
 
+// TestAttachmentLingers protects the speed of those who wait for what another goroutine
+// submits, and of the owner afterwards: the first of them stays attached for those after
+// it, and the owner takes privately again when it has taken some tasks since the last.
+func TestAttachmentLingers(t *testing.T) {
+	forEachLane(t, func(t *testing.T, q *testLane) {
+		if q.ghost {
+			t.Skip("there is no heavy barrier")
+		}
+		mine := func(kind uint64, n int) {
+			t.Helper()
+			for i := range n {
+				v := q.mustTake(t, q.mustPush(t, 1), 1)
+				if v&kindMask != kind {
+					t.Fatalf("the owner's take %d of %d left state %#x, want kind %d", i, n, v, kind)
+				}
+				q.end(v)
+			}
+		}
+		foreign := func() {
+			t.Helper()
+			key := q.mustPush(t, 2)
+			if !q.takeForeign(q.slot(key), key) {
+				t.Fatal("a task that is there was not taken")
+			}
+			q.number(t, q.slot(key))
+			q.end(key | taken)
+			if n, seq := q.shared.Load(), q.seq.Load(); n != 1 || seq != 1 {
+				t.Fatalf("%d are attached, after %d handshakes, want 1 of each", n, seq)
+			}
+		}
+		mine(owned, 3)
+		foreign()
+		foreign()
+		mine(taken, lingerTakes-1)
+		foreign()
+		mine(taken, lingerTakes)
+		q.end(q.mustTake(t, q.mustPush(t, 1), 1)) // in the one mode or the other
+		mine(owned, 3)
+		if n := q.shared.Load(); n != 0 {
+			t.Fatalf("%d are attached, though nobody has come for a while", n)
+		}
+	})
+}
+
 // TestLaneOwnerIsBusy: a thief cannot attach to a lane whose owner is in the middle
 // of a take, and leaves nothing behind when it gives up.
 func TestLaneOwnerIsBusy(t *testing.T) {

@@ -152,7 +152,7 @@ func (r *runner) stealFrom(l *lane) (s *slot, key uint64, ok bool) {
 // first would leave it there as long as others are pushed.
 func (r *runner) stealOne(l *lane) (s *slot, key uint64, ok bool) {
 	m := r.mark(l)
-	if last := l.last.load(); m.last != last {
+	if last := l.last.Load(); m.last != last {
 		m.last, m.thefts = last, 0
 	}
 	for l.queued() > 0 {

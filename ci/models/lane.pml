@@ -10,6 +10,7 @@
  * empty. The heavy barrier empties the buffer of one owner after the other and
  * makes loads that were executed early be executed again. Thieves store with
  * locked operations only, so they have no buffer. Each access is one step.
+ * With LINGER the attachment of a waiter lingers, and the owner ends it.
  *
  * Owners push, take, end and give back in any order; a task that an owner runs
  * may push and take itself. Thieves take any task of the lane, the waiter takes
@@ -26,6 +27,9 @@
  * check: two slots, ARM | -DCAP=2 -DTASKS=2 -DARM
  * check: a thief and a waiter | -DWAITER -DTASKS=2
  * slow:  a thief and a waiter, ARM | -DWAITER -DTASKS=2 -DARM
+ * check: an attachment lingers | -DWAITER -DLINGER -DTASKS=3 -DTHIEVES=0
+ * slow:  an attachment lingers, and a thief | -DWAITER -DLINGER -DTASKS=2
+ * slow:  an attachment lingers for the second waiter, ARM | -DWAITER=2 -DLINGER -DTASKS=3 -DTHIEVES=0 -DARM
  * slow:  takeover, ARM | -DTAKEOVER -DTASKS=2 -DARM
  * slow:  two owners, ARM | -DOWNERS=2 -DTASKS=2 -DARM
  * check: two owners, two slots, no thief | -DOWNERS=2 -DCAP=2 -DTASKS=2 -DTHIEVES=0
@@ -40,6 +44,9 @@
  * mutant: MUTANT_ignore_busy | the thief does not look at busy after the barrier | -DTASKS=2
  * mutant: MUTANT_no_ack | the thief does not wait for the acknowledgement | -DTASKS=2
  * mutant: MUTANT_old_seq | an old acknowledgement serves again | -DTASKS=2
+ * mutant: MUTANT_linger_both | a waiter detaches, and its attachment lingers too | -DTASKS=2 -DWAITER -DLINGER -DTHIEVES=0
+ * mutant: MUTANT_linger_all | a second attachment lingers, and nobody knows of it | -DTASKS=2 -DWAITER=2 -DLINGER -DTHIEVES=0
+ * mutant: MUTANT_linger_alone | a waiter that relies on the attachment that lingers does not count itself | -DTASKS=3 -DWAITER=2 -DLINGER -DTHIEVES=0
  * mutant: MUTANT_no_mutex | two thieves attach at a time | -DTASKS=1 -DTHIEVES=2
  * mutant: MUTANT_busy_late | the owner looks at the mode before it is busy | -DTASKS=2
  * mutant: MUTANT_busy_short | the owner is no longer busy when it takes | -DTASKS=2
@@ -103,6 +110,7 @@ byte shared;
 byte seq;
 bool mu;
 bool over; /* the lane has been taken over */
+bool lingers; /* an attachment */
 
 typedef buffer {
 	byte n;
@@ -292,6 +300,19 @@ inline begin() {
 	depth++
 }
 
+/* The owner has taken enough since somebody waited, or not. */
+inline endLingering() {
+#ifdef LINGER
+	if
+	:: atomic { lingers && FENCED(me) -> lingers = false };
+	   atomic { FENCED(me) -> shared-- }
+	:: skip
+	fi
+#else
+	skip
+#endif
+}
+
 inline take() {
 	loadEarly();
 #ifdef MUTANT_busy_late
@@ -320,7 +341,8 @@ inline take() {
 	      :: atomic { KIND(w) == FULL && FENCED(me) && mem[STATE(i)] == w ->
 	           p = POS(w);
 	           mem[STATE(i)] = WORD(p, TAKEN) }
-	         d_step { assert(mem[FN(i)] == p + 1); begin() }
+	         d_step { assert(mem[FN(i)] == p + 1); begin() };
+	         endLingering()
 	      :: atomic { KIND(w) != FULL || FENCED(me) && mem[STATE(i)] != w -> skip }
 	      fi
 #endif
@@ -502,22 +524,44 @@ proctype thief() {
 	od
 }
 
-/* A goroutine that waits for the task of position 0. */
-proctype waiter() {
+#define STATE_OF(p) STATE((p) % CAP)
+
+/* A goroutine that waits for the task of position x. */
+proctype waiter(byte x) {
 	byte was, q, b, k, w;
 	bool attached;
 
 end:
-	POS(mem[STATE(0)]) == 0 && KIND(mem[STATE(0)]) != FREE || POS(mem[STATE(0)]) > 0;
+	POS(mem[STATE_OF(x)]) == x && KIND(mem[STATE_OF(x)]) != FREE || POS(mem[STATE_OF(x)]) > x;
+#ifdef MUTANT_linger_alone
+	if
+	:: lingers -> attached = true
+	:: else -> attach()
+	fi;
+#else
 	attach();
+#endif
 	if
 	:: attached ->
-	   w = mem[STATE(0)];
+	   w = mem[STATE_OF(x)];
 	   if
-	   :: w == WORD(0, FULL) -> steal(0)
+	   :: w == WORD(x, FULL) -> steal(x % CAP)
 	   :: else
 	   fi;
+#ifdef LINGER
+	   d_step { was = lingers; lingers = true };
+	   if
+#ifndef MUTANT_linger_both
+	   :: !was
+#endif
+#if defined(MUTANT_linger_all) || defined(MUTANT_linger_alone)
+	   :: was
+#endif
+	   :: else -> shared--
+	   fi;
+#else
 	   shared--;
+#endif
 	   attached = false
 	:: else
 	fi
@@ -593,7 +637,10 @@ init {
 		:: else -> break
 		od;
 #ifdef WAITER
-		run waiter();
+		run waiter(0);
+#if WAITER > 1
+		run waiter(1);
+#endif
 #endif
 #ifdef TAKEOVER
 		run taker();
@@ -608,5 +655,5 @@ init {
 	   i++
 	:: else -> break
 	od;
-	assert(shared == over && mem[COMPLETED] == ends && mem[BUSY] == 0)
+	assert(shared == over + lingers && mem[COMPLETED] == ends && mem[BUSY] == 0)
 }
