@@ -65,6 +65,9 @@ func absent(workload, peer string) bool {
 	if onFiles := regexp.MustCompile("-tree$|^resize$"); onFiles.MatchString(workload) && slices.Contains(alike, peer) {
 		return true
 	}
+	if strings.HasPrefix(workload, "pipeline") { // a Runner has one task under way with a wait of its own
+		return true
+	}
 	switch peer {
 	case "pond-task":
 		return regexp.MustCompile("^(heavy|long|skewed|for-|go-on)").MatchString(workload)

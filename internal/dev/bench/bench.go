@@ -194,6 +194,7 @@ func basic() []Workload {
 		heavy("skewed", "tasks of 28 µs, then as many of 4 µs, in one batch", firstHalf),
 		heavyOneByOne("heavy-single", 1000, 16),
 		heavyOneByOne("long-single", 50, 1000),
+		pipeline(2000, 1, 64),
 		allocating(64),
 		hot(),
 		afterIdle(),

@@ -90,6 +90,7 @@ var workloadWords = map[string]string{
 	"hot":                 "one task, submit and wait",
 	"heavy-single-1000":   "1,000 tasks of 16 µs one by one",
 	"long-single-50":      "50 tasks of 1 ms one by one",
+	"pipeline-2000":       "2,000 tasks of 1 µs in a pipeline",
 	"allocating":          "64 tasks that allocate half a megabyte",
 	"idle-200us":          "one task after 200 µs asleep",
 	"go-on":               "one task, the submitter goes on",
