@@ -136,7 +136,7 @@ func (p *Pool) driveAlone(b *batch, acc *account, lo, from int, start int64) (ne
 				b.returned(acc, lo-counted) // nobody else counts for a long time
 				counted, longer = lo, chunk.Next(want, want, now-before, p.times.chunk)
 			}
-			want, before = longer, now
+			want, before = chunk.Early(longer, lo-from, b.n-lo), now
 		}
 		hi = lo + min(want, b.n-lo)
 		if err := b.body.run(b, lo, hi, noEscape(&i)); err != nil {

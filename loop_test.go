@@ -1,11 +1,13 @@
 package zeropool
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -100,6 +102,31 @@ func TestForEachSharesHeavyWork(t *testing.T) {
 		if raceEnabled && fail {
 			break
 		}
+	}
+}
+
+// TestLoopDoesNotTrustItsFirstElement protects short loops over long elements: that the
+// first one is short, as an empty file is, says nothing of the others, so the caller looks
+// at the clock after the next one and does not keep all of them for itself.
+func TestLoopDoesNotTrustItsFirstElement(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	p := newTestPool(t, unpinned(3, quiet)...)
+	var begun atomic.Int32
+	var alone atomic.Int32
+	if err := ForEach(p, make([]int, 4), func(x *int) {
+		switch n := begun.Add(1); {
+		case n == 2:
+			for i := range 200_000 { // long enough to make the others worth sharing
+				*x = max(*x, i)
+			}
+		case n > 2 && bytes.Contains(debug.Stack(), []byte("driveAlone")):
+			alone.Add(1)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n := alone.Load(); n != 0 {
+		t.Errorf("the second element took long, and the caller ran %d more alone", n)
 	}
 }
 

@@ -15,9 +15,9 @@ const (
 	// WorthWaking is how much a loop must have left before it wakes a worker: a few
 	// times what the wake costs both. It must have run for half of that.
 	WorthWaking = 8 * time.Microsecond
-	// firstCheck is the most elements that a loop runs between two looks at the
-	// clock while it knows little of their cost.
-	firstCheck = 128
+	// firstCheck is the most elements that are run between two looks at the clock, unless
+	// those before say that they take less than an eighth of WorthWaking.
+	firstCheck = 64
 	// growth is how many times longer each chunk of a loop is than the one before.
 	growth = 4
 )
@@ -65,11 +65,21 @@ func AfterAlone(chunk, done, left int, elapsed, took, worthwhile int64) (next in
 	}
 	next = Grown(chunk, growth)
 	if next > firstCheck { // a division less for most short loops
-		if n := float64(worthwhile) * of / (2 * in); n < float64(next) {
+		if n := float64(worthwhile) * of / (8 * in); n < float64(next) {
 			next = max(firstCheck, int(n))
 		}
 	}
 	return next, false
+}
+
+// Early shortens the next chunk of a loop of which few elements have run: it is no longer
+// than all before it together, and than half of what is left. The next ones may take far
+// longer, and nobody helps with a chunk.
+func Early(next, done, left int) int {
+	if done >= firstCheck {
+		return next
+	}
+	return max(min(next, done, left/2), 1)
 }
 
 // minEach is the shortest time per element, in ticks, that is believed: chunks
