@@ -144,6 +144,7 @@ func (r *runner) sleep() {
 func (r *runner) poll() {
 	p, ro := r.pool, &r.pool.roster
 	if r.pollTill == 0 {
+		yield() // to those whom its tasks have woken
 		r.pollTill = cpu.Ticks() + p.times.poll
 		for n := 0; n < int(p.spin/spinRound) && !r.beside; n++ {
 			if p.hasWork() {
@@ -227,6 +228,7 @@ func (r *runner) found() {
 	ro.mu.Lock()
 	w := ro.elect()
 	ro.mu.Unlock()
+	ro.waker.Store(-1) // no submitter
 	r.pool.wakeRunner(w)
 }
 

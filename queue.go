@@ -245,11 +245,15 @@ func (l *lane) takeForeign(s *slot, key uint64) bool {
 	if !l.attach(true) {
 		return false
 	}
-	took := l.takeByCAS(s, key)
+	defer l.linger()
+	return l.takeByCAS(s, key)
+}
+
+// linger ends attach for a caller after whom most likely others come.
+func (l *lane) linger() {
 	if l.lingers.Swap((l.begun.load()+lingerTakes)|1) != 0 { // R3, pairs with takeShared
 		l.detach() // another one lingers already
 	}
-	return took
 }
 
 // takeShared is takeByCAS for the owner of the lane, while thieves are attached.

@@ -88,6 +88,9 @@ func (r *runner) ripe(l *lane, anyway bool) bool {
 	if now < m.till {
 		return false
 	}
+	if l.lingers.Load() != 0 && m.unwaited(l) {
+		return true
+	}
 	begun := l.begun.load()
 	age := now - m.seen
 	m.quick = m.seen != 0 && int64(begun-m.begun)*t.worth > age
@@ -105,6 +108,10 @@ func (r *runner) ripe(l *lane, anyway bool) bool {
 	}
 	return true
 }
+
+// unwaited reports whether the runner whose mark it is has stolen from l, and since then
+// its owner has taken no task, and nobody waited for one: they are left to runners.
+func (m *mark) unwaited(l *lane) bool { return m.thefts > 0 && m.last == l.last.Load() }
 
 // overdue reports whether the owner of a lane, who gets through other tasks quickly, has
 // left one for so long. It is a branch of a tree of forks, with much to do before its
@@ -173,11 +180,17 @@ func (r *runner) stealOne(l *lane) (s *slot, key uint64, ok bool) {
 	return nil, 0, false
 }
 
-// drop ends the attachment.
+// drop ends the attachment. It lingers if the tasks of the lane are left to runners.
 func (r *runner) drop() {
-	if r.on != nil {
-		r.on.detach()
-		r.on = nil
+	l := r.on
+	if l == nil {
+		return
+	}
+	r.on = nil
+	if r.mark(l).unwaited(l) {
+		l.linger()
+	} else {
+		l.detach()
 	}
 }
 

@@ -139,6 +139,61 @@ func TestThiefWithoutPreyIsNotAttached(t *testing.T) {
 	}
 }
 
+// TestTasksLeftToRunners protects submitters that wait by other means than a Future, or not
+// at all: a runner that has stolen from a lane whose owner takes nothing is attached at once
+// the next time, and takes what is there without waiting for it to age. As soon as the owner
+// takes a task, or somebody waits for one, the lane is like any other.
+func TestTasksLeftToRunners(t *testing.T) {
+	forEachLane(t, func(t *testing.T, q *testLane) {
+		if q.ghost {
+			t.Skip("there is no heavy barrier")
+		}
+		if q.capacity() < 4 {
+			t.Skip("two tasks have no room beside one that has ended")
+		}
+		r := &runner{pool: q.lane.pool}
+		steal := func() { // stays attached
+			t.Helper()
+			if !q.attach(true) { // a thief may have to wait for a barrier
+				t.Fatal("cannot attach to a lane whose owner is idle")
+			}
+			_, key, ok := r.stealFrom(q.lane)
+			if !ok {
+				t.Fatal("a task that is there was not stolen")
+			}
+			q.number(t, q.slot(key))
+			q.end(key | taken)
+			q.detach()
+		}
+		for range 3 {
+			q.mustPush(t, 0)
+			steal()
+			r.drop()
+			if n, seq := q.shared.Load(), q.seq.Load(); n != 1 || seq != 1 || q.lingers.Load() == 0 {
+				t.Fatalf("%d are attached after %d handshakes, want 1 that lingers", n, seq)
+			}
+		}
+		mine := q.mustPush(t, 0)
+		if !r.ripe(q.lane, false) {
+			t.Fatal("a task that is left to runners must age")
+		}
+		q.mustPush(t, 1)
+		q.end(q.mustTake(t, mine, 0))
+		r.mark(q.lane).seen = 0
+		if r.ripe(q.lane, false) {
+			t.Fatal("stolen at the first look from an owner that takes tasks itself")
+		}
+		q.lingers.Store(0) // as if the owner had taken many
+		q.detach()
+		steal()
+		q.end(q.mustTake(t, q.mustPush(t, 0), 0))
+		r.drop()
+		if n := q.shared.Load(); n != 0 {
+			t.Fatalf("%d are attached to the lane of an owner that has taken tasks since", n)
+		}
+	})
+}
+
 // TestEveryQueueHasItsTurn protects what nobody waits for: a task and a batch begin though
 // the queues that workers come to first are never empty.
 func TestEveryQueueHasItsTurn(t *testing.T) {

@@ -75,6 +75,38 @@ func TestNoWaiterIsForgotten(t *testing.T) {
 	}
 }
 
+// TestWokenRunBeforeThePollerNaps protects whom a task has woken by other means than a
+// Future: the worker that has run it lets them run before it looks for more in a spin, and
+// naps. With one P they would wait for both.
+func TestWokenRunBeforeThePollerNaps(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	p := newTestPool(t, unpinned(1)...)
+	const rounds = 100
+	ended, late := make(chan struct{}), 0
+	for range rounds {
+		p.Go(func() { ended <- struct{}{} })
+		<-ended
+		if p.gate.Load()&gateSleeping != 0 { // it naps
+			late++
+		}
+	}
+	if late > rounds/2 { // the system may take the CPU away in between
+		t.Errorf("in %d of %d rounds the worker napped before whom its task has woken", late, rounds)
+	}
+}
+
+// TestOnlySubmittersAreInTheWay protects the second worker of a burst: that it runs on the
+// CPU of some submitter of long ago is no reason to nap, if a runner has woken it.
+func TestOnlySubmittersAreInTheWay(t *testing.T) {
+	p := newTestPool(t, unpinned(2)...)
+	allAsleep(t, p)
+	waker := make(chan int64)
+	p.Go(func() { waker <- p.roster.waker.Load() })
+	if cpu := <-waker; cpu != -1 {
+		t.Errorf("a runner wakes another one, which takes the submitter on CPU %d for who has woken it", cpu)
+	}
+}
+
 // A burst of a function that has never run costs its submitter one hand-over: the
 // stand-in runs as many of the burst as it takes until the submitter may run the rest.
 func TestNewFunctionIsHandedOverOnce(t *testing.T) {
