@@ -195,6 +195,7 @@ func basic() []Workload {
 		heavyOneByOne("heavy-single", 1000, 16),
 		heavyOneByOne("long-single", 50, 1000),
 		pipeline(2000, 1, 64),
+		rounds(1000, 10),
 		allocating(64),
 		hot(),
 		afterIdle(),
