@@ -263,7 +263,7 @@ func (l *lane) takeShared(s *slot, key uint64) bool {
 		l.begun.add(1)
 		store(&l.last, key)
 		l.pool.tellBlocked(l)
-		if n := l.lingers.Load(); n != 0 && int64(l.begun.load()-n) >= 0 { // R3, pairs with takeForeign
+		if n := l.lingers.Load(); n != 0 && int64(l.begun.load()-n) >= 0 { // R3, pairs with linger
 			l.lingers.Store(0)
 			l.detach()
 		}

@@ -712,8 +712,15 @@ func (c *onceCheck) check(t testing.TB, l *lane) {
 	if n := l.queued(); n != 0 {
 		t.Errorf("queued() = %d at rest", n)
 	}
-	if l.shared.Load() > 1 {
-		t.Errorf("%d thieves are attached at rest", l.shared.Load())
+	want := uint32(0)
+	if l.ghost || l.inbox {
+		want++
+	}
+	if l.lingers.Load() != 0 {
+		want++
+	}
+	if n := l.shared.Load(); n != want {
+		t.Errorf("%d thieves are attached at rest, want %d", n, want)
 	}
 }
 
@@ -754,9 +761,11 @@ func laneExactlyOnce(t *testing.T, im primitives, capacity, tasks int) {
 						q.end(key | taken)
 					}
 				}
-				q.detach()
 				if rng.IntN(4) == 0 {
+					q.linger()
 					runtime.Gosched()
+				} else {
+					q.detach()
 				}
 			}
 		})
@@ -766,15 +775,12 @@ func laneExactlyOnce(t *testing.T, im primitives, capacity, tasks int) {
 			for key := range wanted {
 				s := q.slot(key)
 				for s.state.Load() == key|full {
-					if !q.attach(true) {
-						runtime.Gosched()
-						continue
-					}
-					if q.takeByCAS(s, key) {
+					if q.takeForeign(s, key) {
 						c.run(t, s)
 						q.end(key | taken)
+					} else {
+						runtime.Gosched()
 					}
-					q.detach()
 				}
 			}
 		})
