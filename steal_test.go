@@ -117,18 +117,10 @@ func TestThiefWithoutPreyIsNotAttached(t *testing.T) {
 	if !hasIdentity {
 		t.Skip("all lanes are shared")
 	}
-	p := newTestPool(t, unpinned(1)...)
-	p.mu.Lock()
-	l := p.addLane(minSlots, nil)
-	p.mu.Unlock()
-	before := l.shared.Load() // a ghost, where there is no heavy barrier
-	l.pushed.add(1)           // as if somebody were about to publish a task, or had just taken it
-	defer func() {
-		l.begun.add(1)
-		l.completed.add(1)
-	}()
-	r := &runner{pool: p}
-	r.mark(l)
+	l := newTestLane(built, minSlots, testStart{}).lane // of a pool without workers, who look too
+	before := l.shared.Load()                           // a ghost, where there is no heavy barrier
+	l.pushed.add(1)                                     // as if somebody were about to publish a task, or had just taken it
+	r := &runner{pool: l.pool}
 	for range 3 {
 		if _, _, ok := r.stealFrom(l); ok {
 			t.Fatal("got a task that is not there")
