@@ -64,11 +64,7 @@ func TestWaitFromAnywhere(t *testing.T) {
 func TestWaitForAnothersTasks(t *testing.T) {
 	needLanes(t)
 	p := newTestPool(t, unpinned(1)...)
-	var release func()
-	var wg sync.WaitGroup
-	wg.Go(func() { release = hold(t, p) }) // not from here, or the worker would be attached to this lane
-	wg.Wait()
-	defer func() { release() }()
+	defer holdElsewhere(t, p)()
 	runMany(t, p, 2*proven.Runs)
 	l := ownLane(t, p)
 	if l == nil {
@@ -84,6 +80,7 @@ func TestWaitForAnothersTasks(t *testing.T) {
 		t.Error(err)
 	}
 	before := l.seq.Load()
+	var wg sync.WaitGroup
 	wg.Go(func() {
 		for i, f := range futures[:50] {
 			if err := f.Wait(); err != nil || tasks[i].runs.Load() != 1 {

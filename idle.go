@@ -58,7 +58,7 @@ type roster struct {
 	poller atomic.Pointer[runner]
 	places atomic.Int32 // that blocked waiters lend, less those that stand-ins have; it changes under mu
 	napper park.Napper
-	waker  atomic.Int64  // the CPU of the submitter that has woken a runner last; a hint, no order hangs on it
+	waker  atomic.Int64  // the CPU of who has woken a runner last, -1 if that was a runner; a hint, no order hangs on it
 	nap    time.Duration // how long the poller naps; only the poller uses it
 	begun  uint64        // what Pool.begun returned when the poller looked last; likewise
 }

@@ -250,10 +250,8 @@ func TestShortLivedGoroutines(t *testing.T) {
 func TestOwnerStopsInTake(t *testing.T) {
 	needLanes(t)
 	p := newTestPool(t, unpinned(2)...)
-	var release func()
+	release := holdElsewhere(t, p)
 	var wg sync.WaitGroup
-	wg.Go(func() { release = hold(t, p) }) // not from here, or a worker would be attached to this lane
-	wg.Wait()
 	l := ownLane(t, p)
 	if l == nil {
 		return

@@ -193,6 +193,15 @@ func hold(t testing.TB, p *Pool) (release func()) {
 	return sync.OnceFunc(func() { close(free) })
 }
 
+// holdElsewhere is hold by another goroutine, so that no worker is attached to a lane of the
+// caller's.
+func holdElsewhere(t testing.TB, p *Pool) (release func()) {
+	t.Helper()
+	held := make(chan func())
+	go func() { held <- hold(t, p) }()
+	return <-held
+}
+
 // fill queues tasks that do nothing until every queue is full.
 func fill(p *Pool) (queued []Future) {
 	for {

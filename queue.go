@@ -50,7 +50,7 @@ type lane struct {
 	seq     atomic.Uint32 // times that the first thief attached
 	stolen  atomic.Uint64 // tasks taken by others than the owner
 	scan    atomic.Uint64 // where thieves begin to look, modulo the capacity
-	lingers atomic.Uint64 // an attachment that nobody needs now: what begun will be, or one less, when the owner ends it; or 0
+	lingers atomic.Uint64 // an attachment lingers until the owner's begun is that; or 0
 	mu      sync.Mutex    // one handshake of attaching at a time
 	_       [lineSize]byte
 
@@ -230,8 +230,8 @@ func (l *lane) takeByCAS(s *slot, key uint64) bool {
 	return false
 }
 
-// lingerTakes is how many tasks the owner takes before it ends an attachment that lingers:
-// together they cost it about as much as the next attach would.
+// lingerTakes is how many tasks the owner takes before it ends an attachment that lingers,
+// so that those who come now and then need not attach anew each time.
 const lingerTakes = 128
 
 // takeForeign is takeByCAS for a caller that is not attached, and waits for that task, or

@@ -42,7 +42,7 @@ func take(l *lane, s *slot, key uint64) uint32
 func finish(l *lane, s *slot, v uint64)
 
 // store works like storeGeneric: a store-release to a word that only the caller
-// writes, without the locked instruction that sync/atomic uses on amd64.
+// writes, or to a hint (lane.last), without the locked instruction that sync/atomic uses on amd64.
 //
 //go:noescape
 func store(c *atomic.Uint64, v uint64)
