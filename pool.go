@@ -161,7 +161,6 @@ func start(c *config, plan topology.Plan, machine *topology.Topology) *Pool {
 		w.keep = hold && w.cpu != topology.Unknown && canPin
 		p.workers[i] = w
 		w.parker.Init(w.keep, p.bubbled)
-		w.parker.Prepare()
 		go onThread(w.keep, func() { w.start(ready, begin) })
 	}
 	for range n {

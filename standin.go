@@ -70,7 +70,6 @@ func (p *Pool) spare() {
 		s.job = p.jobs.Pop()
 		s.parker.Signal()
 	} else {
-		s.parker.Prepare() // now, not when s first sleeps, much later perhaps
 		p.spares = append(p.spares, s)
 	}
 	s.index = len(p.standIns)
@@ -110,7 +109,6 @@ func (s *standIn) rest() bool {
 		s.end()
 		return false
 	}
-	s.parker.Prepare()
 	p.spares = append(p.spares, s)
 	p.mu.Unlock()
 	return true

@@ -3,14 +3,11 @@
 package park
 
 import (
-	"math"
 	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/zeropool-go/zeropool/internal/bubble"
 )
 
 // States of a Parker.
@@ -20,21 +17,17 @@ const (
 	asleep = 2 // blocked, or about to be
 )
 
-// A Parker blocks one goroutine until another goroutine wakes it. It waits for a timer
-// that whoever wakes it sets to now. So it holds neither a thread nor a P, and for a
-// timer the scheduler interrupts the thread that waits for the network, or starts one
-// where none does: the sleeper is awake as soon as one in a futex would be. A send to a
-// channel starts a thread always, which takes longer. An eventfd is seen by a thread that
-// waits for the network, or after 10 ms. Of two workers that are woken, that thread runs the
-// first, and then nobody sees the event of the second.
+// A Parker blocks one goroutine until another goroutine wakes it. It waits for a channel,
+// so it holds neither a thread nor a P, and the scheduler wakes the thread that has gone to
+// sleep last: most likely the CPU of that one has nothing to do. For a timer it wakes the
+// thread that waits for the network, which may have gone to sleep long ago on the CPU of
+// who wakes it; there Linux leaves it, also while another CPU is idle, if that shares the
+// last-level cache with few others.
 //
-// It sleeps in a futex if it is to keep its thread. In a bubble of testing/synctest "now"
-// is another time, so one that is there wakes by a channel.
+// It sleeps in a futex if it is to keep its thread.
 type Parker struct {
 	word    atomic.Uint32
 	inFutex bool
-	timed   bool        // sleeps until a timer; not in a bubble
-	timer   *time.Timer // or nil: not prepared
 	ch      chan struct{}
 }
 
@@ -43,23 +36,11 @@ type Parker struct {
 func (k *Parker) Init(thread, bubbled bool) {
 	k.ch = make(chan struct{}, 1)
 	k.inFutex = thread && hasFutex && !bubbled
-	k.timed = !k.inFutex && !bubbled
 }
 
 // Announce says that the caller is about to sleep. It looks at what it waits for once
 // more between Announce and Sleep.
-func (k *Parker) Announce() {
-	k.Prepare()
-	k.word.Store(drowsy)
-}
-
-// Prepare makes what Sleep needs, unless it is there: Announce does it otherwise.
-func (k *Parker) Prepare() {
-	if k.timed && k.timer == nil {
-		k.timer = time.NewTimer(math.MaxInt64)
-		k.timer.Stop()
-	}
-}
+func (k *Parker) Announce() { k.word.Store(drowsy) }
 
 // Retract takes Announce back, when nobody can wake the caller any more.
 func (k *Parker) Retract() { k.word.Store(awake) }
@@ -69,18 +50,12 @@ func (k *Parker) Sleep() {
 	if !k.word.CompareAndSwap(drowsy, asleep) {
 		return
 	}
-	switch {
-	case k.inFutex:
-		for k.word.Load() == asleep {
-			futexWait(&k.word, asleep, 0)
-		}
-	case k.timed:
-		select {
-		case <-k.timer.C:
-		case <-k.ch:
-		}
-	default:
+	if !k.inFutex {
 		<-k.ch
+		return
+	}
+	for k.word.Load() == asleep {
+		futexWait(&k.word, asleep, 0)
 	}
 }
 
@@ -91,8 +66,6 @@ func (k *Parker) Wake() {
 	case k.word.Swap(awake) != asleep:
 	case k.inFutex:
 		futexWake(&k.word)
-	case k.timed && !bubble.In():
-		k.timer.Reset(0)
 	default:
 		k.ch <- struct{}{}
 	}

@@ -196,6 +196,7 @@ func basic() []Workload {
 		heavyOneByOne("long-single", 50, 1000),
 		pipeline(2000, 1, 64),
 		rounds(1000, 10),
+		heavyRounds(128, 8, 125),
 		allocating(64),
 		hot(),
 		afterIdle(),

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/zeropool-go/zeropool"
@@ -49,6 +50,35 @@ func rounds(n, each int) Workload {
 					}
 				})
 			}, e.Peers.Cells, channelPeer[cell](), goroutinePeer[cell](), serialPeer[cell]())...)
+		},
+	}
+}
+
+// heavyRounds is what a program does whose steps are a few long tasks each: a worker is
+// needed at once each time, on another CPU than that of the goroutine that waits.
+func heavyRounds(n, each, µs int) Workload {
+	return Workload{
+		Name:   fmt.Sprintf("heavy-rounds-%d", each),
+		Title:  fmt.Sprintf("%s equal tasks of %s µs, %d in one batch at a time", thousands(n), thousands(µs), each),
+		Tasks:  n,
+		Rounds: fewRounds,
+		Heavy:  true,
+		Variants: func(e *Env) []Variant {
+			tasks := spins(n, µs, µs)
+			on := func(op func(some []spin)) Instance {
+				all := func() {
+					for some := range slices.Chunk(tasks, each) {
+						op(some)
+					}
+				}
+				return Instance{Op: all, Verify: verifySpins(tasks, all)}
+			}
+			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
+				return on(func(some []spin) { must(zeropool.SubmitBatch(p, some, compute).Wait()) })
+			})}
+			return append([]Variant{ours}, others(e, func(r *Runner[spin]) Instance {
+				return on(func(some []spin) { r.DoAll(some, compute) })
+			}, e.Peers.Spins, channelPeer[spin](), goroutinePeer[spin](), serialPeer[spin]())...)
 		},
 	}
 }

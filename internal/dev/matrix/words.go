@@ -92,6 +92,7 @@ var workloadWords = map[string]string{
 	"long-single-50":      "50 tasks of 1 ms one by one",
 	"pipeline-2000":       "2,000 tasks of 1 µs in a pipeline",
 	"rounds-10":           "10 tasks at a time, with a WaitGroup",
+	"heavy-rounds-8":      "8 tasks of 125 µs at a time",
 	"allocating":          "64 tasks that allocate half a megabyte",
 	"idle-200us":          "one task after 200 µs asleep",
 	"go-on":               "one task, the submitter goes on",
