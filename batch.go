@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/chunk"
+	"github.com/zeropool-go/zeropool/internal/costly"
 	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/internal/proven"
 )
@@ -398,7 +399,11 @@ const toTheEnd = math.MaxInt64
 // does, and summons a runner when what is left is worth it.
 func (p *Pool) join(b *batch, acc *account, alone bool, till int64) {
 	start := cpu.Ticks()
-	want, ran, before := 1, 0, start
+	want, ran, calls, before := 1, 0, 0, start
+	if alone && b.n > 1 && b.costly() {
+		p.summon()
+		alone = false
+	}
 	for {
 		if err := p.stops(b); err != nil {
 			p.withdraw(b, err)
@@ -413,7 +418,8 @@ func (p *Pool) join(b *batch, acc *account, alone bool, till int64) {
 		}
 		b.begin(acc, hi-lo)
 		p.runSpan(span{b, lo, hi, false}, acc)
-		ran += b.calls(lo, hi)
+		ran += hi - lo
+		calls += b.calls(lo, hi)
 		now := cpu.Ticks()
 		if !alone {
 			want = chunk.Next(want, hi-lo, now-before, p.times.chunk)
@@ -427,10 +433,22 @@ func (p *Pool) join(b *batch, acc *account, alone bool, till int64) {
 			break
 		}
 	}
-	if ran > 0 && b.fn != nil && !proven.Is(b.fn.code) {
-		proven.Observe(b.fn.code, ran)
+	if ran > 0 && b.fn != nil {
+		costly.Note(b.fn.code, (before-start)/int64(ran) > p.times.costly)
+		if !proven.Is(b.fn.code) {
+			proven.Observe(b.fn.code, calls)
+		}
 	}
 	b.release()
+}
+
+// costlyTime is how long an element must take on average for the next batch or loop of the
+// same function to begin with a worker, and not alone.
+const costlyTime = 4 * chunk.WorthWaking
+
+// costly reports whether elements took that long the last time, and somebody can help.
+func (b *batch) costly() bool {
+	return b.fn != nil && costly.Is(b.fn.code) && b.pool.width() > 1
 }
 
 // claimRange claims up to want elements, as chunk.Claim says.

@@ -127,6 +127,7 @@ func (e *lease) take() bool {
 	if e.cpu.Load() == topology.Unknown {
 		return false
 	}
+	here := currentCPU() // another thread may be woken elsewhere
 	e.lock(lockDepth)
 	if onMainThread() { // whose mask and name stand for the process's
 		e.unlock()
@@ -141,7 +142,7 @@ func (e *lease) take() bool {
 	if e.worker != nil {
 		e.worker.pool.mu.Lock()
 		defer e.worker.pool.mu.Unlock()
-		e.worker.exchange()
+		e.worker.exchange(here)
 	}
 	if err := e.thread.pin(int(e.cpu.Load()), e.foreign, e.name); err != nil {
 		why := err // so that err itself stays on the stack
@@ -158,12 +159,12 @@ func (e *lease) take() bool {
 	return true
 }
 
-// exchange gives w the CPU on which it is running, if that is the CPU of another worker
-// who does not hold it now and shares the last-level cache with w's: a move of w to its
-// own CPU might push away the goroutine that submits, which the system then puts
+// exchange gives w the CPU here, on which it has been running, if that is the CPU of another
+// worker who does not hold it now and shares the last-level cache with w's: a move of w to
+// its own CPU might push away the goroutine that submits, which the system then puts
 // elsewhere only after milliseconds. The caller holds pool.mu.
-func (w *worker) exchange() {
-	p, here := w.pool, currentCPU()
+func (w *worker) exchange(here int) {
+	p := w.pool
 	mine := &p.plan.Workers[w.index]
 	if here == mine.CPU || mine.CPU == topology.Unknown { // the plan has no CPU to give in exchange
 		return

@@ -324,31 +324,29 @@ func TestLeaseExchange(t *testing.T) {
 	if mine.L3 != theirs.L3 || mine.Node != theirs.Node {
 		t.Skip("the first workers share no cache")
 	}
-	confine(t, b)
 	check := func(what string, want, other int) {
 		if mine.CPU != want || theirs.CPU != other || w.lease.cpu.Load() != int64(want) || v.lease.cpu.Load() != int64(other) {
 			t.Errorf("%s: CPUs %d and %d, leases %d and %d", what, mine.CPU, theirs.CPU, w.lease.cpu.Load(), v.lease.cpu.Load())
 		}
 	}
 	v.lease.held.Store(true)
-	w.exchange()
+	w.exchange(b)
 	check("the other holds it", a, b)
 	v.lease.held.Store(false)
 	l3 := theirs.L3
 	theirs.L3++
-	w.exchange()
+	w.exchange(b)
 	check("another cache", a, b)
 	theirs.L3 = l3
 	mine.CPU = topology.Unknown
-	if w.exchange(); theirs.CPU != b {
+	if w.exchange(b); theirs.CPU != b {
 		t.Errorf("a worker without a CPU took that of another, which has %d now", theirs.CPU)
 	}
 	mine.CPU = a
-	w.exchange()
+	w.exchange(b)
 	check("free", b, a)
-	w.exchange()
+	w.exchange(b)
 	check("on its own CPU", b, a)
-	confine(t, a, b)
 }
 
 // allowedIn returns the CPUs that a status file of /proc says may be used.

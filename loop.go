@@ -16,8 +16,8 @@ import (
 // ForEach calls fn(&params[i]) for every element and returns when all calls have
 // returned: nil, or the first failure, a *PanicError or ErrGoexit. The caller starts at once
 // and works too; workers join only while what is left is worth waking them, so
-// that a short ForEach costs about the plain loop. It allocates nothing in the
-// long run.
+// that a short ForEach costs about the plain loop. Of a function whose calls took 32 µs each
+// the last time they join from the start. It allocates nothing in the long run.
 //
 // The decision to wake follows heartbeat scheduling: Acar, Charguéraud, Guatto,
 // Rainey, Sieczkowski, "Heartbeat Scheduling: Provable Efficiency for Nested
@@ -93,8 +93,12 @@ func (p *Pool) drive(b *batch, acc *account, from int) {
 			p.skip(b, b.n-lo, err)
 			break
 		}
-		next, worth := p.driveAlone(b, acc, lo, from, start)
+		next, worth := lo, lo == from && lo < b.n-1 && b.costly()
+		if !worth {
+			next, worth = p.driveAlone(b, acc, lo, from, start)
+		}
 		if worth {
+			b.width = p.width()
 			p.post(b, next)
 			p.summon()
 			p.join(b, acc, false, toTheEnd)
@@ -130,7 +134,7 @@ func (p *Pool) driveAlone(b *batch, acc *account, lo, from int, start int64) (ne
 			now := cpu.Ticks()
 			longer, enough := chunk.AfterAlone(want, lo-from, b.n-lo, now-start, now-before, p.times.worthwhile)
 			if enough {
-				if b.width = p.width(); b.width > 1 {
+				if p.width() > 1 {
 					return lo, true
 				}
 				b.returned(acc, lo-counted) // nobody else counts for a long time

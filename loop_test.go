@@ -13,6 +13,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/zeropool-go/zeropool/internal/costly"
 	"github.com/zeropool-go/zeropool/internal/cpu"
 )
 
@@ -77,7 +78,7 @@ func TestForEachSharesHeavyWork(t *testing.T) {
 		var ended, others atomic.Int32
 		rest := make(chan struct{})
 		stuck := atomic.Bool{}
-		err := ForEach(p, make([]int, n), func(x *int) {
+		heavy := func(x *int) {
 			if ended.Add(1) < n/2 {
 				for i := range 200_000 { // long enough to be worth sharing
 					*x = max(*x, i)
@@ -95,7 +96,9 @@ func TestForEachSharesHeavyWork(t *testing.T) {
 			if others.Add(1) == n-n/2 {
 				close(rest)
 			}
-		})
+		}
+		costly.Note(funcOf(heavy).code, false) // the loop is to find out
+		err := ForEach(p, make([]int, n), heavy)
 		if _, failed := err.(*PanicError); failed != fail || !fail && err != nil {
 			t.Fatal(err)
 		}
@@ -127,6 +130,41 @@ func TestLoopDoesNotTrustItsFirstElement(t *testing.T) {
 	}
 	if n := alone.Load(); n != 0 {
 		t.Errorf("the second element took long, and the caller ran %d more alone", n)
+	}
+}
+
+// TestLoopOfLongFunctionBeginsShared protects loops over a few long elements, again and
+// again: when elements of a function have taken long the next loop over it does not run its
+// first one alone, and when they have been short, it does.
+func TestLoopOfLongFunctionBeginsShared(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	loop := func(worthwhile, costly int64, fn func()) {
+		t.Helper()
+		p := newTestPool(t, unpinned(3)...)
+		p.times.worthwhile, p.times.costly = worthwhile, costly
+		if err := ForEach(p, make([]int, 2), func(*int) { fn() }); err != nil {
+			t.Fatal(err)
+		}
+		p.Close() // until then a worker may be about to note how long its element took
+	}
+	for round := range 3 {
+		loop(0, -1, func() {}) // shared after the first element, and each takes long
+		var both sync.WaitGroup
+		both.Add(2)
+		loop(math.MaxInt64, math.MaxInt64, func() { // hangs unless both run at the same time
+			both.Done()
+			both.Wait()
+		})
+		loop(0, math.MaxInt64, func() {}) // no element takes long
+		var alone atomic.Int32
+		loop(math.MaxInt64, math.MaxInt64, func() {
+			if bytes.Contains(debug.Stack(), []byte("driveAlone")) {
+				alone.Add(1)
+			}
+		})
+		if n := alone.Load(); n != 2 {
+			t.Errorf("round %d: the elements have been short, and of the next two %d were run alone", round, n)
+		}
 	}
 }
 
