@@ -8,7 +8,6 @@ import (
 	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/chunk"
-	"github.com/zeropool-go/zeropool/internal/costly"
 	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/internal/proven"
 )
@@ -396,11 +395,12 @@ const toTheEnd = math.MaxInt64
 
 // join works on b until nobody can claim any more of it, or until the ticks are more than
 // till, and drops the reference that the caller holds. A waiter begins alone, as a loop
-// does, and summons a runner when what is left is worth it.
+// does, and summons a runner when what is left is worth it, at once if elements took long
+// the last time.
 func (p *Pool) join(b *batch, acc *account, alone bool, till int64) {
 	start := cpu.Ticks()
 	want, ran, calls, before := 1, 0, 0, start
-	if alone && b.n > 1 && b.costly() {
+	if alone && b.n-int(b.cursor.Load()) > 1 && b.long() {
 		p.summon()
 		alone = false
 	}
@@ -434,7 +434,7 @@ func (p *Pool) join(b *batch, acc *account, alone bool, till int64) {
 		}
 	}
 	if ran > 0 && b.fn != nil {
-		costly.Note(b.fn.code, (before-start)/int64(ran) > p.times.costly)
+		proven.NoteLong(b.fn.code, (before-start)/int64(ran) > p.times.long)
 		if !proven.Is(b.fn.code) {
 			proven.Observe(b.fn.code, calls)
 		}
@@ -442,13 +442,13 @@ func (p *Pool) join(b *batch, acc *account, alone bool, till int64) {
 	b.release()
 }
 
-// costlyTime is how long an element must take on average for the next batch or loop of the
+// longTime is how long an element must take on average for the next batch or loop of the
 // same function to begin with a worker, and not alone.
-const costlyTime = 4 * chunk.WorthWaking
+const longTime = 4 * chunk.WorthWaking
 
-// costly reports whether elements took that long the last time, and somebody can help.
-func (b *batch) costly() bool {
-	return b.fn != nil && costly.Is(b.fn.code) && b.pool.width() > 1
+// long reports whether elements took that long the last time, and somebody can help.
+func (b *batch) long() bool {
+	return b.fn != nil && proven.Long(b.fn.code) && b.pool.width() > 1
 }
 
 // claimRange claims up to want elements, as chunk.Claim says.

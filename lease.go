@@ -127,7 +127,7 @@ func (e *lease) take() bool {
 	if e.cpu.Load() == topology.Unknown {
 		return false
 	}
-	here := currentCPU() // another thread may be woken elsewhere
+	here := currentCPU() // now: the thread to which the worker may move below is woken on any CPU
 	e.lock(lockDepth)
 	if onMainThread() { // whose mask and name stand for the process's
 		e.unlock()

@@ -308,9 +308,6 @@ func TestLeaseLeavesMainThread(t *testing.T) {
 // A worker that is to be pinned and runs on the CPU of another one, which does not hold
 // it and shares its cache, exchanges CPUs with it: each CPU of the plan keeps one worker.
 func TestLeaseExchange(t *testing.T) {
-	if !asChild(t) {
-		return
-	}
 	p := newTestPool(t, WithPlacement(topology.PerThread))
 	if p.Workers() < 2 {
 		t.Skip("one worker")

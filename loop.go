@@ -16,8 +16,9 @@ import (
 // ForEach calls fn(&params[i]) for every element and returns when all calls have
 // returned: nil, or the first failure, a *PanicError or ErrGoexit. The caller starts at once
 // and works too; workers join only while what is left is worth waking them, so
-// that a short ForEach costs about the plain loop. Of a function whose calls took 32 µs each
-// the last time they join from the start. It allocates nothing in the long run.
+// that a short ForEach costs about the plain loop. If calls of fn took more than 32 µs on
+// average when workers joined last, they join from the start. It allocates nothing in the
+// long run.
 //
 // The decision to wake follows heartbeat scheduling: Acar, Charguéraud, Guatto,
 // Rainey, Sieczkowski, "Heartbeat Scheduling: Provable Efficiency for Nested
@@ -93,7 +94,7 @@ func (p *Pool) drive(b *batch, acc *account, from int) {
 			p.skip(b, b.n-lo, err)
 			break
 		}
-		next, worth := lo, lo == from && lo < b.n-1 && b.costly()
+		next, worth := lo, lo == from && lo < b.n-1 && b.long()
 		if !worth {
 			next, worth = p.driveAlone(b, acc, lo, from, start)
 		}

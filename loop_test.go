@@ -13,8 +13,8 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/zeropool-go/zeropool/internal/costly"
 	"github.com/zeropool-go/zeropool/internal/cpu"
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // Loops in elements of loops, on the goroutines that run the outer ones.
@@ -97,7 +97,7 @@ func TestForEachSharesHeavyWork(t *testing.T) {
 				close(rest)
 			}
 		}
-		costly.Note(funcOf(heavy).code, false) // the loop is to find out
+		proven.NoteLong(funcOf(heavy).code, false) // the loop is to find out
 		err := ForEach(p, make([]int, n), heavy)
 		if _, failed := err.(*PanicError); failed != fail || !fail && err != nil {
 			t.Fatal(err)
@@ -138,10 +138,10 @@ func TestLoopDoesNotTrustItsFirstElement(t *testing.T) {
 // first one alone, and when they have been short, it does.
 func TestLoopOfLongFunctionBeginsShared(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
-	loop := func(worthwhile, costly int64, fn func()) {
+	loop := func(worthwhile, long int64, fn func()) {
 		t.Helper()
 		p := newTestPool(t, unpinned(3)...)
-		p.times.worthwhile, p.times.costly = worthwhile, costly
+		p.times.worthwhile, p.times.long = worthwhile, long
 		if err := ForEach(p, make([]int, 2), func(*int) { fn() }); err != nil {
 			t.Fatal(err)
 		}

@@ -86,7 +86,7 @@ const (
 // times are durations in ticks.
 type times struct {
 	answer, aged, burst, worth, firstShun, lastShun int64
-	poll, takeOver, chunk, worthwhile, costly       int64
+	poll, takeOver, chunk, worthwhile, long         int64
 	leaseAfter, collectOften, collectSeldom         int64
 	crowd, crowdedPause                             int64
 	refusedPause, help, turn                        int64
@@ -97,7 +97,7 @@ func newTimes() times {
 		answer: cpu.TicksOf(answerTime), aged: cpu.TicksOf(agedTime), burst: cpu.TicksOf(burstTime),
 		worth: cpu.TicksOf(worthStealing), firstShun: cpu.TicksOf(firstShun), lastShun: cpu.TicksOf(lastShun),
 		poll: cpu.TicksOf(pollTime), takeOver: cpu.TicksOf(takeOverPause),
-		chunk: cpu.TicksOf(chunk.Time), worthwhile: cpu.TicksOf(chunk.WorthWaking), costly: cpu.TicksOf(costlyTime),
+		chunk: cpu.TicksOf(chunk.Time), worthwhile: cpu.TicksOf(chunk.WorthWaking), long: cpu.TicksOf(longTime),
 		leaseAfter: cpu.TicksOf(leaseAfter), collectOften: cpu.TicksOf(collectOften), collectSeldom: cpu.TicksOf(collectSeldom),
 		crowd: cpu.TicksOf(crowdTime), crowdedPause: cpu.TicksOf(crowdedPause),
 		refusedPause: cpu.TicksOf(refusedPause), help: cpu.TicksOf(helpTime), turn: cpu.TicksOf(turnTime),

@@ -77,8 +77,7 @@ func TestParkerInBubble(t *testing.T) {
 	})
 }
 
-// A goroutine outside of a bubble is woken from inside, where "now" is long ago for the
-// clock outside.
+// A goroutine outside of a bubble is woken from inside.
 func TestParkerWokenFromBubble(t *testing.T) {
 	var k Parker
 	k.Init(false, false)

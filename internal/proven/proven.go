@@ -1,4 +1,4 @@
-// Package proven remembers which functions are known to return.
+// Package proven remembers which functions are known to return, and which took long.
 //
 // A function that calls runtime.Goexit ends the goroutine it runs on. A goroutine that
 // can be replaced may run any function; one that must go on afterwards may run only a
