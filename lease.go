@@ -40,6 +40,8 @@ const (
 	// maxLocks is how often it does so at most, with one more for each task, before
 	// the lease is renewed.
 	maxLocks = 4096
+	// mainTries is how often in a row a worker tries to leave the process's first thread.
+	mainTries = 16
 )
 
 // A lease is a worker's hold on its CPU. Only the worker's goroutine writes it, except cpu.
@@ -128,16 +130,8 @@ func (e *lease) take() bool {
 		return false
 	}
 	here := currentCPU() // now: the thread to which the worker may move below is woken on any CPU
-	e.lock(lockDepth)
-	if onMainThread() { // whose mask and name stand for the process's
-		e.unlock()
-		free := occupyMainThread()
-		e.lock(lockDepth)
-		free()
-		if onMainThread() {
-			e.unlock()
-			return false
-		}
+	if !e.lockOffMain() {
+		return false
 	}
 	if e.worker != nil {
 		e.worker.pool.mu.Lock()
@@ -156,6 +150,23 @@ func (e *lease) take() bool {
 	e.since = cpu.Ticks()
 	e.looked, e.used = e.since, e.thread.cpuTime()
 	e.held.Store(true)
+	return true
+}
+
+// lockOffMain locks the worker to a thread that is not the process's first one, whose mask
+// and name stand for the process's, and reports whether it did. A try fails if a thread
+// without work gets hold of the goroutine that is to occupy the first one.
+func (e *lease) lockOffMain() bool {
+	e.lock(lockDepth)
+	for tries := 0; onMainThread(); tries++ {
+		e.unlock()
+		if tries == mainTries {
+			return false
+		}
+		free := occupyMainThread()
+		e.lock(lockDepth)
+		free()
+	}
 	return true
 }
 

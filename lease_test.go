@@ -292,13 +292,11 @@ func TestLeaseLeavesMainThread(t *testing.T) {
 			continue
 		}
 		rounds++
-		free := occupyMainThread()
-		runtime.LockOSThread()
-		free()
-		if onMainThread() {
+		var e lease
+		if !e.lockOffMain() || onMainThread() {
 			t.Errorf("round %d: still on the first thread", rounds)
 		}
-		runtime.UnlockOSThread()
+		e.unlock()
 	}
 	if rounds == 0 {
 		t.Skip("never on the first thread")
