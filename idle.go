@@ -255,7 +255,7 @@ func (p *Pool) wakeRunner(w *runner) {
 	switch w {
 	case nil:
 	case newcomer:
-		p.startStandIn(job{polls: true})
+		p.startStandIn(job{polls: true}, nil)
 	default:
 		w.parker.Wake()
 	}

@@ -61,6 +61,7 @@ type Pool struct {
 	freeIDs    []int
 	takeOverAt int64
 	past       tally   // of lanes and stand-ins that are gone, but for workers'
+	handed     tally   // of stand-ins that have been handed a task and have not begun it
 	driven     account // has begun the loops that stand-ins drive: a stand-in may end before its loop
 	pastPushed uint64
 	pastStolen uint64

@@ -39,16 +39,24 @@ type job struct {
 }
 
 // startStandIn gives a job to the spare stand-in. It returns false if there are none any
-// more, because nothing was left to do when look let them end.
-func (p *Pool) startStandIn(j job) bool {
+// more, because nothing was left to do when look let them end. If by has counted the task
+// of the job as begun, it counts it as given.
+func (p *Pool) startStandIn(j job, by *account) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.spares == nil {
+		return false
+	}
+	if j.l != nil {
+		p.handed.begun.add(1)
+	}
+	if by != nil {
+		by.give(1)
+	}
 	n := len(p.spares)
 	if n == 0 {
-		if p.spares != nil {
-			p.jobs.Push(j) // whoever has taken the last spare is about to look here
-		}
-		return p.spares != nil
+		p.jobs.Push(j) // whoever has taken the last spare is about to look here
+		return true
 	}
 	s := p.spares[n-1]
 	p.spares[n-1] = nil
@@ -89,6 +97,10 @@ func (s *standIn) serve() {
 		if s.job == (job{}) { // the pool has closed
 			s.end()
 			return
+		}
+		if s.job.l != nil {
+			p.handed.given.add(1)
+			s.begun.add(1)
 		}
 		for p.jobs.Len() > 0 || len(p.spares) == 0 {
 			p.spare()
@@ -190,7 +202,6 @@ func (s *standIn) resume(placed bool) {
 func (s *standIn) runHanded() {
 	j := &s.job
 	code := codeOf(j.s.fn, j.s.params)
-	s.begun.add(1)
 	s.pool.run(j.l, j.s, j.v, &s.account)
 	s.relabel()
 	if proven.Is(code) {
@@ -238,7 +249,6 @@ func (p *Pool) handOver(l *lane, s *slot, v uint64, acc *account, stop <-chan st
 
 // handTask is what handOver does before it waits; its job is not on the stack then.
 func (p *Pool) handTask(l *lane, s *slot, v uint64, acc *account) {
-	acc.give(1)
 	j := job{l: l, s: s, v: v&^kindMask | taken}
 	if v&kindMask == owned {
 		s.state.Store(j.v)
@@ -248,12 +258,12 @@ func (p *Pool) handTask(l *lane, s *slot, v uint64, acc *account) {
 		own.acknowledge()
 		j.own = own
 	}
-	p.startStandIn(j)
+	p.startStandIn(j, acc)
 }
 
 // hand gives a stand-in a job and a place, which a caller that waits is about to lend, and
 // reports whether there was a stand-in: there is one for what has been counted as accepted.
 func (p *Pool) hand(j job) bool {
 	p.takePlace()
-	return p.startStandIn(j)
+	return p.startStandIn(j, nil)
 }

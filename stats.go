@@ -173,8 +173,8 @@ func (p *Pool) Load() (queued, running int) {
 	return int(waiting(submitted, begun)), int(min(begun-w.ended(), math.MaxInt))
 }
 
-// waiting returns how many of the tasks submitted have not begun. One that a stand-in has
-// given to another one may have been counted twice as begun. Begun is never behind ended,
+// waiting returns how many of the tasks submitted have not begun. An element of a loop that a
+// stand-in has left to another one may have been counted twice as begun. Begun is never behind ended,
 // see tallies; and loops over math.MaxInt bring counts to 2^64, where they begin at 0 again.
 func waiting(submitted, begun uint64) uint64 { return uint64(max(int64(submitted-begun), 0)) }
 
@@ -185,12 +185,13 @@ func (p *Pool) totals(w *WorkerStats) (begun uint64) {
 }
 
 // tallies calls f with each tally of the pool, and with its worker, or the worker whose lane
-// or inbox it is of, or nil. Those that are given tasks come before those that give them, and a
-// task is given before it is counted by who has got it: so none counts as begun twice,
-// unless one stand-in has given it to another: these are in no order.
+// or inbox it is of, or nil. Those that are given elements come before those that give them, and
+// one is given before it is counted by who has got it: so none counts as begun twice,
+// unless one stand-in has left it to another: these are in no order.
 // The caller holds p.mu.
 func (p *Pool) tallies(f func(*tally, *worker)) {
 	f(&p.past, nil)
+	f(&p.handed, nil)
 	for _, r := range p.standIns {
 		f(&r.tally, nil)
 	}

@@ -282,6 +282,34 @@ func TestStatsOfHandedWork(t *testing.T) {
 	workerRuns(0)
 }
 
+// A task that is handed over is running, and not queued, until it ends: also while the
+// stand-in has not begun it. Shutdown goes by that.
+func TestHandedTaskIsRunning(t *testing.T) {
+	setProcs(t, 1) // so that no stand-in begins before the caller pauses
+	p := newTestPool(t, unpinned(1)...)
+	release := hold(t, p)
+	defer release()
+	_, held := p.Load()
+	free := make(chan struct{})
+	f := p.Go(func() { <-free })
+	l := f.lane()
+	s := l.slot(f.key)
+	v, acc := p.takeBack(l, s, f.key)
+	if v == 0 {
+		t.Fatal("somebody has taken the task")
+	}
+	p.handTask(l, s, v, acc)
+	if queued, running := p.Load(); queued != 0 || running != held+1 {
+		t.Errorf("%d queued, %d running, of them %d from before", queued, running, held)
+	}
+	close(free)
+	if err := f.Wait(); err != nil {
+		t.Error(err)
+	}
+	release()
+	atRest(t, p)
+}
+
 // What exporters ask for beside the counters.
 func TestAccessors(t *testing.T) {
 	p := newTestPool(t, unpinned(2, WithName("one"), WithQueueCapacity(100))...)
