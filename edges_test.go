@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/internal/membarrier"
 	"github.com/zeropool-go/zeropool/internal/proven"
 	"github.com/zeropool-go/zeropool/topology"
@@ -307,7 +308,10 @@ func TestNewPollerClearsGate(t *testing.T) {
 	r.lease.cpu.Store(topology.Unknown)
 	ro := &p.roster
 	ro.nap = 2 * firstNap // a light nap clears the gate itself
+	poll := p.times.poll
+	p.times.poll = cpu.TicksOf(time.Hour) // however late it is, r naps and does not park
 	again := r.idle()
+	p.times.poll = poll
 	ro.mu.Lock()
 	poller, gate := ro.poller.Load(), p.gate.Load()
 	w := ro.elect()
