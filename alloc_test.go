@@ -223,6 +223,10 @@ func makeReady(t *testing.T, p *Pool) {
 	free := make(chan struct{})
 	exit := &untrusted{true}
 	Submit(p, exit, (*untrusted).run).Wait()
+	var c count
+	for range 2 * pushesForLane { // the lane first: each stand-in is made with room for notes on all lanes
+		Submit(p, &c, (*count).run).Wait()
+	}
 	for range 3 * maxSpares {
 		begun.Add(1)
 		ended.Go(func() {

@@ -66,8 +66,8 @@ type thief struct {
 
 // mark returns the notes on l.
 func (t *thief) mark(l *lane) *mark {
-	for l.id >= len(t.marks) {
-		t.marks = append(t.marks, mark{})
+	if n := l.id + 1 - len(t.marks); n > 0 {
+		t.marks = append(t.marks, make([]mark, n)...)
 	}
 	return &t.marks[l.id]
 }
