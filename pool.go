@@ -61,7 +61,7 @@ type Pool struct {
 	freeIDs    []int
 	takeOverAt int64
 	past       tally   // of lanes and stand-ins that are gone, but for workers'
-	handed     tally   // of stand-ins that have been handed a task and have not begun it
+	handed     tally   // of tasks that have been handed over and that no stand-in has begun; both counts change under mu
 	driven     account // has begun the loops that stand-ins drive: a stand-in may end before its loop
 	pastPushed uint64
 	pastStolen uint64

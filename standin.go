@@ -98,7 +98,7 @@ func (s *standIn) serve() {
 			s.end()
 			return
 		}
-		if s.job.l != nil {
+		if s.job.l != nil { // a task: from now on s counts it
 			p.handed.given.add(1)
 			s.begun.add(1)
 		}

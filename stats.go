@@ -173,9 +173,10 @@ func (p *Pool) Load() (queued, running int) {
 	return int(waiting(submitted, begun)), int(min(begun-w.ended(), math.MaxInt))
 }
 
-// waiting returns how many of the tasks submitted have not begun. An element of a loop that a
-// stand-in has left to another one may have been counted twice as begun. Begun is never behind ended,
-// see tallies; and loops over math.MaxInt bring counts to 2^64, where they begin at 0 again.
+// waiting returns how many of the tasks submitted have not begun. An element of a loop that
+// a stand-in has left to another one may have been counted twice as begun. Begun is never
+// behind ended, see tallies; and loops over math.MaxInt bring counts to 2^64, where they
+// begin at 0 again.
 func waiting(submitted, begun uint64) uint64 { return uint64(max(int64(submitted-begun), 0)) }
 
 // totals adds all tallies to w and returns the tasks begun. The caller holds p.mu.

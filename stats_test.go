@@ -291,6 +291,8 @@ func TestHandedTaskIsRunning(t *testing.T) {
 	defer release()
 	_, held := p.Load()
 	free := make(chan struct{})
+	end := sync.OnceFunc(func() { close(free) })
+	defer end()
 	f := p.Go(func() { <-free })
 	l := f.lane()
 	s := l.slot(f.key)
@@ -302,7 +304,7 @@ func TestHandedTaskIsRunning(t *testing.T) {
 	if queued, running := p.Load(); queued != 0 || running != held+1 {
 		t.Errorf("%d queued, %d running, of them %d from before", queued, running, held)
 	}
-	close(free)
+	end()
 	if err := f.Wait(); err != nil {
 		t.Error(err)
 	}
