@@ -59,6 +59,7 @@ type thief struct {
 	soon     bool  // a lane has tasks that may be stolen soon
 	turnAt   int64 // ticks when it is to begin its search elsewhere
 	turn     int   // how often it has
+	yieldAt  int64 // ticks when it last let others run, see yieldPause
 	next     int   // in the list of lanes, where it has come to
 	stolen   counter
 	pollTill int64 // ticks when it is to park; 0 before it polls

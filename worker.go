@@ -7,6 +7,7 @@ import (
 	"runtime/trace"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/topology"
@@ -137,7 +138,19 @@ func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 	now := cpu.Ticks()
 	r.judge(l, now-start)
 	r.lease.check(now)
+	if v&grouped == 0 && l.queued() <= 0 && now-r.yieldAt > r.pool.times.yield && r.mark(l).unwaited(l) {
+		r.lease.end() // a yield of a locked goroutine costs several switches of threads
+		yield()
+		r.yieldAt = cpu.Ticks()
+	}
 }
+
+// yieldPause is the least time between two yields of a runner that has run the last task of
+// a queue. If nobody waits for the tasks by a Future or a Group, their submitter may have
+// been told by the last one, with a sync.WaitGroup or a channel, and be about to submit
+// more. It is ready on the P of r, and without a yield it would go on only when r found no
+// work anywhere.
+const yieldPause = 10 * time.Microsecond
 
 // labels returns the labels for profiles of what runs the pool's tasks: the pool, and
 // what it is there.

@@ -6,7 +6,11 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"unsafe"
+
+	"github.com/zeropool-go/zeropool/topology"
 )
 
 // No goroutine of a pool carries the profiling labels of somebody else: neither of
@@ -62,5 +66,37 @@ func TestLabels(t *testing.T) {
 		if err := f.Wait(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A submitter that waits for its tasks with a channel or a WaitGroup, and is told by the
+// last of them, goes on before the runner finds no more work anywhere.
+func TestToldSubmitterGoesOn(t *testing.T) {
+	setProcs(t, 1) // only the runner could let it go on
+	l := newTestInbox(built, minSlots, testStart{}).lane
+	l.pool.times.yield = -1
+	r := &runner{pool: l.pool, labels: context.Background()}
+	r.lease.cpu.Store(topology.Unknown)
+	started, told := make(chan bool), make(chan bool)
+	var went atomic.Bool
+	go func() {
+		started <- true
+		<-told
+		went.Store(true)
+	}()
+	<-started
+	// Go's scheduler lets the runner itself go on first after one yield in 61.
+	for _, last := range []func(){func() { close(told) }, func() {}} {
+		if _, ok := l.pushInbox(callFunc, unsafe.Pointer(funcOf(last)), 0, nil); !ok {
+			t.Fatal("no room")
+		}
+		s, key, ok := r.stealFrom(l)
+		if !ok {
+			t.Fatal("the task is not there")
+		}
+		r.runTaken(l, s, key|taken)
+	}
+	if !went.Load() {
+		t.Error("the runner looks for more work before the submitter goes on")
 	}
 }
