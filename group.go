@@ -23,6 +23,7 @@ type Group struct {
 	pool    *Pool
 	failure atomic.Pointer[groupFailure] // the first since a Wait has returned one
 	limit   atomic.Pointer[groupLimit]   // nil until SetLimit
+	waiter  atomic.Uint64                // identity of a goroutine that runs tasks out of inboxes underneath Wait, or 0
 	cancel  context.CancelCauseFunc      // of NewGroupContext, or nil
 }
 
@@ -163,7 +164,7 @@ func (g *Group) Wait() error {
 			g.help(l)
 		}
 		if !g.ended() {
-			g.handOut(false)
+			g.helpInboxes()
 			g.block(nil)
 		}
 	}
@@ -192,10 +193,13 @@ func (g *Group) WaitContext(ctx context.Context) error {
 	return g.result()
 }
 
-// own reports whether the calling goroutine is inside a task of g: as the owner of
-// a lane, or as a worker or stand-in.
+// own reports whether the calling goroutine is inside a task of g: underneath a Wait, as
+// the owner of a lane, or as a worker or stand-in.
 func (g *Group) own() bool {
 	p := g.pool
+	if hasIdentity && g.waiter.Load() == identity() {
+		return true
+	}
 	if r := p.currentRunner(); r != nil && slices.Contains(r.groups, g) {
 		return true
 	}
@@ -208,11 +212,39 @@ func (g *Group) own() bool {
 	return l != nil
 }
 
+// helpInboxes runs the tasks of g that are in inboxes, until it comes to one whose function
+// is not known to return. A stand-in runs that, and the others; or all of them if another
+// goroutine does this already, or goroutines have no identity.
+func (g *Group) helpInboxes() {
+	if !hasIdentity || !g.waiter.CompareAndSwap(0, identity()) {
+		g.handOut(false)
+		return
+	}
+	defer g.waiter.Store(0)
+	var from groupSearch
+	for l, s, key := g.find(&from); l != nil; l, s, key = g.find(&from) {
+		if !provenTask(s.fn, s.params) {
+			g.hand(l, s, key, from)
+			return
+		}
+		acc := &g.pool.helper().account
+		acc.count(&acc.begun, 1)
+		g.pool.run(l, s, key|taken, acc)
+	}
+}
+
 // handOut has a stand-in run queued tasks of g: those in inboxes, or all.
 func (g *Group) handOut(all bool) {
 	from := groupSearch{all: all}
-	l, s, key := g.find(&from)
-	if l != nil && !g.pool.hand(job{l: l, s: s, v: key | taken, group: g, from: from}) {
+	if l, s, key := g.find(&from); l != nil {
+		g.hand(l, s, key, from)
+	}
+}
+
+// hand has a stand-in run a task of g that find has taken, and those that it finds from there
+// on.
+func (g *Group) hand(l *lane, s *slot, key uint64, from groupSearch) {
+	if !g.pool.hand(job{l: l, s: s, v: key | taken, group: g, from: from}) {
 		acc := &g.pool.helper().account // D1: Close has missed it, and whoever takes it decides
 		acc.count(&acc.begun, 1)
 		g.pool.fail(l, s, key|taken, acc, &acc.canceled, ErrClosed)
@@ -283,8 +315,10 @@ func (g *Group) help(l *lane) {
 	p := g.pool
 	l.account.enter(g) // once for all of them
 	defer l.account.leave()
-	// Tasks that end may push others of g: a whole round must find none.
-	for i, end := l.tail.load(), l.tail.load()+l.mask+1; i != end; i++ {
+	// Most likely the oldest task is as far behind the tail as there are tasks. Those that end
+	// may push others of g: a whole round must find none.
+	first := l.tail.load() - uint64(max(l.queued(), 0))
+	for i, end := first, first+l.mask+1; i != end; i++ {
 		s := l.at(i)
 		v := s.state.Load()
 		if !l.holds(v, g) {

@@ -325,6 +325,51 @@ func TestOwnGroupWhileLaneIsWanted(t *testing.T) {
 	}
 }
 
+// Wait runs the tasks of its Group that nobody has begun, also of a goroutine without a lane,
+// whose tasks are in inboxes: the worker is busy, and the goroutine that waits is the one
+// that runs them. Inside of them Wait returns ErrOwnGroup, and afterwards it does not,
+// whatever the task did.
+func TestOwnGroupInInboxes(t *testing.T) {
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(minSlots/2))...) // too small for lanes
+	g := p.NewGroup()
+	call := func(f *func()) { (*f)() }
+	exits := func(exit *bool) {
+		if *exit {
+			runtime.Goexit()
+		}
+	}
+	none, no, yes := func() {}, false, true
+	for range 2 * proven.Runs { // until they are known to return
+		_ = Submit(p, &none, call).Wait()
+		_ = Submit(p, &no, exits).Wait()
+	}
+	release := hold(t, p)
+	defer release()
+	var own error
+	var who uint64
+	task := func() { own, who = g.Wait(), runnerID() }
+	for range 3 {
+		own, who = nil, 0
+		SubmitTo(g, &task, call)
+		if err := g.Wait(); err != nil || own != ErrOwnGroup {
+			t.Errorf("inside: %v; outside: %v", own, err)
+		}
+		if hasIdentity && who != identity() {
+			t.Error("another goroutine runs the task, while this one waits")
+		}
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		SubmitTo(g, &yes, exits)
+		_ = g.Wait()
+	}()
+	<-ended
+	if err := g.Wait(); err != ErrGoexit || g.waiter.Load() != 0 {
+		t.Errorf("of a task that exits: %v; a goroutine that has ended is still inside of the group: %v", err, g.waiter.Load() != 0)
+	}
+}
+
 // A Group is at work while a task of it runs, and not while all are queued: then somebody
 // who waits for it may have to see to it.
 func TestGroupAtWork(t *testing.T) {

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // Random programs against a sequential model: whatever a program of API calls
@@ -38,7 +41,8 @@ type randomTask struct {
 	runs  atomic.Int32
 }
 
-// These are several functions, so that the harmless ones can become trusted.
+// These are several functions, so that the harmless ones can become proven: one that is, and
+// exits then, ends whoever waits for it.
 func (r *randomTask) doReturn() { r.runs.Add(1) }
 func (r *randomTask) doPanic()  { r.runs.Add(1); panic(r) }
 func (r *randomTask) doExit()   { r.runs.Add(1); runtime.Goexit() }
@@ -60,6 +64,28 @@ func (r *randomTask) fn() func(*randomTask) {
 		return (*randomTask).doGrow
 	}
 	return (*randomTask).doReturn
+}
+
+// fns returns the tasks' function for a batch or a loop.
+func fns(ts []*randomTask) func(**randomTask) {
+	if slices.ContainsFunc(ts, func(t *randomTask) bool { return t.does == exits }) {
+		return someExit
+	}
+	return noneExits
+}
+
+func noneExits(t **randomTask) { (*t).fn()(*t) }
+func someExit(t **randomTask)  { (*t).fn()(*t) }
+
+func init() { proven.Exited(codeOf(funcOf(someExit), nil)) }
+
+// closure returns the task's function for Go.
+func (r *randomTask) closure() func() {
+	if r.does == exits {
+		return func() { r.doExit() }
+	}
+	fn := r.fn()
+	return func() { fn(r) }
 }
 
 // submission is one call that submitted tasks, and how it came out.
@@ -145,8 +171,7 @@ func (run *randomRun) program(r *choices, depth, calls int) {
 		case 1:
 			ts := run.newTasks(r, 1, depth)
 			s := begin("Go", ts)
-			fn := ts[0].fn()
-			opened = append(opened, open{s, p.Go(func() { fn(ts[0]) })})
+			opened = append(opened, open{s, p.Go(ts[0].closure())})
 		case 2:
 			ts := run.newTasks(r, 1, depth)
 			s := begin("TrySubmit", ts)
@@ -158,7 +183,7 @@ func (run *randomRun) program(r *choices, depth, calls int) {
 		case 3:
 			ts := run.newTasks(r, r.IntN(40), depth)
 			s := begin("SubmitBatch", ts)
-			opened = append(opened, open{s, SubmitBatch(p, ts, func(t **randomTask) { (*t).fn()(*t) })})
+			opened = append(opened, open{s, SubmitBatch(p, ts, fns(ts))})
 		case 4:
 			ts := run.newTasks(r, r.IntN(12), depth)
 			s := begin("SubmitMixed", ts)
@@ -178,10 +203,10 @@ func (run *randomRun) program(r *choices, depth, calls int) {
 				}
 			}
 			for _, t := range ts {
-				if fn := t.fn(); r.IntN(2) == 0 {
-					SubmitTo(g, t, fn)
+				if r.IntN(2) == 0 {
+					SubmitTo(g, t, t.fn())
 				} else {
-					g.Go(func() { fn(t) })
+					g.Go(t.closure())
 				}
 			}
 			if r.IntN(2) == 0 {
@@ -192,7 +217,7 @@ func (run *randomRun) program(r *choices, depth, calls int) {
 		case 6:
 			ts := run.newTasks(r, r.IntN(60), depth)
 			s := begin("ForEach", ts)
-			s.err = ForEach(p, ts, func(t **randomTask) { (*t).fn()(*t) })
+			s.err = ForEach(p, ts, fns(ts))
 		case 7:
 			// Something that was opened before is looked at, or canceled.
 			if len(opened) > 0 {
