@@ -70,9 +70,9 @@ func absent(workload, peer string) bool {
 	}
 	switch peer {
 	case "pond-task":
-		return regexp.MustCompile("^(heavy|long|skewed|for-|go-on)").MatchString(workload)
+		return regexp.MustCompile("^(heavy|long|skewed|told|requests|for-|go-on)").MatchString(workload)
 	case "xsync-spsc":
-		return strings.HasPrefix(workload, "submitters")
+		return regexp.MustCompile("^(submitters|told|requests)").MatchString(workload)
 	}
 	return false
 }

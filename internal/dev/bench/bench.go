@@ -197,6 +197,8 @@ func basic() []Workload {
 		pipeline(2000, 1, 64),
 		rounds(1000, 10),
 		heavyRounds(128, 8, 125),
+		toldRounds(2, 128, 8, 50),
+		requests(64, 3, 4, 1),
 		allocating(64),
 		hot(),
 		afterIdle(),

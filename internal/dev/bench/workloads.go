@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"sync"
 
 	"github.com/zeropool-go/zeropool"
 )
@@ -69,23 +68,16 @@ func submitters(goroutines, each int) Workload {
 		Tasks: n,
 		Variants: func(e *Env) []Variant {
 			cells := make([]cell, n)
-			all := func(submit func(i int)) {
-				var wg sync.WaitGroup
-				for i := range goroutines {
-					wg.Go(func() { submit(i) })
-				}
-				wg.Wait()
-			}
 			part := func(i int) []cell { return cells[i*each : (i+1)*each] }
 			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
 				futures := make([]zeropool.Future, n)
 				return onCells(cells, func() {
-					all(func(i int) { submitAll(p, part(i), futures[i*each:(i+1)*each], store) })
+					concurrently(goroutines, func(i int) { submitAll(p, part(i), futures[i*each:(i+1)*each], store) })
 				})
 			})}
 			return append([]Variant{ours}, others(e, func(r *Runner[cell]) Instance {
 				return onCells(cells, func() {
-					all(func(i int) { r.Each(part(i), store) })
+					concurrently(goroutines, func(i int) { r.Each(part(i), store) })
 				})
 			}, sharable(e.Peers.Cells), channelPeer[cell](), goroutinePeer[cell]())...)
 		},

@@ -93,6 +93,8 @@ var workloadWords = map[string]string{
 	"pipeline-2000":       "2,000 tasks of 1 µs in a pipeline",
 	"rounds-10":           "10 tasks at a time, with a WaitGroup",
 	"heavy-rounds-8":      "8 tasks of 125 µs at a time",
+	"told-rounds-2x8":     "2 goroutines, 8 tasks at a time, told",
+	"requests-64x4":       "64 goroutines fork into 4 tasks",
 	"allocating":          "64 tasks that allocate half a megabyte",
 	"idle-200us":          "one task after 200 µs asleep",
 	"go-on":               "one task, the submitter goes on",
