@@ -340,11 +340,13 @@ func (g *Group) help(l *lane) {
 }
 
 // A groupSearch is where a search for the tasks of a Group goes on: how many lanes it has
-// looked at, and how many slots of the next one.
+// looked at, and how many slots of the next one, the newest of which is at last. They are
+// in the order in which one finds its own that has just pushed them.
 type groupSearch struct {
 	all   bool // not only inboxes
 	lanes int
 	slots uint64
+	last  uint64
 }
 
 // find takes a task of g, from there on, or returns nil. Who owns the lane it comes
@@ -356,8 +358,11 @@ func (g *Group) find(from *groupSearch) (l *lane, s *slot, key uint64) {
 		if l.groups.Load() == nil || !l.inbox && !from.all {
 			continue
 		}
+		if from.slots == 0 {
+			from.last = l.tail.load() - 1
+		}
 		for ; from.slots <= l.mask && l.queued() > 0; from.slots++ {
-			s := l.at(from.slots)
+			s := l.at(from.last - from.slots)
 			v := s.state.Load()
 			if l.holds(v, g) && l.takeForeign(s, v&^kindMask) {
 				return l, s, v &^ kindMask
