@@ -97,22 +97,14 @@ func (f Future) Wait() error {
 			if f.key&fallible == 0 {
 				return nil
 			}
-			return f.result(s)
+			return f.err()
 		}
 		return f.waitTaken(l, s)
 	}
 	if s.state.Load()^f.key-1 >= taken { // it has ended
-		return f.result(s)
+		return f.err()
 	}
 	return f.waitSlow(l, s)
-}
-
-// result returns how a task has ended.
-func (f Future) result(s *slot) error {
-	if s.state.Load()^f.key == failed {
-		return (*outcome)(s.params).err
-	}
-	return nil
 }
 
 // waitTaken is the rest of Wait for a task that the caller has taken out of its

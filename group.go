@@ -164,8 +164,7 @@ func (g *Group) Wait() error {
 			g.help(l)
 		}
 		if !g.ended() {
-			g.helpInboxes()
-			g.block(nil)
+			g.block(nil, g.helpInboxes())
 		}
 	}
 	return g.result()
@@ -186,7 +185,7 @@ func (g *Group) WaitContext(ctx context.Context) error {
 		if g.own() {
 			return ErrOwnGroup
 		}
-		if !g.block(ctx.Done()) {
+		if !g.block(ctx.Done(), g.handOwn()) {
 			return ctx.Err()
 		}
 	}
@@ -197,10 +196,8 @@ func (g *Group) WaitContext(ctx context.Context) error {
 // the owner of a lane, or as a worker or stand-in.
 func (g *Group) own() bool {
 	p := g.pool
-	if hasIdentity && g.waiter.Load() == identity() {
-		return true
-	}
-	if r := p.currentRunner(); r != nil && slices.Contains(r.groups, g) {
+	r := p.currentRunner()
+	if hasIdentity && g.waiter.Load() == identity() || r != nil && slices.Contains(r.groups, g) {
 		return true
 	}
 	p.mu.Lock() // nobody tries to take the lane over
@@ -213,32 +210,48 @@ func (g *Group) own() bool {
 }
 
 // helpInboxes runs the tasks of g that are in inboxes, until it comes to one whose function
-// is not known to return. A stand-in runs that, and the others; or all of them if another
-// goroutine does this already, or goroutines have no identity.
-func (g *Group) helpInboxes() {
+// is not known to return. A stand-in runs that, and the others, which helpInboxes reports;
+// or all of them if another goroutine does this already, or goroutines have no identity.
+func (g *Group) helpInboxes() (handed bool) {
 	if !hasIdentity || !g.waiter.CompareAndSwap(0, identity()) {
-		g.handOut(false)
-		return
+		return g.handOut(false)
 	}
 	defer g.waiter.Store(0)
 	var from groupSearch
 	for l, s, key := g.find(&from); l != nil; l, s, key = g.find(&from) {
 		if !provenTask(s.fn, s.params) {
 			g.hand(l, s, key, from)
-			return
+			return true
 		}
 		acc := &g.pool.helper().account
 		acc.count(&acc.begun, 1)
 		g.pool.run(l, s, key|taken, acc)
 	}
+	return false
 }
 
-// handOut has a stand-in run queued tasks of g: those in inboxes, or all.
-func (g *Group) handOut(all bool) {
+// handOwn has a stand-in run queued tasks of g, for a goroutine that must not do so itself:
+// all, if there is one in its own lane, else those in inboxes. It reports whether there were
+// any.
+func (g *Group) handOwn() bool {
+	if l := g.pool.ownLane(); l != nil {
+		if s, v, _ := g.nextOwn(l, l.oldest()); s != nil {
+			g.pool.handTask(l, s, v, &l.account, g)
+			return true
+		}
+	}
+	return g.handOut(false)
+}
+
+// handOut has a stand-in run queued tasks of g: those in inboxes, or all. It reports whether
+// there were any.
+func (g *Group) handOut(all bool) bool {
 	from := groupSearch{all: all}
-	if l, s, key := g.find(&from); l != nil {
+	l, s, key := g.find(&from)
+	if l != nil {
 		g.hand(l, s, key, from)
 	}
+	return l != nil
 }
 
 // hand has a stand-in run a task of g that find has taken, and those that it finds from there
@@ -260,23 +273,26 @@ const (
 	lastLook     = time.Second
 )
 
-// block parks until g has ended, which it reports, or until stop is closed. It lends its
-// place, but who works there may have to wait until the caller goes on, for a lock that it
-// holds. So where none of g is at work, a stand-in more runs those that are queued.
-func (g *Group) block(stop <-chan struct{}) bool {
+// block parks until g has ended, which it reports, or until stop is closed; at once if the
+// caller has just handed something to a stand-in, which is about to run on its P. It lends
+// its place, but who works there may have to wait until the caller goes on, for a lock that
+// it holds. So where none of g is at work, a stand-in more runs those that are queued.
+func (g *Group) block(stop <-chan struct{}, handed bool) bool {
+	if !handed && watchFor(g.ended) {
+		return true
+	}
 	done, pause := g.finished.Load(), starvedAfter
 	if bubble.In() { // where time stands still while anybody is at work, and a deadlock is to be found
 		pause = 0
 	}
-	for !g.pool.park(unsafe.Pointer(g), g.ended, true, stop, pause*time.Duration(1+g.pool.gate.Load()>>gateWaiterShift)) {
+	for !g.pool.parkNow(unsafe.Pointer(g), g.ended, true, stop, pause*time.Duration(1+g.pool.gate.Load()>>gateWaiterShift)) {
 		select {
 		case <-stop:
 			return false
 		default:
 		}
-		before := done
-		if done = g.finished.Load(); done != before {
-			pause = starvedAfter
+		if now := g.finished.Load(); now != done {
+			done, pause = now, starvedAfter
 			continue
 		}
 		pause = min(2*pause, lastLook)
@@ -315,28 +331,30 @@ func (g *Group) help(l *lane) {
 	p := g.pool
 	l.account.enter(g) // once for all of them
 	defer l.account.leave()
-	// Most likely the oldest task is as far behind the tail as there are tasks. Those that end
-	// may push others of g: a whole round must find none.
-	first := l.tail.load() - uint64(max(l.queued(), 0))
-	for i, end := first, first+l.mask+1; i != end; i++ {
-		s := l.at(i)
-		v := s.state.Load()
-		if !l.holds(v, g) {
-			if l.queued() <= 0 || g.ended() {
-				return
-			}
-			continue
-		}
-		if v = l.takeOwn(s, v&^kindMask); v == 0 {
-			continue
-		}
-		end = i + l.mask + 1
+	for s, v, i := g.nextOwn(l, l.oldest()); s != nil; s, v, i = g.nextOwn(l, i) {
 		if l.knows(s) || l.proven(s) {
 			p.run(l, s, v, &l.account)
 			continue
 		}
 		p.handOver(l, s, v, &l.account, nil, 0)
 	}
+}
+
+// nextOwn takes a task of g that is queued in l, the calling goroutine's own lane, and
+// returns its slot, the state that it has put there, and the index behind; or nil. It looks
+// from the slot of index i on, at each once, as tasks that end may push others.
+func (g *Group) nextOwn(l *lane, i uint64) (s *slot, v, next uint64) {
+	for end := i + l.mask + 1; i != end; i++ {
+		s = l.at(i)
+		if v = s.state.Load(); l.holds(v, g) {
+			if v = l.takeOwn(s, v&^kindMask); v != 0 {
+				return s, v, i + 1
+			}
+		} else if l.queued() <= 0 || g.ended() {
+			break
+		}
+	}
+	return nil, 0, 0
 }
 
 // A groupSearch is where a search for the tasks of a Group goes on: how many lanes it has

@@ -45,7 +45,7 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 		case joinsSecond:
 			r := running{l: l, s: s, v: v, acc: &l.account}
 			r.unwound(recover())
-			err = f.result(s)
+			err = f.err()
 		}
 	}()
 	callTask(fa, a)
@@ -58,7 +58,7 @@ func (p *Pool) join2(fa *funcval, a unsafe.Pointer, fb *funcval, b unsafe.Pointe
 	}
 	if p.gate.Load()&gateCut != 0 { // D1, as in run
 		p.cutOff(l, s, v, &l.account)
-		return f.result(s)
+		return f.err()
 	}
 	runs = joinsSecond
 	callTask(s.fn, s.params)

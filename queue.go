@@ -294,6 +294,10 @@ const (
 	notOwner
 )
 
+// oldest returns about where the oldest task is that nobody has taken: most likely as far
+// behind the tail as there are such tasks.
+func (l *lane) oldest() uint64 { return l.tail.load() - uint64(max(l.queued(), 0)) }
+
 // find returns a task that is there to be taken, the oldest first, or, if newest,
 // the last one pushed. The caller may be anybody: only taking it decides.
 func (l *lane) find(newest bool) (s *slot, key uint64, ok bool) {

@@ -66,10 +66,12 @@ type helper struct {
 const helpers = 8
 
 // helper returns the account for a goroutine that has none of its own.
-func (p *Pool) helper() *helper {
+func (p *Pool) helper() *helper { return &p.helpers[stackHash()%helpers] }
+
+// stackHash returns 32 bits that are the same for most calls from one goroutine.
+func stackHash() uint64 {
 	var here byte
-	h := uint64(uintptr(unsafe.Pointer(&here))>>13) * hashFactor >> 32
-	return &p.helpers[h%helpers]
+	return uint64(uintptr(unsafe.Pointer(&here))>>13) * hashFactor >> 32
 }
 
 // outcome is what a failed slot points to.

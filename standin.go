@@ -243,13 +243,17 @@ func (s *standIn) runHanded() {
 // place in use, and the pool would be without a poller once the stand-in has ended.
 func (p *Pool) handOver(l *lane, s *slot, v uint64, acc *account, stop <-chan struct{}, timeout time.Duration) bool {
 	f := Future{at: unsafe.Pointer(l), key: v &^ kindMask}
-	p.handTask(l, s, v, acc)
+	p.handTask(l, s, v, acc, nil)
 	return p.parkNow(unsafe.Pointer(s), f.Done, false, stop, timeout)
 }
 
-// handTask is what handOver does before it waits; its job is not on the stack then.
-func (p *Pool) handTask(l *lane, s *slot, v uint64, acc *account) {
-	j := job{l: l, s: s, v: v&^kindMask | taken}
+// handTask is what handOver does before it waits; its job is not on the stack then. With a
+// Group the stand-in goes on with the tasks of that, and uses a place.
+func (p *Pool) handTask(l *lane, s *slot, v uint64, acc *account, g *Group) {
+	j := job{l: l, s: s, v: v&^kindMask | taken, group: g, from: groupSearch{all: true}}
+	if g != nil {
+		p.takePlace()
+	}
 	if v&kindMask == owned {
 		s.state.Store(j.v)
 	}

@@ -300,7 +300,7 @@ func TestHandedTaskIsRunning(t *testing.T) {
 	if v == 0 {
 		t.Fatal("somebody has taken the task")
 	}
-	p.handTask(l, s, v, acc)
+	p.handTask(l, s, v, acc, nil)
 	if queued, running := p.Load(); queued != 0 || running != held+1 {
 		t.Errorf("%d queued, %d running, of them %d from before", queued, running, held)
 	}

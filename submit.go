@@ -219,9 +219,7 @@ func (p *Pool) helps() bool { return p.whenFull == Help && !inTask() }
 
 // home returns the worker whose inbox the calling goroutine tries first.
 func (p *Pool) home() *worker {
-	var here byte
-	h := uint64(uintptr(unsafe.Pointer(&here))>>13) * hashFactor >> 32
-	return p.workers[h*uint64(len(p.workers))>>32]
+	return p.workers[stackHash()*uint64(len(p.workers))>>32]
 }
 
 // submitInbox pushes a task to an inbox, or does what WithWhenFull says.
