@@ -23,7 +23,7 @@ type Group struct {
 	pool    *Pool
 	failure atomic.Pointer[groupFailure] // the first since a Wait has returned one
 	limit   atomic.Pointer[groupLimit]   // nil until SetLimit
-	waiter  atomic.Uint64                // identity of a goroutine that runs tasks out of inboxes underneath Wait, or 0
+	waiter  atomic.Uint64                // identity of a goroutine that runs tasks out of inboxes underneath Wait, or 0; only itself looks for it, so no order hangs on it
 	cancel  context.CancelCauseFunc      // of NewGroupContext, or nil
 }
 
@@ -341,8 +341,9 @@ func (g *Group) help(l *lane) {
 }
 
 // nextOwn takes a task of g that is queued in l, the calling goroutine's own lane, and
-// returns its slot, the state that it has put there, and the index behind; or nil. It looks
-// from the slot of index i on, at each once, as tasks that end may push others.
+// returns its slot, the state that it has put there, and the index of the next one; or nil.
+// It looks at each slot once, from index i on: tasks that end may push others, so only a
+// whole round that finds none is the end.
 func (g *Group) nextOwn(l *lane, i uint64) (s *slot, v, next uint64) {
 	for end := i + l.mask + 1; i != end; i++ {
 		s = l.at(i)
@@ -358,8 +359,8 @@ func (g *Group) nextOwn(l *lane, i uint64) (s *slot, v, next uint64) {
 }
 
 // A groupSearch is where a search for the tasks of a Group goes on: how many lanes it has
-// looked at, and how many slots of the next one, the newest of which is at last. They are
-// in the order in which one finds its own that has just pushed them.
+// looked at, and how many slots of the next one, from the newest, which is at last, to the
+// oldest: who has just pushed some finds these first.
 type groupSearch struct {
 	all   bool // not only inboxes
 	lanes int

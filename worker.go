@@ -138,8 +138,8 @@ func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 	now := cpu.Ticks()
 	r.judge(l, now-start)
 	r.lease.check(now)
-	if v&grouped == 0 && l.queued() <= 0 && now-r.yieldAt > r.pool.times.yield && r.mark(l).unwaited(l) {
-		r.lease.end() // a yield of a locked goroutine costs several switches of threads
+	if v&grouped == 0 && now-r.yieldAt > r.pool.times.yield && l.queued() <= 0 && r.mark(l).unwaited(l) {
+		r.lease.end() // a yield of a locked goroutine costs several switches of threads; with Hold less than the wait
 		yield()
 		r.yieldAt = cpu.Ticks()
 	}

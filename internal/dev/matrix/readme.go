@@ -99,9 +99,11 @@ func (m *Matrix) summary(b *bytes.Buffer, run *Run) {
 }
 
 // allocates reports whether the tasks of a workload allocate by themselves: its
-// plain variants do too, or each task makes room for those that it submits.
+// plain variants do too, each task makes room for those that it submits, or the goroutines
+// that submit them are new, or have a WaitGroup or Group for each few.
 func allocates(c *Cell) bool {
-	if c.Result.Name == "n-queens" {
+	switch c.Result.Name {
+	case "n-queens", "told-rounds-2x8", "requests-64x4":
 		return true
 	}
 	for _, name := range []string{bench.Serial, bench.Channel} {
