@@ -2,7 +2,6 @@ package zeropool
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -23,7 +22,7 @@ type Group struct {
 	pool    *Pool
 	failure atomic.Pointer[groupFailure] // the first since a Wait has returned one
 	limit   atomic.Pointer[groupLimit]   // nil until SetLimit
-	waiter  atomic.Uint64                // identity of a goroutine that runs tasks out of inboxes underneath Wait, or 0; only itself looks for it, so no order hangs on it
+	inside  [8]atomic.Uint64             // identities of goroutines that run tasks of the group underneath calls of their own; each looks for itself, so no order hangs on them
 	cancel  context.CancelCauseFunc      // of NewGroupContext, or nil
 }
 
@@ -160,11 +159,8 @@ func (g *Group) Wait() error {
 		if g.own() {
 			return ErrOwnGroup
 		}
-		if l := g.pool.ownLane(); l != nil {
-			g.help(l)
-		}
-		if !g.ended() {
-			g.block(nil, g.helpInboxes())
+		if handed := g.help(); !g.ended() {
+			g.block(nil, handed)
 		}
 	}
 	return g.result()
@@ -192,31 +188,68 @@ func (g *Group) WaitContext(ctx context.Context) error {
 	return g.result()
 }
 
-// own reports whether the calling goroutine is inside a task of g: underneath a Wait, as
-// the owner of a lane, or as a worker or stand-in.
+// own reports whether the calling goroutine is inside a task of g.
 func (g *Group) own() bool {
-	p := g.pool
-	r := p.currentRunner()
-	if hasIdentity && g.waiter.Load() == identity() || r != nil && slices.Contains(r.groups, g) {
-		return true
+	for i := range g.inside {
+		if hasIdentity && g.inside[i].Load() == identity() {
+			return true
+		}
 	}
-	p.mu.Lock() // nobody tries to take the lane over
-	defer p.mu.Unlock()
-	l := p.ownLane()
-	for l != nil && !slices.Contains(l.account.groups, g) {
-		l = l.before
-	}
-	return l != nil
+	r := g.pool.currentRunner()
+	return r != nil && r.inside == g
 }
 
-// helpInboxes runs the tasks of g that are in inboxes, until it comes to one whose function
-// is not known to return. A stand-in runs that, and the others, which helpInboxes reports;
-// or all of them if another goroutine does this already, or goroutines have no identity.
-func (g *Group) helpInboxes() (handed bool) {
-	if !hasIdentity || !g.waiter.CompareAndSwap(0, identity()) {
-		return g.handOut(false)
+// An insider is a goroutine that runs tasks of a Group underneath a call of its own.
+type insider struct {
+	g     *Group // or nil
+	entry *atomic.Uint64
+}
+
+// enter notes that the calling goroutine runs tasks of g, or of no Group if that is nil, and
+// was inside no task of g. It fails if g has no entry left, or goroutines have no identity.
+func (in *insider) enter(g *Group) bool {
+	if in.g == g {
+		return true
 	}
-	defer g.waiter.Store(0)
+	in.leave()
+	for i := 0; g != nil && in.g == nil && hasIdentity && i < len(g.inside); i++ {
+		if e := &g.inside[i]; e.Load() == 0 && e.CompareAndSwap(0, identity()) {
+			*in = insider{g, e}
+		}
+	}
+	return in.g == g
+}
+
+// leave ends enter.
+func (in *insider) leave() {
+	if in.g != nil {
+		in.entry.Store(0)
+		in.g = nil
+	}
+}
+
+// help runs tasks of g for the goroutine that waits for it: those in its own lane, of which
+// it hands over those whose function is not known to return; then those in inboxes, until it
+// comes to such a one, which a stand-in runs, and the others. If it may not enter g, a
+// stand-in runs all of them. It reports whether a stand-in has been left with some.
+func (g *Group) help() (handed bool) {
+	var in insider
+	if !in.enter(g) {
+		return g.handOwn()
+	}
+	defer in.leave()
+	if l := g.pool.ownLane(); l != nil {
+		for s, v, i := g.nextOwn(l, l.oldest()); s != nil; s, v, i = g.nextOwn(l, i) {
+			if l.knows(s) || l.proven(s) {
+				g.pool.run(l, s, v, &l.account)
+				continue
+			}
+			g.pool.handOver(l, s, v, &l.account, nil, 0)
+		}
+	}
+	if g.ended() {
+		return false
+	}
 	var from groupSearch
 	for l, s, key := g.find(&from); l != nil; l, s, key = g.find(&from) {
 		if !provenTask(s.fn, s.params) {
@@ -323,21 +356,6 @@ func (g *Group) atWork() bool {
 		}
 	}
 	return left > int64(g.pool.gate.Load()>>gateWaiterShift)
-}
-
-// help runs the tasks of g that are queued in l, the calling goroutine's own lane, or hands
-// them over where their function is not known to return.
-func (g *Group) help(l *lane) {
-	p := g.pool
-	l.account.enter(g) // once for all of them
-	defer l.account.leave()
-	for s, v, i := g.nextOwn(l, l.oldest()); s != nil; s, v, i = g.nextOwn(l, i) {
-		if l.knows(s) || l.proven(s) {
-			p.run(l, s, v, &l.account)
-			continue
-		}
-		p.handOver(l, s, v, &l.account, nil, 0)
-	}
 }
 
 // nextOwn takes a task of g that is queued in l, the calling goroutine's own lane, and

@@ -289,8 +289,8 @@ func TestOwnGroupAfterNewLane(t *testing.T) {
 	}
 }
 
-// Who tries to take the lane of a goroutine over that is inside of a Group leaves it: the
-// lane knows of the Group, and Wait there would not return otherwise.
+// A goroutine that runs tasks of its Group is inside of it also when its lane has been taken
+// over meanwhile: Wait there would not return otherwise.
 func TestOwnGroupWhileLaneIsWanted(t *testing.T) {
 	needBarrier(t)
 	p := newTestPool(t, unpinned(1, WithQueueCapacity(minSlots))...)
@@ -365,8 +365,92 @@ func TestOwnGroupInInboxes(t *testing.T) {
 		_ = g.Wait()
 	}()
 	<-ended
-	if err := g.Wait(); err != ErrGoexit || g.waiter.Load() != 0 {
-		t.Errorf("of a task that exits: %v; a goroutine that has ended is still inside of the group: %v", err, g.waiter.Load() != 0)
+	if err := g.Wait(); err != ErrGoexit || g.inside[0].Load() != 0 {
+		t.Errorf("of a task that exits: %v; a goroutine that has ended is still inside of the group: %v", err, g.inside[0].Load() != 0)
+	}
+}
+
+// Of the goroutines that wait for one Group, each is inside of it while it runs tasks of it:
+// Wait returns ErrOwnGroup there, and only there.
+func TestManyWaitForOneGroup(t *testing.T) {
+	p := newTestPool(t, unpinned(1)...)
+	call := func(f *func()) { (*f)() }
+	none := func() {}
+	for range 2 * proven.Runs { // until it is known to return
+		_ = Submit(p, &none, call).Wait()
+	}
+	defer hold(t, p)()
+	g := p.NewGroup()
+	waiters := 2 * len(g.inside) // more than the Group knows of at a time
+	errs, outside := make([]error, waiters), make([]error, waiters)
+	begun, end := make(chan struct{}, waiters), make(chan struct{})
+	var ended sync.WaitGroup
+	for i := range waiters {
+		ended.Go(func() {
+			task := func() {
+				begun <- struct{}{}
+				<-end
+				errs[i] = g.Wait()
+			}
+			SubmitTo(g, &task, call)
+			outside[i] = g.Wait()
+		})
+		<-begun
+	}
+	close(end)
+	ended.Wait()
+	for i := range waiters {
+		if errs[i] != ErrOwnGroup || outside[i] != nil {
+			t.Errorf("goroutine %d: inside: %v; outside: %v", i, errs[i], outside[i])
+		}
+	}
+}
+
+// A submitter that finds the queues full runs tasks of its own. Inside those of a Group, Wait
+// returns ErrOwnGroup. A stand-in runs them if the Group knows of as many goroutines as it
+// can already.
+func TestOwnGroupOfHelper(t *testing.T) {
+	p := newTestPool(t, unpinned(1, WithQueueCapacity(minSlots))...)
+	call := func(f *func()) { (*f)() }
+	none := func() {}
+	for range 3 * proven.Runs { // until it is known to return
+		_ = Submit(p, &none, call).Wait()
+	}
+	defer hold(t, p)()
+	g, me := p.NewGroup(), runnerID()
+	var here, all, wrong atomic.Int32
+	task := func() {
+		all.Add(1)
+		if runnerID() == me {
+			here.Add(1)
+		}
+		if g.Wait() != ErrOwnGroup {
+			wrong.Add(1)
+		}
+	}
+	const n = 4 * minSlots
+	for _, other := range []uint64{0, 1} {
+		for i := range g.inside {
+			g.inside[i].Store(other)
+		}
+		here.Store(0)
+		for range n {
+			SubmitTo(g, &task, call)
+		}
+		if (hasIdentity && other == 0) != (here.Load() > 0) {
+			t.Errorf("%d tasks ran here; others are inside: %v", here.Load(), other != 0)
+		}
+		for i := range g.inside {
+			if g.inside[i].Swap(0) != other {
+				t.Error("the submitter is inside of the Group still")
+			}
+		}
+		if err := g.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	if all.Load() != 2*n || wrong.Load() != 0 {
+		t.Errorf("%d of %d tasks ran; for %d of them Wait did not return ErrOwnGroup", all.Load(), 2*n, wrong.Load())
 	}
 }
 

@@ -72,6 +72,7 @@ type runner struct {
 	keep   bool    // stays locked to its thread: WithPinning(Hold)
 	parker park.Parker
 	near   []*worker // where to look for work, nearest first
+	inside *Group    // of the task that it runs, or nil; for ErrOwnGroup
 	lease  lease
 	labels context.Context
 	region *trace.Region // of the busy period, while tracing is on

@@ -59,6 +59,7 @@ func (r *runner) settleIn() {
 // next one may have the same runnerID. The caller holds p.mu.
 func (r *runner) moveOut() {
 	delete(r.pool.runners, runnerID())
+	r.inside = nil
 }
 
 // inOwnTask reports whether the caller runs inside a task of p. One that runs

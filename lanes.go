@@ -167,9 +167,8 @@ func (p *Pool) publishLane(l *lane) {
 //
 // B2: the owner stores busy and loads owner; this stores owner, and after the
 // barrier loads busy. So either the owner sees that it has lost the lane, and
-// turns to an inbox, or this sees that it is busy, and gives the lane back. It also gives
-// back a lane whose owner may be inside a task of it: the lane knows the Groups that the
-// owner is inside of. One barrier serves all.
+// turns to an inbox, or this sees that it is busy, and gives the lane back. One barrier
+// serves all.
 func (p *Pool) takeOver() bool {
 	now := cpu.Ticks()
 	if now-p.takeOverAt < p.times.takeOver || !p.asymmetric() {
@@ -196,7 +195,7 @@ func (p *Pool) takeOver() bool {
 	membarrier.Heavy(true) // B2
 	taken := false
 	for i, l := range quiet {
-		if l.busy.Load() == 0 && !l.inside() {
+		if l.busy.Load() == 0 {
 			taken = true
 			l.retired.Store(true)
 		} else {
@@ -207,15 +206,6 @@ func (p *Pool) takeOver() bool {
 	}
 	p.sweep()
 	return taken
-}
-
-// inside reports whether a task of the lane runs, or of one that it has replaced. The
-// caller holds p.mu.
-func (l *lane) inside() bool {
-	for l != nil && !l.running() {
-		l = l.before
-	}
-	return l != nil
 }
 
 // mayReplace reports whether l has no free slot and is full of tasks that run or have
@@ -260,22 +250,7 @@ func (p *Pool) renew(l *lane) bool {
 		return false
 	}
 	p.disown(l)
-	fresh := p.acquire(identity())
-	if fresh == nil {
-		return false
-	}
-	l.before = l.before.inGroup() // not those that the owner has come out of meanwhile
-	fresh.before = l.inGroup()
-	return true
-}
-
-// inGroup returns the first of l and those before it by which the owner is inside a
-// Group, or nil.
-func (l *lane) inGroup() *lane {
-	for l != nil && len(l.account.groups) == 0 {
-		l = l.before
-	}
-	return l
+	return p.acquire(identity()) != nil
 }
 
 // disown retires a lane of the calling goroutine, which owns it no more. The caller holds

@@ -11,7 +11,6 @@ import (
 	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/membarrier"
-	"github.com/zeropool-go/zeropool/internal/proven"
 )
 
 // TestDeniedWaits: a goroutine that got no lane does not ask for one, which takes
@@ -590,37 +589,6 @@ func TestGoexitLeavesLaneToThieves(t *testing.T) {
 		if err := f.Wait(); err != nil {
 			t.Errorf("task %d: %v", i, err)
 		}
-	}
-}
-
-// TestReplacedLanesAreForgotten protects memory: a lane that is replaced inside a task of a
-// Group is known to the next one as long as the owner is inside that Group by it.
-func TestReplacedLanesAreForgotten(t *testing.T) {
-	if !hasIdentity {
-		t.Skip("nobody owns a lane")
-	}
-	p := newTestPool(t, unpinned(1, WithQueueCapacity(minSlots))...)
-	g := p.NewGroup()
-	failed := errors.New("failed")
-	task := func(*struct{}) {
-		for range 2 * minSlots {
-			if err := SubmitErr(p, nil, func(*struct{}) error { return failed }).Wait(); err != failed {
-				t.Error(err)
-			}
-		}
-	}
-	for range 2 * proven.Runs { // then Wait runs them itself
-		SubmitTo(g, nil, task)
-		if err := g.Wait(); err != nil {
-			t.Error(err)
-		}
-	}
-	known := 0
-	for l := p.ownLane(); l != nil; l = l.before {
-		known++
-	}
-	if known > 2 {
-		t.Errorf("%d lanes of one goroutine are known, which is inside of none", known)
 	}
 }
 

@@ -65,7 +65,6 @@ type lane struct {
 	retired atomic.Bool             // changes under pool.mu
 	quietAt uint64                  // what the owner had done when somebody last looked for a quiet lane; guarded by pool.mu
 	groups  atomic.Pointer[groupOf] // of the slot of index 0, and those of the others after it; nil before the first task of a Group
-	before  *lane                   // what this one replaced, if its owner is inside a Group by that; its owner reads it, else guarded by pool.mu
 	_       [lineSize]byte
 }
 
@@ -390,10 +389,18 @@ func (l *lane) group(v uint64) *groupOf {
 	return (*groupOf)(unsafe.Add(first, uintptr(v>>posShift&l.mask)*wordSize))
 }
 
+// groupOf returns the Group of the task with that state, or nil.
+func (l *lane) groupOf(v uint64) *Group {
+	if v&grouped == 0 {
+		return nil
+	}
+	return l.group(v).g.Load()
+}
+
 // holds reports whether a task of g that nobody has taken is in the slot of which that is
 // the state.
 func (l *lane) holds(v uint64, g *Group) bool {
-	return v&kindMask == full && v&grouped != 0 && l.group(v).g.Load() == g
+	return v&kindMask == full && l.groupOf(v) == g
 }
 
 // makeGroups makes room for the Groups of the lane's tasks.

@@ -17,12 +17,10 @@ type tally struct {
 	canceled  counter // withdrawn before they began
 }
 
-// An account is where a goroutine that runs tasks counts them, and notes the Groups whose
-// tasks it is running, the innermost last, for ErrOwnGroup.
+// An account is where a goroutine that runs tasks counts them.
 type account struct {
 	tally
-	many   bool // several goroutines write the tally, and groups is not used
-	groups []*Group
+	many bool // several goroutines write the tally
 }
 
 func (acc *account) count(c *counter, n uint64) {
@@ -35,24 +33,6 @@ func (acc *account) count(c *counter, n uint64) {
 
 // give counts n tasks that acc has begun as given to somebody else. Anybody may call it.
 func (acc *account) give(n int) { acc.given.v.Add(uint64(n)) }
-
-// enter notes that the goroutine runs a task of g. It returns false if there is
-// nothing to leave: the innermost task is one of g already.
-func (acc *account) enter(g *Group) bool {
-	n := len(acc.groups)
-	if acc.many || n > 0 && acc.groups[n-1] == g {
-		return false
-	}
-	acc.groups = append(acc.groups, g)
-	return true
-}
-
-// leave ends enter.
-func (acc *account) leave() {
-	n := len(acc.groups) - 1
-	acc.groups[n] = nil
-	acc.groups = acc.groups[:n]
-}
 
 // A helper is the account of goroutines that are neither workers nor stand-ins and
 // own no lane.
@@ -72,6 +52,14 @@ func (p *Pool) helper() *helper { return &p.helpers[stackHash()%helpers] }
 func stackHash() uint64 {
 	var here byte
 	return uint64(uintptr(unsafe.Pointer(&here))>>13) * hashFactor >> 32
+}
+
+// runInside runs a task that r has taken. Meanwhile r is inside its Group.
+func (r *runner) runInside(l *lane, s *slot, v uint64, acc *account) {
+	r.inside = l.groupOf(v)
+	r.pool.run(l, s, v, acc)
+	r.inside = nil
+	r.relabel()
 }
 
 // outcome is what a failed slot points to.
@@ -179,28 +167,19 @@ type running struct {
 	acc      *account
 	group    *Group // that it belongs to, or nil
 	returned bool
-	entered  bool // acc has entered the Group
 }
 
 // callFlagged calls the function of a task that belongs to a Group or returns an error.
 func (r *running) callFlagged() (err error) {
-	var of *groupOf
-	if r.v&grouped != 0 {
-		of = r.l.group(r.v)
-		r.group = of.g.Load()
-		r.entered = r.acc.enter(r.group)
-	}
+	r.group = r.l.groupOf(r.v)
 	if r.v&fallible != 0 {
 		err = callFallible(r.s.fn, r.s.params)
 	} else {
 		callTask(r.s.fn, r.s.params)
 	}
 	r.returned = true
-	if r.entered {
-		r.acc.leave()
-	}
-	if of != nil && err == nil {
-		of.store(nil)
+	if r.group != nil && err == nil {
+		r.l.group(r.v).store(nil)
 	}
 	return err
 }
@@ -211,10 +190,8 @@ func (p *Pool) putBack(l *lane, s *slot, v uint64, acc *account, how *counter, e
 	s.fn = nil
 	s.params = nil
 	acc.count(how, 1)
-	if v&grouped != 0 { // the Group keeps the error
-		of := l.group(v)
-		g = of.g.Load()
-		of.store(nil)
+	if g = l.groupOf(v); g != nil { // which keeps the error
+		l.group(v).store(nil)
 		s.state.Store(l.next(v)) // F1, R1; C1
 		return g
 	}
@@ -256,21 +233,17 @@ func (r *running) unwound(e any) {
 	if goexited() {
 		proven.Exited(codeOf(r.s.fn, r.s.params))
 		if e == nil {
-			r.failed(ErrGoexit)
+			r.fail(ErrGoexit)
 			return
 		}
 	}
 	err := newPanicError(e)
-	defer r.failed(err) // even if the handler calls runtime.Goexit
+	defer r.fail(err) // even if the handler calls runtime.Goexit
 	r.l.pool.report(err)
 }
 
-// failed ends a task that did not return. The goroutine is inside its Group until then:
-// the panic handler, too, would wait for ever for the Group.
-func (r *running) failed(err error) {
-	if r.entered {
-		r.acc.leave()
-	}
+// fail ends a task that did not return.
+func (r *running) fail(err error) {
 	r.l.pool.fail(r.l, r.s, r.v, r.acc, &r.acc.panicked, err)
 }
 

@@ -202,8 +202,7 @@ func (s *standIn) resume(placed bool) {
 func (s *standIn) runHanded() {
 	j := &s.job
 	code := codeOf(j.s.fn, j.s.params)
-	s.pool.run(j.l, j.s, j.v, &s.account)
-	s.relabel()
+	s.runInside(j.l, j.s, j.v, &s.account)
 	if proven.Is(code) {
 		return
 	}
@@ -228,8 +227,7 @@ func (s *standIn) runHanded() {
 			return
 		}
 		s.begun.add(1)
-		s.pool.run(more, t, key|taken, &s.account)
-		s.relabel()
+		s.runInside(more, t, key|taken, &s.account)
 	}
 }
 

@@ -307,13 +307,15 @@ const (
 // runOwnOldest runs the oldest tasks of the caller's own lane, if their functions are known
 // to return, and reports whether there was one.
 func (p *Pool) runOwnOldest(l *lane) bool {
+	var in insider
+	defer in.leave()
 	start := cpu.Ticks()
 	for n := range helpRuns {
 		s, v, ok := l.takeOwnOldest()
 		if !ok {
 			return n > 0
 		}
-		if !l.knows(s) && !l.proven(s) {
+		if !l.knows(s) && !l.proven(s) || !in.enter(l.groupOf(v)) {
 			p.handOver(l, s, v, &l.account, nil, 0)
 			return true
 		}

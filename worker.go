@@ -128,13 +128,12 @@ const maxRounds = 64
 func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 	code, start := codeOf(s.fn, s.params), cpu.Ticks()
 	if r.worker != nil && l == r.worker.lane.Load() {
-		r.pool.run(l, s, v, &l.account)
+		r.runInside(l, s, v, &l.account)
 	} else {
 		r.begun.add(1)
-		r.pool.run(l, s, v, &r.account)
+		r.runInside(l, s, v, &r.account)
 	}
 	r.pool.observe(code, 1)
-	r.relabel()
 	now := cpu.Ticks()
 	r.judge(l, now-start)
 	r.lease.check(now)
