@@ -2,7 +2,6 @@ package zeropool
 
 import (
 	"fmt"
-	"math/bits"
 	"sync/atomic"
 	"unsafe"
 
@@ -24,23 +23,15 @@ type thread struct {
 // canPin says whether this system can bind a thread to a CPU.
 const canPin = true
 
-// getAffinity reads a thread's mask into set, which grows with the number of CPUs; 0 is
-// the calling thread.
-func getAffinity(thread int, set *unix.CPUSetDynamic) error {
-	for n := 1024; ; n *= 2 {
-		grow(set, n)
-		err := unix.SchedGetaffinityDynamic(thread, *set)
-		if err != unix.EINVAL || n >= 1<<20 {
-			return err
-		}
-	}
-}
+// maxCPUs is twice as many as Linux can be built for (CONFIG_NR_CPUS).
+const maxCPUs = 1 << 14
 
-// grow makes set one for n CPUs at least.
-func grow(set *unix.CPUSetDynamic, n int) {
-	if len(*set)*bits.UintSize < n {
-		*set = unix.NewCPUSet(n)
+// getAffinity reads a thread's mask into set; 0 is the calling thread.
+func getAffinity(thread int, set *unix.CPUSetDynamic) error {
+	if *set == nil {
+		*set = unix.NewCPUSet(maxCPUs)
 	}
+	return unix.SchedGetaffinityDynamic(thread, *set)
 }
 
 // pin binds the calling thread, to which the goroutine is locked, to cpu, and
@@ -53,7 +44,9 @@ func (t *thread) pin(cpu int, foreign bool, name string) error {
 	if !foreign && !t.before.IsSet(cpu) {
 		return fmt.Errorf("CPU %d is not in the affinity mask of the process any more", cpu)
 	}
-	grow(&t.mask, max(cpu+1, 1024))
+	if t.mask == nil {
+		t.mask = unix.NewCPUSet(maxCPUs)
+	}
 	t.mask.Zero()
 	t.mask.Set(cpu)
 	if err := unix.SchedSetaffinityDynamic(0, t.mask); err != nil {

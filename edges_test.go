@@ -339,7 +339,7 @@ func TestSubmissionCutsLightNap(t *testing.T) {
 		ro.napper.Announce()
 		go func() {
 			defer close(woken)
-			r.napLightly(2 * time.Hour)
+			p.napLightly(2 * time.Hour)
 		}()
 		eventually(t, func() bool { return p.gate.Load()&gateSleeping != 0 }, func() string { return "submitters are not asked to cut the nap short" })
 		f := p.Go(func() {})

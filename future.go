@@ -6,6 +6,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/zeropool-go/zeropool/internal/cpu"
 	"github.com/zeropool-go/zeropool/internal/membarrier"
 )
 
@@ -111,7 +112,7 @@ func (f Future) Wait() error {
 // own lane, and that has panicked, or that it must not run itself.
 func (f Future) waitTaken(l *lane, s *slot) error {
 	if v := f.key | owned; s.state.Load() == v {
-		l.pool.handOver(l, s, v, &l.account, nil, 0)
+		l.pool.handOver(l, s, v, &l.account)
 	}
 	return f.block()
 }
@@ -125,7 +126,7 @@ func (f Future) waitSlow(l *lane, s *slot) error {
 		if provenTask(s.fn, s.params) {
 			p.run(l, s, v, acc)
 		} else {
-			p.handOver(l, s, v, acc, nil, 0)
+			p.handOver(l, s, v, acc)
 		}
 	}
 	return f.block()
@@ -191,27 +192,28 @@ func (f Future) WaitTimeout(d time.Duration) error {
 
 // waitFree blocks until the task or batch has ended, which it reports, or until stop is
 // closed or the timeout is over. What nobody has begun, a stand-in runs: one for each
-// batch, however many wait for it, and however often. For a batch it watches before it
-// asks for one: where workers end batches at once, the caller would submit and wait again,
-// and leave one stand-in after the other behind that has not begun yet.
+// batch, however many wait for it, and however often. It is the next on this P, so the
+// caller lets it run first: most end before the caller would have parked. Where it does not,
+// because the Ps are saturated, it watches a batch before: if workers end batches at once,
+// the caller would go on, and leave one stand-in after the other behind that has not begun.
 func (f Future) waitFree(stop <-chan struct{}, timeout time.Duration) bool {
 	if l := f.lane(); l != nil {
 		s := l.slot(f.key)
 		if v, acc := l.pool.takeBack(l, s, f.key); v != 0 {
-			return l.pool.handOver(l, s, v, acc, stop, timeout)
+			l.pool.handTask(l, s, v, acc, nil)
+			l.pool.letRun()
+			return f.Done() || l.pool.parkNow(unsafe.Pointer(s), f.Done, false, stop, timeout)
 		}
 	}
-	if watchFor(f.Done) {
-		return true
-	}
-	if b := f.batch(); f.n != 0 && b.retain(f.key) {
+	if b := f.batch(); f.n != 0 && !(b.pool.roster.isSaturated(cpu.Ticks()) && watchFor(f.Done)) && b.retain(f.key) {
 		if int(b.cursor.Load()) < b.n && b.asked.CompareAndSwap(false, true) {
 			b.pool.hand(job{span: span{b: b}})
+			b.pool.letRun()
 		} else {
 			b.release()
 		}
 	}
-	return f.parkNow(stop, timeout)
+	return watchFor(f.Done) || f.parkNow(stop, timeout)
 }
 
 // Cancel withdraws the tasks that have not begun, and returns how many: 0 or 1

@@ -159,9 +159,7 @@ func (g *Group) Wait() error {
 		if g.own() {
 			return ErrOwnGroup
 		}
-		if handed := g.help(); !g.ended() {
-			g.block(nil, handed)
-		}
+		g.block(nil, g.help())
 	}
 	return g.result()
 }
@@ -244,7 +242,7 @@ func (g *Group) help() (handed bool) {
 				g.pool.run(l, s, v, &l.account)
 				continue
 			}
-			g.pool.handOver(l, s, v, &l.account, nil, 0)
+			g.pool.handOver(l, s, v, &l.account)
 		}
 	}
 	if g.ended() {
@@ -311,7 +309,10 @@ const (
 // its place, but who works there may have to wait until the caller goes on, for a lock that
 // it holds. So where none of g is at work, a stand-in more runs those that are queued.
 func (g *Group) block(stop <-chan struct{}, handed bool) bool {
-	if !handed && watchFor(g.ended) {
+	if handed && stop != nil {
+		g.pool.letRun()
+	}
+	if g.ended() || !handed && watchFor(g.ended) {
 		return true
 	}
 	done, pause := g.finished.Load(), starvedAfter

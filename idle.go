@@ -37,6 +37,8 @@ import (
 //   - A submitter loads the gate after it has published (P1). If it finds
 //     gateSleeping, it clears it and summons a runner: it cuts the poller's nap short, or
 //     makes a parked runner the poller, and wakes it.
+//   - Where the Ps are saturated there may be no poller, and gateSleeping be set, while
+//     runners are at work: each submission wakes one that is parked.
 //   - A runner that finds itself on the CPU of the submitter that woke it, which is
 //     where systems often put it, and nothing that it may steal yet, does not spin but
 //     naps at once: meanwhile the submitter could not go on.
@@ -53,14 +55,43 @@ const (
 
 // A roster knows what the runners of a pool do.
 type roster struct {
-	mu     sync.Mutex
-	parked []*runner // the one that parked last is woken first
-	poller atomic.Pointer[runner]
-	places atomic.Int32 // that blocked waiters lend, less those that stand-ins have; it changes under mu
-	napper park.Napper
-	waker  atomic.Int64  // the CPU of who has woken a runner last, -1 if that was a runner; a hint, no order hangs on it
-	nap    time.Duration // how long the poller naps; only the poller uses it
-	begun  uint64        // what Pool.begun returned when the poller looked last; likewise
+	mu        sync.Mutex
+	parked    []*runner // the one that parked last is woken first
+	poller    atomic.Pointer[runner]
+	places    atomic.Int32 // that blocked waiters lend, less those that stand-ins have; it changes under mu
+	napper    park.Napper
+	waker     atomic.Int64  // the CPU of who has woken a runner last, -1 if that was a runner; a hint, no order hangs on it
+	nap       time.Duration // how long the poller naps; only the poller uses it
+	begun     uint64        // what Pool.begun returned when the poller looked last; likewise
+	saturated atomic.Int64  // ticks until which the Ps count as saturated; a hint, no order hangs on it
+}
+
+// Where other goroutines keep all Ps busy, in slices of 10 ms, who yields goes on when several
+// of them have had theirs, and so does who has napped. Only who is woken is the next on a P,
+// that of who wakes it. So when a yield has taken longer than lateTime, the Ps count as
+// saturated for saturatedFor times as long: nobody yields, a poller that finds nothing
+// queued parks, submitters go on to wake runners that are parked (summon), and what may be
+// stolen soon is waited for in a spin.
+const lateTime, saturatedFor = 5 * time.Millisecond, 100
+
+// isSaturated reports whether the Ps count as saturated. Ticks may be below 0: in bubbles
+// of testing/synctest, without assembly.
+func (ro *roster) isSaturated(now int64) bool {
+	till := ro.saturated.Load()
+	return till != 0 && now < till
+}
+
+// letRun lets others run: those whom a task has just told, or a stand-in that has just got
+// one.
+func (p *Pool) letRun() {
+	start := cpu.Ticks()
+	if p.roster.isSaturated(start) {
+		return
+	}
+	yield()
+	if took := cpu.Ticks() - start; took > p.times.late {
+		p.roster.saturated.Store(start + saturatedFor*took)
+	}
 }
 
 // A runner is a worker or a stand-in.
@@ -99,7 +130,7 @@ func (r *runner) idle() bool {
 			ro.places.Add(1)
 		}
 		var w *runner
-		if ro.poller.Load() == r {
+		if poller := ro.poller.Load(); poller == r || poller == nil && p.hasWork() { // r was woken for that, see summon
 			ro.poller.Store(nil)
 			if !over || len(ro.parked) > 0 { // a stand-in would find nothing either
 				w = ro.elect()
@@ -145,7 +176,7 @@ func (r *runner) sleep() {
 func (r *runner) poll() {
 	p, ro := r.pool, &r.pool.roster
 	if r.pollTill == 0 {
-		yield() // to those whom its tasks have woken
+		p.letRun()
 		r.pollTill = cpu.Ticks() + p.times.poll
 		for n := 0; n < int(p.spin/spinRound) && !r.beside; n++ {
 			if p.hasWork() {
@@ -167,14 +198,12 @@ func (r *runner) poll() {
 	}
 	r.beside = false
 	switch left := r.pollTill - now; {
+	case !work && ro.isSaturated(now): // a wake makes r the next on a P, the end of a nap does not
 	case left > 0 && !work && ro.nap == firstNap:
-		r.napLightly(cpu.DurationOf(p.times.poll - left))
+		p.napLightly(cpu.DurationOf(p.times.poll - left))
 		return
-	case left > 0:
+	case left > 0, work:
 		ro.napper.Nap(ro.nap)
-		return
-	case work:
-		ro.napper.Nap(lastNap)
 		return
 	}
 	p.mu.Lock()
@@ -208,8 +237,7 @@ func (r *runner) poll() {
 // napLightly is a nap that the next submission cuts short, of a poller that has found
 // nothing, and seen nothing begin, for so long. It executes no heavy barrier: at worst a
 // submission that comes at the same moment waits for the end of the nap.
-func (r *runner) napLightly(quiet time.Duration) {
-	p := r.pool
+func (p *Pool) napLightly(quiet time.Duration) {
 	p.gate.Or(gateSleeping)
 	if !p.hasWork() {
 		p.roster.napper.Nap(max(firstNap, quiet/2)) // a few naps in pollTime, not forty
@@ -218,11 +246,14 @@ func (r *runner) napLightly(quiet time.Duration) {
 }
 
 // found is called when r has taken work, before it runs it: if r is the poller,
-// another runner becomes it.
+// another runner becomes it. If there is none, and more work, r wakes another one.
 func (r *runner) found() {
 	r.pollTill = 0
 	ro := &r.pool.roster
 	if ro.poller.Load() != r { // only r changes this from r; nobody changes it to r while r is at work
+		if r.pool.gate.Load()&gateSleeping != 0 && r.pool.hasWork() { // the Ps are saturated
+			r.pool.summon()
+		}
 		return
 	}
 	ro.nap = firstNap
@@ -263,14 +294,20 @@ func (p *Pool) wakeRunner(w *runner) {
 }
 
 // summon gets a runner now, for a submitter that has seen gateSleeping, or whose work will
-// not wait for the end of a nap.
+// not wait for the end of a nap. Where the Ps are saturated it leaves gateSleeping set and
+// names no poller while others are parked: the one that it wakes may have to wait for its
+// turn, so the next submitter wakes another one.
 func (p *Pool) summon() {
 	ro := &p.roster
 	ro.mu.Lock()
-	p.gate.And(^uint64(gateSleeping))
 	var w *runner
 	if ro.poller.Load() == nil {
 		w = ro.elect()
+	}
+	if w != nil && len(ro.parked) > 0 && ro.isSaturated(cpu.Ticks()) {
+		ro.poller.Store(nil)
+	} else {
+		p.gate.And(^uint64(gateSleeping))
 	}
 	ro.mu.Unlock()
 	ro.waker.Store(int64(currentCPU()))

@@ -13,8 +13,7 @@ import (
 
 // inTask reports whether the caller runs inside a task of any pool.
 func inTask() bool {
-	f := taskFrames()
-	return stack.Nearest(f[1:]) >= 0
+	return stack.Nearest(taskFrames()[1:]) >= 0
 }
 
 // goexited reports, in a deferred call of a function that runs tasks, whether it is
@@ -22,8 +21,7 @@ func inTask() bool {
 // has returned a panic, of a deferred call of the task's. And nothing that recover
 // returns need mean a Goexit: it may be panic(nil), under GODEBUG=panicnil=1.
 func goexited() bool {
-	f := taskFrames()
-	return stack.Nearest(f[:]) == 0
+	return stack.Nearest(taskFrames()[:]) == 0
 }
 
 // runnerID returns what tells the calling goroutine from all others that live: its

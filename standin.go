@@ -2,7 +2,6 @@ package zeropool
 
 import (
 	"sync/atomic"
-	"time"
 	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/cpu"
@@ -21,8 +20,9 @@ import (
 // inherit.
 type standIn struct {
 	runner
-	job   job // its parker gets a signal when there is one, or the pool has closed
-	index int // in pool.standIns; guarded by pool.mu
+	job   job  // its parker gets a signal when there is one, or the pool has closed
+	last  bool // there was no other spare one, so it is to start the next
+	index int  // in pool.standIns; guarded by pool.mu
 }
 
 // A job is what a stand-in does first. Then, unless that was one task that was handed over,
@@ -43,26 +43,29 @@ type job struct {
 // of the job as begun, it counts it as given.
 func (p *Pool) startStandIn(j job, by *account) bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	n := len(p.spares)
 	if p.spares == nil {
+		p.mu.Unlock()
 		return false
-	}
-	if j.l != nil {
-		p.handed.begun.add(1)
 	}
 	if by != nil {
 		by.give(1)
 	}
-	n := len(p.spares)
+	begun := &p.handed.begun
 	if n == 0 {
 		p.jobs.Push(j) // whoever has taken the last spare is about to look here
-		return true
+	} else {
+		s := p.spares[n-1]
+		p.spares[n-1] = nil
+		p.spares = p.spares[:n-1]
+		s.job, s.last = j, n == 1
+		begun = &s.begun
+		defer s.parker.Signal() // after p.mu: it takes longer than all the rest
 	}
-	s := p.spares[n-1]
-	p.spares[n-1] = nil
-	p.spares = p.spares[:n-1]
-	s.job = j
-	s.parker.Signal()
+	if j.l != nil {
+		begun.add(1)
+	}
+	p.mu.Unlock()
 	return true
 }
 
@@ -76,6 +79,10 @@ func (p *Pool) spare() {
 	s.marks = make([]mark, p.laneIDs) // now, not when s first steals, much later perhaps
 	if p.jobs.Len() > 0 {
 		s.job = p.jobs.Pop()
+		if s.job.l != nil {
+			p.handed.given.add(1)
+			s.begun.add(1)
+		}
 		s.parker.Signal()
 	} else {
 		p.spares = append(p.spares, s)
@@ -93,19 +100,18 @@ func (s *standIn) serve() {
 	s.settleIn()
 	for {
 		s.parker.Await()
-		p.mu.Lock()
 		if s.job == (job{}) { // the pool has closed
+			p.mu.Lock()
 			s.end()
 			return
 		}
-		if s.job.l != nil { // a task: from now on s counts it
-			p.handed.given.add(1)
-			s.begun.add(1)
+		if s.last {
+			p.mu.Lock()
+			for p.jobs.Len() > 0 || len(p.spares) == 0 {
+				p.spare()
+			}
+			p.mu.Unlock()
 		}
-		for p.jobs.Len() > 0 || len(p.spares) == 0 {
-			p.spare()
-		}
-		p.mu.Unlock()
 		s.perform()
 		if !s.rest() {
 			return
@@ -233,16 +239,15 @@ func (s *standIn) runHanded() {
 
 // handOver has a stand-in run a task that the caller has taken out of its own
 // lane, out of an inbox, or as a thief, and that it must not run itself, and waits until
-// the task has ended, which it reports, until stop is closed, or until the timeout is over
-// unless it is 0. An owner of a lane makes that shared itself, for the stand-in.
+// the task has ended. An owner of a lane makes that shared itself, for the stand-in.
 //
 // The caller does not lend its place, and the stand-in uses none: it ends with the task.
 // If both were counted, a waiter that parks between their two ends would find its own
 // place in use, and the pool would be without a poller once the stand-in has ended.
-func (p *Pool) handOver(l *lane, s *slot, v uint64, acc *account, stop <-chan struct{}, timeout time.Duration) bool {
+func (p *Pool) handOver(l *lane, s *slot, v uint64, acc *account) {
 	f := Future{at: unsafe.Pointer(l), key: v &^ kindMask}
 	p.handTask(l, s, v, acc, nil)
-	return p.parkNow(unsafe.Pointer(s), f.Done, false, stop, timeout)
+	p.parkNow(unsafe.Pointer(s), f.Done, false, nil, 0)
 }
 
 // handTask is what handOver does before it waits; its job is not on the stack then. With a

@@ -316,7 +316,7 @@ func (p *Pool) runOwnOldest(l *lane) bool {
 			return n > 0
 		}
 		if !l.knows(s) && !l.proven(s) || !in.enter(l.groupOf(v)) {
-			p.handOver(l, s, v, &l.account, nil, 0)
+			p.handOver(l, s, v, &l.account)
 			return true
 		}
 		p.run(l, s, v, &l.account)

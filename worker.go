@@ -108,7 +108,7 @@ func (r *runner) work() {
 				continue
 			}
 		}
-		if rounds++; r.soon && rounds < maxRounds && !r.beside {
+		if rounds++; r.soon && (rounds < maxRounds && !r.beside || rounds < saturatedRounds && p.roster.isSaturated(cpu.Ticks())) {
 			cpu.Relax(64)
 			cpu.SpinTurn()
 			continue
@@ -121,8 +121,8 @@ func (r *runner) work() {
 }
 
 // maxRounds is how often a runner looks for a task that is about to be there,
-// before it naps.
-const maxRounds = 64
+// before it naps; saturatedRounds, where the Ps are saturated.
+const maxRounds, saturatedRounds = 64, 1024
 
 // runTaken runs a task that r has taken.
 func (r *runner) runTaken(l *lane, s *slot, v uint64) {
@@ -137,9 +137,9 @@ func (r *runner) runTaken(l *lane, s *slot, v uint64) {
 	now := cpu.Ticks()
 	r.judge(l, now-start)
 	r.lease.check(now)
-	if v&grouped == 0 && now-r.yieldAt > r.pool.times.yield && l.queued() <= 0 && r.mark(l).unwaited(l) {
+	if v&grouped == 0 && now-r.yieldAt > r.pool.times.yield && !r.pool.roster.isSaturated(now) && l.queued() <= 0 && r.mark(l).unwaited(l) {
 		r.lease.end() // a yield of a locked goroutine costs several switches of threads; with Hold less than the wait
-		yield()
+		r.pool.letRun()
 		r.yieldAt = cpu.Ticks()
 	}
 }

@@ -14,6 +14,9 @@
  * pool knows of, or, with LONG, in their own way. OUTSIDE goroutines wait for the first
  * task. How a waiter learns of the end is checked in wait.pml.
  *
+ * With SATURATED, a submitter may leave the gate and name no poller while others are
+ * parked; with BATCH a submitter publishes its tasks in one step, and looks at the gate once.
+ *
  * A task that is handed over changes nothing here: its stand-in has the place of the
  * waiter.
  *
@@ -35,6 +38,14 @@
  * full: one is enough, two waiters outside | -DW=1 -DTASKS=2 -DOUTSIDE=2 -DFEW
  * check: no heavy barrier | -DW=2 -DTASKS=2 -DNO_HEAVY
  * check: the heavy barrier comes later | -DW=2 -DTASKS=2 -DREGISTER
+ * check: saturated, two workers, two submitters | -DW=2 -DSUBMITTERS=2 -DTASKS=1 -DSATURATED
+ * check: saturated, tasks that last, a batch | -DW=3 -DTASKS=3 -DBLOCKING=2 -DLONG -DSATURATED -DBATCH
+ * check: saturated, a waiter and two workers | -DW=2 -DTASKS=3 -DBLOCKING=1 -DSATURATED
+ * slow: saturated, a waiter outside, a task that lasts | -DW=2 -DTASKS=2 -DBLOCKING=1 -DLONG -DOUTSIDE=1 -DSATURATED
+ * check: saturated, stand-ins are woken first | -DW=1 -DTASKS=2 -DOUTSIDE=1 -DSATURATED -DSTAND_INS_FIRST
+ * check: saturated, stand-ins first, one parked runner is enough | -DW=1 -DTASKS=1 -DFORKS=2 -DBLOCKING=2 -DFEW -DSATURATED -DSTAND_INS_FIRST
+ * full: saturated, stand-ins first, a waiter in a task | -DW=2 -DTASKS=3 -DBLOCKING=1 -DSATURATED -DSTAND_INS_FIRST
+ * full: saturated, three workers, a waiter | -DW=3 -DTASKS=2 -DBLOCKING=1 -DSATURATED
  * slow: two waiters in tasks, two workers | -DW=2 -DTASKS=3 -DBLOCKING=2
  * full: two workers, two submitters, two tasks each | -DW=2 -DSUBMITTERS=2 -DTASKS=2
  * full: three workers, a waiter | -DW=3 -DTASKS=2 -DBLOCKING=1
@@ -53,6 +64,9 @@
  * mutant: MUTANT_no_stand_in_over | it makes no stand-in the poller | -DW=1 -DTASKS=2 -DBLOCKING=1 -DLONG -DOUTSIDE=1
  * mutant: MUTANT_no_stand_in | a waiter that parks lets no stand-in begin | -DW=1 -DBLOCKING=1
  * mutant: MUTANT_handed_counts | a stand-in with a task that was handed over has a place of its own | -DW=1 -DBLOCKING=1
+ * mutant: MUTANT_saturated_gate | where the Ps are saturated a submitter names no poller and clears the gate | -DW=2 -DSATURATED
+ * mutant: MUTANT_saturated_batch | there a runner that finds more work than it takes wakes nobody | -DW=2 -DTASKS=2 -DBLOCKING=1 -DLONG -DSATURATED -DBATCH
+ * mutant: MUTANT_saturated_retire | there a stand-in that is one too many ends, though it was woken for work | -DW=1 -DTASKS=2 -DOUTSIDE=1 -DSATURATED -DSTAND_INS_FIRST
  * mutant: MUTANT_retire_silent | a stand-in that retires does not hand over | -DW=1 -DTASKS=2 -DOUTSIDE=1
  */
 
@@ -88,6 +102,9 @@ byte pending[LANES]; /* published, still in the owner's store buffer */
 byte queued[LANES];  /* visible */
 
 bool sleeping;       /* the gate */
+#ifdef SATURATED
+bool saturated = true;
+#endif
 byte poller = NOBODY;
 byte parked;         /* one bit for each runner */
 bool woken[RUNNERS];
@@ -154,11 +171,19 @@ inline heavy() {
 
 /* Under the lock: a parked runner becomes the poller. */
 inline unpark() {
+#ifdef STAND_INS_FIRST
+	i = RUNNERS - 1;
+	do
+	:: parked & BIT(i) -> break
+	:: else -> i--
+	od;
+#else
 	i = 0;
 	do
 	:: parked & BIT(i) -> break
 	:: else -> i++
 	od;
+#endif
 	parked = parked & (255 - BIT(i));
 	poller = i;
 	woken[i] = true;
@@ -208,11 +233,46 @@ inline handOver() {
 	polls = false
 }
 
-inline publish(q) {
+/* A submitter that has seen the gate, or a runner that takes work, gets a runner. Who is
+ * woken sees what was published before: the lock, and the wake, order it. */
+inline summon(q) {
+	d_step {
+		queued[q] = queued[q] + pending[q];
+		pending[q] = 0;
+		if
+#ifndef MUTANT_elect_beside
+		:: poller != NOBODY -> sleeping = false /* if it naps, the nap is cut short */
+#endif
+		:: else ->
+		   sleeping = false;
+		   elect();
+#ifdef SATURATED
+		   if
+		   :: parked != 0 && saturated ->
+		      poller = NOBODY;
+#ifndef MUTANT_saturated_gate
+		      sleeping = true
+#endif
+		   :: else
+		   fi
+#endif
+		fi;
+		S;
+		g = false
+	}
+}
+
+#ifdef BATCH
+#define AT_ONCE TASKS
+#else
+#define AT_ONCE 1
+#endif
+
+inline publish(q, many) {
 #ifdef MUTANT_gate_first
 	g = sleeping;
 #endif
-	pending[q]++;
+	pending[q] = pending[q] + many;
 	if
 	:: FENCE(q) -> pending[q] == 0
 	:: else
@@ -221,17 +281,7 @@ inline publish(q) {
 	g = sleeping;
 #endif
 	if
-	:: g -> d_step {
-		sleeping = false;
-		if
-#ifndef MUTANT_elect_beside
-		:: poller != NOBODY /* if it naps, the nap is cut short */
-#endif
-		:: else -> elect()
-		fi;
-		S;
-		g = false
-	   }
+	:: g -> summon(q)
 	:: else
 	fi
 }
@@ -241,7 +291,7 @@ proctype submitter(byte me) {
 	bool g;
 
 	do
-	:: n < TASKS -> publish(me); n++
+	:: n < TASKS -> publish(me, AT_ONCE); n = n + AT_ONCE
 	:: else -> break
 	od
 }
@@ -318,6 +368,9 @@ look:
 #else
 		   :: polls -> handOver()
 #endif
+#if defined(SATURATED) && !defined(MUTANT_saturated_retire)
+		   :: !polls && poller == NOBODY && SOMETHING -> elect()
+#endif
 		   :: else
 		   fi;
 		   t = 1
@@ -325,6 +378,12 @@ look:
 		:: r >= W && !polls && poller != r && parked != 0 && !SURPLUS ->
 		   places++;
 		   standins = standins & (255 - BIT(r));
+#ifdef SATURATED
+		   if
+		   :: poller == NOBODY && SOMETHING -> elect()
+		   :: else
+		   fi;
+#endif
 		   t = 1
 #endif
 		:: else ->
@@ -415,7 +474,13 @@ poll:
 
 sleep:
 end1:
-	atomic { woken[r] -> woken[r] = false; polls = true; polling++; assert(polling <= 1) };
+	atomic {
+		woken[r] -> woken[r] = false;
+		if
+		:: poller == r -> polls = true; polling++; assert(polling <= 1)
+		:: else
+		fi
+	};
 	goto look;
 
 took:
@@ -424,12 +489,15 @@ took:
 #else
 	if
 	:: polls -> d_step { handOver() }
+#if defined(SATURATED) && !defined(MUTANT_saturated_batch)
+	:: !polls && sleeping && SOMETHING -> summon(SUBMITTERS + r)
+#endif
 	:: else
 	fi;
 #endif
 	d_step { t = begun; begun++ };
 	if
-	:: t < FORKS -> publish(SUBMITTERS + r)
+	:: t < FORKS -> publish(SUBMITTERS + r, 1)
 	:: else
 	fi;
 	if
@@ -450,6 +518,10 @@ took:
 #endif
 	goto look
 }
+
+#ifdef SATURATED
+proctype relief() { saturated = false }
+#endif
 
 #ifdef REGISTER
 proctype registrar() {
@@ -492,6 +564,9 @@ init {
 		od;
 #ifdef REGISTER
 		run registrar();
+#endif
+#ifdef SATURATED
+		run relief();
 #endif
 #ifdef MUTANT_handed_counts
 		run handed();

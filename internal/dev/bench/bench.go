@@ -181,6 +181,7 @@ func basic() []Workload {
 	return []Workload{
 		single(1000),
 		loopOfOne(1000),
+		loopOfContexts(1000),
 		firstBurst(1000),
 		burstAfterRest(1000),
 		submitters(8, 10_000),

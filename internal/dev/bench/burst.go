@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -116,6 +117,48 @@ func loopOfOne(n int) Workload {
 					}
 				})
 			}, e.Peers.Cells, channelPeer[cell](), goroutinePeer[cell]())...)
+		},
+	}
+}
+
+// endable is a context that could end, and does not.
+var endable, _ = context.WithCancel(context.Background())
+
+// loopOfContexts is loopOfOne with a context that could end: a task has to run on another
+// goroutine then, so a goroutine and a channel for each is what one would have without a
+// pool.
+func loopOfContexts(n int) Workload {
+	return Workload{
+		Name:    "wait-context",
+		Title:   fmt.Sprintf("one tiny task, submitted and waited for with a context that can end, %s times over, without a clock inside", thousands(n)),
+		Tasks:   n,
+		Further: true,
+		Variants: func(e *Env) []Variant {
+			cells := make([]cell, n)
+			on := func(do func(c *cell) error) Instance {
+				return onCells(cells, func() {
+					for i := range cells {
+						must(do(&cells[i]))
+					}
+				})
+			}
+			ours := Variant{Ours, e.Pool(func(p *zeropool.Pool) Instance {
+				return on(func(c *cell) error { return zeropool.Submit(p, c, store).WaitContext(endable) })
+			})}
+			goroutines := on(func(c *cell) error {
+				done := make(chan struct{})
+				go func() {
+					store(c)
+					close(done)
+				}()
+				select {
+				case <-done:
+					return nil
+				case <-endable.Done():
+					return endable.Err()
+				}
+			})
+			return []Variant{ours, {Goroutines, plain(goroutines)}}
 		},
 	}
 }

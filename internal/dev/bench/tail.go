@@ -23,6 +23,9 @@ type server struct {
 	each func(spins []spin)
 	// fork does tasks submitted all at a time, where that is possible, and waits.
 	fork func(spins []spin)
+	// told does tasks submitted one by one, and waits for a WaitGroup in which they count
+	// themselves as done.
+	told func(spins []spin)
 }
 
 // served makes the variants that have a server. What prepare returns is the
@@ -45,6 +48,16 @@ func served(e *Env, procs int, prepare func(s *server) Instance) []Variant {
 				}
 			},
 			fork: func(spins []spin) { must(zeropool.SubmitBatch(p, spins, compute).Wait()) },
+			told: func(spins []spin) {
+				var done sync.WaitGroup
+				done.Add(len(spins))
+				counted := make([]countedSpin, len(spins))
+				for i := range spins {
+					counted[i] = countedSpin{&spins[i], &done}
+					zeropool.Submit(p, &counted[i], computeCounted)
+				}
+				done.Wait()
+			},
 		})
 	})}
 	theirs := Variant{Channel, func() (Instance, error) {
@@ -64,6 +77,7 @@ func served(e *Env, procs int, prepare func(s *server) Instance) []Variant {
 			},
 			each: each,
 			fork: each,
+			told: each,
 		})
 		i.Stop = p.stop
 		return i, nil
@@ -202,32 +216,45 @@ func underLoad() Workload {
 	}
 }
 
-// crowded is a round trip, or a batch, while goroutines that have nothing to do
-// with the pool use as many of the Ps as there are workers.
-func crowded(name, title string, procs func(workers int) int, batch bool) Workload {
+// What one does beside goroutines that have nothing to do with the pool.
+const (
+	oneTask  = ""
+	oneBatch = "batch-"
+	oneTold  = "told-"
+)
+
+// crowded is a round trip, a batch, or tasks that tell their submitter, while goroutines
+// that have nothing to do with the pool use as many of the Ps as there are workers.
+func crowded(name, title string, procs func(workers int) int, what string) Workload {
 	w := Workload{
-		Name:    "busy-" + name,
+		Name:    "busy-" + what + name,
 		Title:   "one tiny task, submitted and waited for, while a goroutine for each worker computes, GOMAXPROCS " + title,
 		Kind:    Latency,
 		Tasks:   1,
 		Samples: 10,
 		Further: true,
 	}
-	if batch {
-		w.Name = "busy-batch-" + name
+	switch what {
+	case oneBatch:
 		w.Title = "a batch of 16 tasks of 10 µs, waited for, while a goroutine for each worker computes, GOMAXPROCS " + title
 		w.Tasks = 16
+	case oneTold:
+		w.Title = "8 tasks of 10 µs, submitted and waited for by a WaitGroup, while a goroutine for each worker computes, GOMAXPROCS " + title
+		w.Tasks = 8
 	}
 	w.Variants = func(e *Env) []Variant {
 		return served(e, procs(e.Workers), func(s *server) Instance {
 			task := make([]spin, w.Tasks)
 			do := s.client()
 			op := func() { do(&task[0]) }
-			if batch {
+			if what != oneTask {
 				for i := range task {
 					task[i] = spin{turns: TurnsIn(busyLoad.each), x: uint64(i)}
 				}
 				op = func() { s.fork(task) }
+			}
+			if what == oneTold {
+				op = func() { s.told(task) }
 			}
 			var others crowd
 			in := timed(op, verifySpins(task, op))
@@ -326,12 +353,14 @@ func fairness(submitters, tasks int) Workload {
 // tails returns the workloads of this file.
 func tails() []Workload {
 	all := []Workload{underLoad()}
-	for _, batch := range []bool{false, true} {
+	asMany := func(n int) int { return n }
+	for _, what := range []string{oneTask, oneBatch} {
 		all = append(all,
-			crowded("procs", "= workers", func(n int) int { return n }, batch),
-			crowded("procs+1", "= workers + 1", func(n int) int { return n + 1 }, batch),
-			crowded("procs-x2", "= twice the workers", func(n int) int { return 2 * n }, batch))
+			crowded("procs", "= workers", asMany, what),
+			crowded("procs+1", "= workers + 1", func(n int) int { return n + 1 }, what),
+			crowded("procs-x2", "= twice the workers", func(n int) int { return 2 * n }, what))
 	}
+	all = append(all, crowded("procs", "= workers", asMany, oneTold))
 	return append(all, fairness(8, 40_000), stopTheWorld(busyLoad), stopTheWorld(tinyLoad),
 		neighbour("neighbour", 0), neighbour("neighbour-100us", 100*time.Microsecond),
 		overHTTP(1, 400), overHTTP(8, 800), childMask())

@@ -113,6 +113,7 @@ var goals = []goal{
 	{"stop-world-tiny", p50To(bench.Channel), 1.1},
 	{"stop-world-tiny", p99To(bench.Channel), 3},
 	{"hot", p999, 2000},
+	{"wait-context", ratioTo(bench.Goroutines), 1},
 	{"idle-200us", p50To(bench.Channel), 0.2},
 	{"go-on", p50To(bench.Channel), 0.5},
 	{"idle-cpu", medianIn("% of a CPU"), 0.05},
