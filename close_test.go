@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/zeropool-go/zeropool/internal/proven"
 )
@@ -828,5 +829,36 @@ func TestShutdownOfIdlePool(t *testing.T) {
 		if err := p.Shutdown(ctx); err != nil {
 			t.Fatalf("nothing was cut off: %v", err)
 		}
+	}
+}
+
+// A batch that Close has missed is run to its end though the workers have ended, and whoever
+// waits for it only looks: the stand-in that gets it does not leave it to others.
+func TestLateBatchIsRun(t *testing.T) {
+	watch(t)
+	p := newTestPool(t, unpinned(1)...)
+	allAsleep(t, p)
+	p.times.turn = 0 // then runners leave a batch after each range
+	cs := make([]count, 1000)
+	n := len(cs)
+	p.batched.Add(uint64(n)) // as accept does, before it looks whether the pool is closed
+	p.batches.Add(1)
+	closed := make(chan error)
+	go func() { closed <- p.Close() }()
+	eventually(t, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.live == 0 }, func() string { return "the worker does not end" })
+	b := p.newBatch(workOf(elements{}, cs, (*count).run), n)
+	b.width = p.width()
+	b.refs.Store(2) // one of the stand-in
+	f := Future{at: unsafe.Pointer(b), key: b.state.Load(), n: n}
+	p.post(b, 0)
+	p.hand(job{span: span{b: b}})
+	for !f.Done() {
+		runtime.Gosched()
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	for i := range cs {
+		cs[i].once(t, fmt.Sprint("element ", i))
 	}
 }

@@ -156,9 +156,10 @@ func (r *runner) idle() bool {
 	return true
 }
 
-// surplus reports whether r is a stand-in and there are more than places for them.
+// surplus reports whether r is a stand-in and there are more than places for them. At the
+// end of the pool there are not: the workers may have ended, and what is left is theirs.
 func (r *runner) surplus() bool {
-	return r.worker == nil && r.pool.roster.places.Load() < 0
+	return r.worker == nil && r.pool.roster.places.Load() < 0 && r.pool.gate.Load()&gateEnding == 0
 }
 
 func (r *runner) sleep() {
