@@ -324,8 +324,10 @@ func (w *world) eventually(act *actor, f func() error) error {
 	return err
 }
 
-// finish closes the residents and checks that nothing of any pool is left.
+// finish closes the residents and checks that nothing of any pool is left. Nobody submits
+// any more, but a keeper may be about to take a pool out of its slot and close it.
 func (w *world) finish(act *actor, r *rand.Rand) {
+	w.keepers.Wait()
 	for i := range w.slots {
 		w.slots[i].Load().retire(r)
 	}
