@@ -64,15 +64,16 @@ type roster struct {
 	nap       time.Duration // how long the poller naps; only the poller uses it
 	begun     uint64        // what Pool.begun returned when the poller looked last; likewise
 	saturated atomic.Int64  // ticks until which the Ps count as saturated; a hint, no order hangs on it
+	parkedAt  int64         // ticks when a poller has last parked at once for that; only the poller uses it
 }
 
 // Where other goroutines keep all Ps busy, in slices of 10 ms, who yields goes on when several
 // of them have had theirs, and so does who has napped. Only who is woken is the next on a P,
 // that of who wakes it. So when a yield has taken longer than lateTime, the Ps count as
 // saturated for saturatedFor times as long: nobody yields, a poller that finds nothing
-// queued parks, submitters go on to wake runners that are parked (summon), and what may be
-// stolen soon is waited for in a spin.
-const lateTime, saturatedFor = 5 * time.Millisecond, 100
+// queued parks, once in parkPause at most, because of the heavy barrier, submitters go on to
+// wake runners that are parked (summon), and what may be stolen soon is waited for in a spin.
+const lateTime, saturatedFor, parkPause = 5 * time.Millisecond, 100, 100 * time.Microsecond
 
 // isSaturated reports whether the Ps count as saturated. Ticks may be below 0: in bubbles
 // of testing/synctest, without assembly.
@@ -98,18 +99,17 @@ func (p *Pool) letRun() {
 type runner struct {
 	account
 	thief
-	pool   *Pool
-	worker *worker // that it is part of, or nil: a stand-in
-	keep   bool    // stays locked to its thread: WithPinning(Hold)
-	parker park.Parker
-	near   []*worker // where to look for work, nearest first
-	inside *Group    // of the task that it runs, or nil; for ErrOwnGroup
-	lease  lease
-	labels context.Context
-	region *trace.Region // of the busy period, while tracing is on
-	beside bool          // woken on the CPU of the submitter, which cannot go on until r pauses
-	parks  counter
-	wakes  counter
+	pool         *Pool
+	worker       *worker // that it is part of, or nil: a stand-in
+	keep         bool    // stays locked to its thread: WithPinning(Hold)
+	parker       park.Parker
+	near         []*worker // where to look for work, nearest first
+	inside       *Group    // of the task that it runs, or nil; for ErrOwnGroup
+	lease        lease
+	labels       context.Context
+	region       *trace.Region // of the busy period, while tracing is on
+	beside       bool          // woken on the CPU of the submitter, which cannot go on until r pauses
+	parks, wakes counter
 }
 
 // idle is called when r has found no work. It returns true when r is to look
@@ -199,7 +199,8 @@ func (r *runner) poll() {
 	}
 	r.beside = false
 	switch left := r.pollTill - now; {
-	case !work && ro.isSaturated(now): // a wake makes r the next on a P, the end of a nap does not
+	case !work && ro.isSaturated(now) && now-ro.parkedAt > p.times.parkPause: // a wake makes r the next on a P, the end of a nap does not
+		ro.parkedAt = now
 	case left > 0 && !work && ro.nap == firstNap:
 		p.napLightly(cpu.DurationOf(p.times.poll - left))
 		return

@@ -3,6 +3,7 @@ package zeropool
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -211,7 +212,16 @@ func TestLaneIsTakenOver(t *testing.T) {
 // TestShortLivedGoroutines: of many goroutines that submit one task each and wait
 // for it, or leave it to others, few cost a heavy barrier.
 func TestShortLivedGoroutines(t *testing.T) {
+	for _, saturated := range []bool{false, true} {
+		shortLivedGoroutines(t, saturated)
+	}
+}
+
+func shortLivedGoroutines(t *testing.T, saturated bool) {
 	p := newTestPool(t, unpinned(2)...)
+	if saturated { // then pollers park at once
+		p.roster.saturated.Store(math.MaxInt64)
+	}
 	n := stressRounds(100_000)
 	tasks := make([]countedTask, n)
 	before := membarrier.Count()

@@ -86,11 +86,11 @@ const (
 
 // times are durations in ticks.
 type times struct {
-	answer, aged, burst, worth, firstShun, lastShun int64
-	poll, takeOver, chunk, worthwhile, long         int64
-	leaseAfter, collectOften, collectSeldom         int64
-	crowd, crowdedPause                             int64
-	refusedPause, help, turn, yield, late           int64
+	answer, aged, burst, worth, firstShun, lastShun  int64
+	poll, takeOver, chunk, worthwhile, long          int64
+	leaseAfter, collectOften, collectSeldom          int64
+	crowd, crowdedPause                              int64
+	refusedPause, help, turn, yield, late, parkPause int64
 }
 
 func newTimes() times {
@@ -101,7 +101,7 @@ func newTimes() times {
 		chunk: cpu.TicksOf(chunk.Time), worthwhile: cpu.TicksOf(chunk.WorthWaking), long: cpu.TicksOf(longTime),
 		leaseAfter: cpu.TicksOf(leaseAfter), collectOften: cpu.TicksOf(collectOften), collectSeldom: cpu.TicksOf(collectSeldom),
 		crowd: cpu.TicksOf(crowdTime), crowdedPause: cpu.TicksOf(crowdedPause),
-		refusedPause: cpu.TicksOf(refusedPause), help: cpu.TicksOf(helpTime), turn: cpu.TicksOf(turnTime), yield: cpu.TicksOf(yieldPause), late: cpu.TicksOf(lateTime),
+		refusedPause: cpu.TicksOf(refusedPause), help: cpu.TicksOf(helpTime), turn: cpu.TicksOf(turnTime), yield: cpu.TicksOf(yieldPause), late: cpu.TicksOf(lateTime), parkPause: cpu.TicksOf(parkPause),
 	}
 }
 

@@ -19,8 +19,7 @@ type worker struct {
 	runner
 	inbox      atomic.Pointer[lane]
 	lane       atomic.Pointer[lane]
-	index      int
-	cpu        int
+	index, cpu int
 	pastPushed uint64 // of inboxes that have been replaced; guarded by pool.mu
 	pastTally  tally
 }
