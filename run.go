@@ -54,7 +54,8 @@ func stackHash() uint64 {
 	return uint64(uintptr(unsafe.Pointer(&here))>>13) * hashFactor >> 32
 }
 
-// runInside runs a task that r has taken. Meanwhile r is inside its Group.
+// runInside runs a task that r has taken, inside its Group, and ends the labels that the task
+// may have given r.
 func (r *runner) runInside(l *lane, s *slot, v uint64, acc *account) {
 	r.inside = l.groupOf(v)
 	r.pool.run(l, s, v, acc)
